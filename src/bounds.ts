@@ -1,0 +1,48 @@
+/**
+ * Every maximum, in one table: what bounds memory, sockets and text, and where the figure comes from.
+ *
+ * Nothing in the product grows without one of these. A figure that must stand in some
+ * relation to another is held to it below, when this file is loaded.
+ */
+
+import { assert } from './assert.ts'
+
+/** All maxima. `Bytes` are bytes (67_108_864 is 64 MiB), `Chars` are Unicode characters. */
+export const bounds = {
+  /** A request body the Messages API takes; beyond it is HTTP 413 (API, "Size limits"). */
+  bodyBytesMax: 33_554_432,
+  /** A line kept whole: a body of the greatest size with as much around it (ours). */
+  lineBytesMax: 67_108_864,
+  /** What is kept of a line beyond `lineBytesMax`: enough to recognise it (ours). */
+  lineHeadBytes: 1000,
+  /**
+   * One read of the input, which a line kept whole keeps in memory. Some 3 GB/s; reads of 1 MiB
+   * are twice as fast, far beyond what any row can be asked at (measured).
+   */
+  readChunkBytes: 262_144,
+  /** Rows read ahead of the one that starts next (design §6, "Order"). */
+  windowRowsMax: 4096,
+  /** Bytes of those rows (design §6, "Order"). */
+  windowBytesMax: 67_108_864,
+  /** Bodies under way at once, unless the user says otherwise (design §2.7). */
+  inFlightBytesDefault: 67_108_864,
+  /** Connections being opened at once; more would overflow a listen queue (design §11, "ceiling"). */
+  connectsUnderWayMax: 256,
+  /** Open connections (ours; a machine has some 28,000 ports to one address). */
+  socketsMax: 10_000,
+  /** A reply kept whole: far above 128,000 output tokens in any encoding (ours). */
+  replyBytesMax: 67_108_864,
+  /** `metadata.user_id` (API, "Common 400s"). */
+  metadataUserIdCharsMax: 256,
+  /** `custom_id`; the API's own bound of 64 holds inside batches only, where ids are mapped (ours). */
+  customIdCharsMax: 256,
+} as const
+
+// A row the API would take must fit into a line, the window and the bytes in flight,
+// or it could never start.
+assert(bounds.bodyBytesMax < bounds.lineBytesMax, 'A line must hold a body of the greatest size')
+assert(bounds.bodyBytesMax <= bounds.windowBytesMax, 'The window must hold any body')
+assert(bounds.bodyBytesMax <= bounds.inFlightBytesDefault, 'Any body must be able to start')
+assert(bounds.readChunkBytes < bounds.lineBytesMax, 'A read must not be longer than a line')
+assert(bounds.lineHeadBytes < bounds.lineBytesMax, 'The head of a line must be a part of it')
+assert(bounds.connectsUnderWayMax <= bounds.socketsMax, 'Connects are sockets')

@@ -1,0 +1,70 @@
+/**
+ * Stops a run that is burning its file: too many failed rows, or all of them alike.
+ *
+ * A bad row fails alone. But when the first 50 answers are the same refusal, the
+ * fault is in the file or the flags, not in the rows, and the rest would fail too.
+ */
+
+import { RunError } from './errors.ts'
+import type { ApiError } from './outcome.ts'
+
+/** `count` rows, or `percent` of the rows settled (judged from 100 rows on). */
+export type MaxFailed = { readonly count: number } | { readonly percent: number }
+
+const alikeMax = 50
+const settledBeforePercent = 100
+
+/** Counts settled rows and says when to stop. */
+export class Brake {
+  readonly #maxFailed: MaxFailed | undefined
+  #settled = 0
+  #failed = 0
+  /** The error all answers so far had; undefined once one differed. */
+  #alike: string | undefined = ''
+
+  constructor(maxFailed: MaxFailed | undefined) {
+    this.#maxFailed = maxFailed
+  }
+
+  succeeded(): void {
+    this.#settled += 1
+    this.#alike = undefined
+  }
+
+  /** Undefined while the run may go on. `asked`: the server refused it; otherwise we did, unasked. */
+  failed(error: ApiError, asked: boolean): RunError | undefined {
+    this.#settled += 1
+    this.#failed += 1
+    if (asked) {
+      // Figures in a message (positions, counts) differ from row to row; the complaint does not.
+      const complaint = `${error.type}: ${error.message.replaceAll(/\d+/g, 'N')}`
+      if (this.#alike === '') this.#alike = complaint
+      else if (this.#alike !== complaint) this.#alike = undefined
+    }
+    if (this.#alike && this.#failed === alikeMax && this.#settled === alikeMax) {
+      return new RunError(
+        'SAME_ERROR',
+        `Stopped after ${alikeMax} answers, all the same: ${error.type}: ${error.message}`,
+        { hint: 'fix the rows or the flags, then run again with --retry-failed' },
+      )
+    }
+    return this.#tooMany()
+  }
+
+  #tooMany(): RunError | undefined {
+    const limit = this.#maxFailed
+    if (limit === undefined) return undefined
+    const percent = (100 * this.#failed) / this.#settled
+    const passed =
+      'count' in limit
+        ? this.#failed > limit.count
+        : this.#settled >= settledBeforePercent && percent > limit.percent
+    if (!passed) return undefined
+    const bound = 'count' in limit ? `${limit.count}` : `${limit.percent}%`
+    return new RunError(
+      'TOO_MANY_FAILED',
+      `Stopped as ${this.#failed} of ${this.#settled} rows failed: --max-failed is ${bound}`,
+      { hint: 'look at the failed file, then run again (--retry-failed asks those rows again)' },
+    )
+  }
+}

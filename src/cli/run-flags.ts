@@ -1,0 +1,334 @@
+/**
+ * The flags of `sluice run`, in the order of its help.
+ *
+ * docs/cli.md is written from this table; `npm run docs` brings it up to date.
+ */
+
+import type { Flag } from './flag.ts'
+import {
+  readBytes,
+  readCount,
+  readDuration,
+  readHeader,
+  readMaxFailed,
+  readOneOf,
+  readPositive,
+  readText,
+} from './values.ts'
+
+const files = 'Files'
+const api = 'API'
+const limits = 'Limits'
+const rows = 'Rows'
+const display = 'Display'
+
+const filesFlags: readonly Flag[] = [
+  {
+    name: 'output',
+    short: 'o',
+    value: 'PATH',
+    read: readText,
+    group: files,
+    about: 'where the results go; "-" is stdout, from which nothing can be resumed',
+    otherwise: 'requests.jsonl: requests.results.jsonl',
+  },
+  {
+    name: 'ordered',
+    group: files,
+    about: 'results in the order of the input, through a spool on disk',
+  },
+  {
+    name: 'include-request',
+    group: files,
+    about: 'put the request into each line of the results',
+  },
+  {
+    name: 'fsync',
+    value: 'WHEN',
+    read: readOneOf('always', '1s', 'never'),
+    group: files,
+    about: 'when results are made safe against power loss: always, 1s or never',
+    otherwise: '1s',
+  },
+  {
+    name: 'overwrite',
+    group: files,
+    about: 'start over: old files are renamed .bak-<time>; off a terminal it needs --yes',
+    variable: null,
+    inConfig: false,
+  },
+  {
+    name: 'yes',
+    short: 'y',
+    group: files,
+    about: 'answer yes to what would be asked',
+    variable: null,
+    inConfig: false,
+  },
+]
+
+const apiFlags: readonly Flag[] = [
+  {
+    name: 'base-url',
+    value: 'URL',
+    read: readText,
+    group: api,
+    about: 'origin and optional prefix, to which /v1/messages is appended',
+    otherwise: 'https://api.anthropic.com',
+    variable: 'ANTHROPIC_BASE_URL',
+  },
+  {
+    name: 'api-key',
+    value: 'KEY',
+    read: readText,
+    group: api,
+    about: 'the API key; better set ANTHROPIC_API_KEY: process lists show flags',
+    variable: 'ANTHROPIC_API_KEY',
+  },
+  {
+    name: 'anthropic-version',
+    value: 'VERSION',
+    read: readText,
+    group: api,
+    about: 'the anthropic-version header; 2026-10-21 refuses temperature, top_p and top_k',
+    otherwise: '2023-06-01',
+  },
+  {
+    name: 'beta',
+    value: 'NAME',
+    read: readText,
+    repeatable: true,
+    group: api,
+    about: 'a name for the anthropic-beta header; may be repeated',
+  },
+  {
+    name: 'header',
+    short: 'H',
+    value: "'K: V'",
+    read: readHeader,
+    repeatable: true,
+    group: api,
+    about: 'a header of every request; may be repeated',
+    variable: null,
+  },
+  {
+    name: 'model',
+    value: 'NAME',
+    read: readText,
+    group: api,
+    about: 'replaces or supplies the model of every row',
+    otherwise: "the row's own",
+  },
+  {
+    name: 'http2',
+    group: api,
+    about: 'many requests on one connection',
+  },
+  {
+    name: 'prices',
+    value: 'FILE',
+    read: readText,
+    group: api,
+    about: 'prices that replace the shipped ones, as JSON',
+  },
+]
+
+const limitsFlags: readonly Flag[] = [
+  {
+    name: 'max-requests-per-minute',
+    short: 'rpm',
+    value: 'N',
+    read: readPositive,
+    group: limits,
+    about: 'no 60 seconds hold more sends than this, retries included',
+    otherwise: "only the API's own limits",
+  },
+  {
+    name: 'max-input-tokens-per-minute',
+    short: 'itpm',
+    value: 'N',
+    read: readPositive,
+    group: limits,
+    about: 'the same for uncached input tokens',
+    otherwise: "only the API's own limits",
+  },
+  {
+    name: 'max-output-tokens-per-minute',
+    short: 'otpm',
+    value: 'N',
+    read: readPositive,
+    group: limits,
+    about: 'the same for output tokens',
+    otherwise: "only the API's own limits",
+  },
+  {
+    name: 'max-concurrency',
+    short: 'j',
+    value: 'N',
+    read: readCount,
+    group: limits,
+    about: 'requests under way at once',
+    otherwise: 'as many as sockets',
+  },
+  {
+    name: 'max-in-flight-bytes',
+    value: 'SIZE',
+    read: readBytes,
+    group: limits,
+    about: 'bytes of the bodies under way at once',
+    otherwise: '64MiB',
+  },
+  {
+    name: 'ramp',
+    value: 'KIND',
+    read: readOneOf('fast', 'gentle', 'off'),
+    group: limits,
+    about: 'how fast sending may grow at the start: fast, gentle or off',
+    otherwise: 'fast',
+  },
+]
+
+const rowsFlags: readonly Flag[] = [
+  {
+    name: 'first',
+    value: 'N',
+    read: readCount,
+    group: rows,
+    about: 'only the first N rows; a later run with more goes on',
+    otherwise: 'all',
+  },
+  {
+    name: 'max-attempts',
+    value: 'N',
+    read: readCount,
+    group: rows,
+    about: 'tries of one row; refusals for a rate (429) do not count',
+    otherwise: '5',
+  },
+  {
+    name: 'timeout',
+    value: 'DURATION',
+    read: readDuration,
+    group: rows,
+    about: 'one try',
+    otherwise: '10m',
+  },
+  {
+    name: 'max-row-time',
+    value: 'DURATION',
+    read: readDuration,
+    group: rows,
+    about: 'one row, all its tries and waits',
+    otherwise: 'no bound',
+  },
+  {
+    name: 'patience',
+    value: 'DURATION',
+    read: readDuration,
+    group: rows,
+    about: 'stop, resumable, after so long without any answer',
+    otherwise: '15m',
+  },
+  {
+    name: 'grace',
+    value: 'DURATION',
+    read: readDuration,
+    group: rows,
+    about: 'what is under way may finish for so long after ^C',
+    otherwise: '25s',
+  },
+  {
+    name: 'on-invalid-row',
+    value: 'WHAT',
+    read: readOneOf('fail', 'stop'),
+    group: rows,
+    about: 'fail: the row goes to the failed file; stop: the whole file is checked first',
+    otherwise: 'fail',
+  },
+  {
+    name: 'max-failed',
+    value: 'N|N%',
+    read: readMaxFailed,
+    group: rows,
+    about: 'stop, resumable, when more rows than this have failed',
+    otherwise: 'no bound',
+  },
+  {
+    name: 'retry-failed',
+    group: rows,
+    about: 'ask rows again that failed in an earlier run',
+    variable: null,
+    inConfig: false,
+  },
+]
+
+const displayFlags: readonly Flag[] = [
+  {
+    name: 'json',
+    group: display,
+    about: 'one summary object on stdout at the end, for every exit code but 130',
+  },
+  {
+    name: 'quiet',
+    short: 'q',
+    group: display,
+    about: 'say nothing but errors',
+  },
+  {
+    name: 'progress',
+    negated: true,
+    group: display,
+    about: 'no progress, only what happens and the summary',
+  },
+  {
+    name: 'color',
+    value: 'WHEN',
+    read: readOneOf('auto', 'always', 'never'),
+    group: display,
+    about: 'auto, always or never; NO_COLOR is honoured',
+    otherwise: 'auto',
+  },
+  {
+    name: 'log-file',
+    value: 'FILE',
+    read: readText,
+    group: display,
+    about: 'append a log of JSON lines: every failed try, failed rows, notices',
+  },
+  {
+    name: 'log-level',
+    value: 'LEVEL',
+    read: readOneOf('trace', 'debug', 'info', 'warn', 'error', 'off'),
+    group: display,
+    about: 'trace, debug, info, warn, error or off; without --log-file to stderr',
+    otherwise: 'info with --log-file, else off',
+    variable: 'ANTHROPIC_LOG',
+  },
+  {
+    name: 'env-file',
+    value: 'FILE',
+    read: readText,
+    group: display,
+    about: 'read variables from here instead of .env',
+    variable: null,
+    inConfig: false,
+  },
+  {
+    name: 'config',
+    value: 'FILE',
+    read: readText,
+    group: display,
+    about: 'read flags from here (.json, .js, .ts) instead of sluice.config.json',
+    variable: null,
+    inConfig: false,
+  },
+]
+
+/** All flags of `run`. */
+export const runFlags: readonly Flag[] = [
+  ...filesFlags,
+  ...apiFlags,
+  ...limitsFlags,
+  ...rowsFlags,
+  ...displayFlags,
+]

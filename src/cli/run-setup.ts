@@ -1,0 +1,224 @@
+/**
+ * From the gathered values of `sluice run` to the options of `run`, or to all that is wrong.
+ *
+ * Faults of every kind (a flag nobody knows, a bound out of range, a key that may not go
+ * where it would) end in one error, before the input is opened.
+ */
+
+import { existsSync } from 'node:fs'
+import { RunError } from '../errors.ts'
+import { optionFaults, type RunOptions } from '../options.ts'
+import type { CommandLine } from './command.ts'
+import { authToken } from './environment.ts'
+import { camelCase, type Given, type Layer } from './flag.ts'
+import { isSecretHeader } from './redact.ts'
+import { faultText, readJson } from './sources.ts'
+import { targetFault, targetNotice } from './target.ts'
+
+/** How the command shows itself; no part of the run. */
+export interface Face {
+  readonly json: boolean
+  readonly quiet: boolean
+  readonly progress: boolean
+  readonly color: 'auto' | 'always' | 'never'
+  readonly logFile: string | undefined
+  readonly logLevel: string | undefined
+}
+
+/** What surrounds the command. */
+export interface Surroundings {
+  /** Somebody is there who can answer a question. */
+  readonly isAttended: boolean
+  readonly stdin: AsyncIterable<Uint8Array>
+}
+
+/** A run that can start. */
+export interface RunSetup {
+  readonly options: RunOptions
+  /** To be said at the start. */
+  readonly notices: readonly string[]
+}
+
+/** Options whose name is not that of their flag. */
+const optionNames: Readonly<Record<string, string>> = {
+  beta: 'betas',
+  timeout: 'timeoutMs',
+  'max-row-time': 'maxRowTimeMs',
+  patience: 'patienceMs',
+  grace: 'graceMs',
+}
+
+/** Flags that are not options of the run, or not as they stand. */
+const handledApart = new Set([
+  'api-key',
+  'header',
+  'prices',
+  'yes',
+  'json',
+  'quiet',
+  'progress',
+  'color',
+  'log-file',
+  'log-level',
+  'env-file',
+  'config',
+  authToken,
+])
+
+/** How to show things, as far as it was told: also when something else is wrong. */
+export function readFace({ values }: Layer): Face {
+  const of = (name: string): unknown => values.get(name)?.value
+  const color = of('color')
+  return {
+    json: of('json') === true,
+    quiet: of('quiet') === true,
+    progress: of('progress') !== false,
+    color: color === 'always' || color === 'never' ? color : 'auto',
+    logFile: textIn(values, 'log-file'),
+    logLevel: textIn(values, 'log-level'),
+  }
+}
+
+/** All that must never be shown. */
+export function readSecrets({ values, headers }: Layer): readonly string[] {
+  const keys = [textIn(values, 'api-key'), textIn(values, authToken)]
+  const secret = headers.filter(({ name }) => isSecretHeader(name))
+  return [...secret.map(({ value }) => value), ...keys.filter((key) => key !== undefined)]
+}
+
+/** Throws `RunError` with everything that is wrong, `KEY_MISSING` when only that is. */
+export function setUpRun(line: CommandLine, layer: Layer, around: Surroundings): RunSetup {
+  const { values } = layer
+  const credentials = credentialsOf(values)
+  const options = optionsOf(line, layer, credentials, around)
+  const faults = [...layer.faults, ...faultsOf(line, layer, credentials, options, around)]
+  if (faults.length > 0) throw new RunError('OPTIONS_INVALID', faultsMessage(faults))
+  if (credentials.length === 0) throw keyMissing()
+  const prices = textIn(values, 'prices')
+  return {
+    options: prices === undefined ? options : { ...options, prices: readPrices(prices) },
+    notices: noticesOf(values, options),
+  }
+}
+
+/** One error of one fault or of many. */
+export function faultsMessage(faults: readonly string[]): string {
+  const [first] = faults
+  if (faults.length === 1 && first !== undefined) return `Cannot start: ${first}`
+  return [`Cannot start, for ${faults.length} reasons`, ...faults].join('\n  ')
+}
+
+function textIn(values: Layer['values'], name: string): string | undefined {
+  const value = values.get(name)?.value
+  return typeof value === 'string' ? value : undefined
+}
+
+/** The key and the token, where both are in one source; otherwise the one that takes precedence. */
+function credentialsOf(values: Layer['values']): readonly (Given & { readonly name: string })[] {
+  const found = ['api-key', authToken].flatMap((name) => {
+    const given = values.get(name)
+    return given === undefined ? [] : [{ ...given, name }]
+  })
+  const order = ['flag', 'environment', '.env', 'config']
+  const best = order.find((source) => found.some((given) => given.source === source))
+  return found.filter((given) => given.source === best)
+}
+
+function headersOf(given: Layer['headers']): Readonly<Record<string, string>> {
+  const headers = new Map(given.map((header) => [header.name.toLowerCase(), header]))
+  return Object.fromEntries([...headers.values()].map(({ name, value }) => [name, value]))
+}
+
+function optionsOf(
+  { argument = '' }: CommandLine,
+  { values, headers }: Layer,
+  credentials: ReturnType<typeof credentialsOf>,
+  { stdin }: Surroundings,
+): RunOptions {
+  const options: Record<string, unknown> = {}
+  for (const [name, { value }] of values) {
+    if (!handledApart.has(name)) options[optionNames[name] ?? camelCase(name)] = value
+  }
+  for (const { name, value } of credentials) options[camelCase(name)] = value
+  const isStdin = argument === '-'
+  return {
+    ...options,
+    ...(isStdin && options['output'] === undefined && { output: '-' }),
+    headers: headersOf(headers),
+    input: isStdin ? stdin : argument,
+  }
+}
+
+function faultsOf(
+  { argument, values: flags }: CommandLine,
+  { values, headers }: Layer,
+  credentials: readonly Given[],
+  options: RunOptions,
+  { isAttended }: Surroundings,
+): readonly string[] {
+  const faults: string[] = []
+  for (const { option, text } of optionFaults(options)) {
+    // A missing INPUT was told already, by its name.
+    if (option !== 'input' || argument !== undefined)
+      faults.push(`${placeOf(option, values)} ${text}`)
+  }
+  if (options.output === '-' && values.get('json')?.value === true) {
+    faults.push('--json and the results cannot both go to stdout: give -o PATH')
+  }
+  if (flags.get('overwrite')?.value === true && !isAttended && !flags.has('yes')) {
+    faults.push('--overwrite needs --yes when nobody is there to see it')
+  }
+  const secrets = [...credentials, ...headers.filter(({ name }) => isSecretHeader(name))]
+  const strange = targetFault(values.get('base-url'), secrets)
+  return strange === undefined ? faults : [...faults, strange]
+}
+
+/** What a user would change: the flag, variable or key that set the option. */
+function placeOf(option: string, values: Layer['values']): string {
+  if (option === 'input') return 'INPUT'
+  if (option === 'headers') return 'headers'
+  for (const [name, { place }] of values) {
+    if ((optionNames[name] ?? camelCase(name)) === option) return place
+  }
+  return `"${option}"`
+}
+
+function noticesOf(values: Layer['values'], { output }: RunOptions): readonly string[] {
+  const notices: string[] = []
+  const target = targetNotice(values.get('base-url'))
+  if (target !== undefined) notices.push(target)
+  if (values.get('api-key')?.source === 'flag') {
+    notices.push('--api-key can be read in process lists; ANTHROPIC_API_KEY cannot')
+  }
+  if (output === '-') {
+    notices.push('results go to stdout: if the run stops, it cannot be resumed from there')
+  }
+  return notices
+}
+
+function readPrices(file: string): unknown {
+  try {
+    return readJson(file)
+  } catch (error) {
+    throw new RunError('PRICES_INVALID', `Cannot read prices from ${file}: ${faultText(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+function keyMissing(): RunError {
+  // Only a clone has the sources beside the build, and with them the demo.
+  const isClone = existsSync(new URL('../../scripts', import.meta.url))
+  const hints = [
+    'set ANTHROPIC_API_KEY, in the environment or in .env',
+    'no key at hand: "sluice simulate" is an API on this machine that takes any',
+    ...(isClone ? ['and "npm run demo" shows a whole run against it'] : []),
+  ]
+  return new RunError(
+    'KEY_MISSING',
+    'Cannot start without an API key: ANTHROPIC_API_KEY is not set',
+    {
+      hint: hints.join('\n'),
+    },
+  )
+}

@@ -1,0 +1,155 @@
+/**
+ * Readers: the text of a flag to its value, or to what is wrong with it.
+ *
+ * A fault is a value and not thrown, so that all faults of a command line can be told
+ * together. Its words follow the name of the flag: `must be …`.
+ */
+
+import type { MaxFailed } from '../brake.ts'
+import { nearest } from '../nearest.ts'
+
+/** What a text meant, or why it meant nothing. */
+export type Reading<T> = { readonly value: T } | { readonly fault: string }
+
+/** Reads the text of one value. */
+export type Reader<T> = (text: string) => Reading<T>
+
+/** Any text but none. */
+export const readText: Reader<string> = (text) =>
+  text === '' ? { fault: 'must not be empty' } : { value: text }
+
+/** A whole number from 1. */
+export const readCount: Reader<number> = (text) => {
+  const digits = text.replaceAll(/(?<=\d)[_,](?=\d{3})/g, '')
+  const value = Number(digits)
+  if (/^\d+$/.test(digits) && value >= 1 && Number.isSafeInteger(value)) return { value }
+  return { fault: `must be a whole number from 1, got ${JSON.stringify(text)}` }
+}
+
+/** A whole number, of either sign. */
+export const readInteger: Reader<number> = (text) => {
+  const value = Number(text)
+  if (/^-?\d+$/.test(text) && Number.isSafeInteger(value)) return { value }
+  return { fault: `must be a whole number, got ${JSON.stringify(text)}` }
+}
+
+/** A positive number, fractions allowed. */
+export const readPositive: Reader<number> = (text) => {
+  const value = Number(text)
+  if (/^\d+(\.\d+)?$/.test(text) && value > 0) return { value }
+  return { fault: `must be a positive number, got ${JSON.stringify(text)}` }
+}
+
+/** A number of units a minute, or `none`: null. */
+export const readLimit: Reader<number | null> = (text) =>
+  text === 'none' ? { value: null } : readPositive(text)
+
+/** A TCP port; 0 is any that is free. */
+export const readPort: Reader<number> = (text) => {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value <= 65_535) return { value }
+  return { fault: `must be a port from 0 to 65535, got ${JSON.stringify(text)}` }
+}
+
+const msByUnit: Readonly<Record<string, number>> = {
+  ms: 1,
+  '': 1000,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+}
+
+/**
+ * A length of time in milliseconds; a bare number is seconds.
+ *
+ * @example
+ * ```ts
+ * readDuration('10m') // => { value: 600000 }
+ * readDuration('90') // => { value: 90000 }
+ * ```
+ */
+export const readDuration: Reader<number> = (text) => {
+  const match = /^(\d+(?:\.\d+)?) ?(ms|s|m|h|)$/.exec(text)
+  const unitMs = msByUnit[match?.[2] ?? '?']
+  if (match === null || unitMs === undefined) {
+    return { fault: `must be a duration such as 90s, 10m or 2h, got ${JSON.stringify(text)}` }
+  }
+  return { value: Number(match[1]) * unitMs }
+}
+
+const bytesByUnit: Readonly<Record<string, number>> = {
+  '': 1,
+  b: 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+}
+
+/**
+ * A number of bytes: plain, or with a unit of thousands (MB) or of 1,024s (MiB).
+ *
+ * @example
+ * ```ts
+ * readBytes('64MB') // => { value: 64000000 }
+ * readBytes('64MiB') // => { value: 67108864 }
+ * ```
+ */
+export const readBytes: Reader<number> = (text) => {
+  const match = /^(\d+(?:\.\d+)?) ?([kmg]?i?b|)$/i.exec(text)
+  const unit = bytesByUnit[match?.[2]?.toLowerCase() ?? '?']
+  const value = match === null || unit === undefined ? 0 : Math.round(Number(match[1]) * unit)
+  if (value >= 1 && Number.isSafeInteger(value)) return { value }
+  return { fault: `must be a size such as 64MB or 64MiB, got ${JSON.stringify(text)}` }
+}
+
+/** A number of rows, or a share of them as `N%`. */
+export const readMaxFailed: Reader<MaxFailed> = (text) => {
+  const fault = {
+    fault: `must be a number of rows or a share such as 5%, got ${JSON.stringify(text)}`,
+  }
+  if (/^\d+$/.test(text) && Number.isSafeInteger(Number(text)))
+    return { value: { count: Number(text) } }
+  if (!/^\d+(\.\d+)? ?%$/.test(text)) return fault
+  const percent = Number(text.replace(/ ?%$/, ''))
+  return percent <= 100 ? { value: { percent } } : fault
+}
+
+/** A header as `Name: value`. Whatever it is, its value is not repeated: it may be a secret. */
+export const readHeader: Reader<readonly [name: string, value: string]> = (text) => {
+  const colon = text.indexOf(':')
+  const name = text.slice(0, colon).trim()
+  if (colon < 1 || name === '') return { fault: "must look like 'Name: value'" }
+  return { value: [name, text.slice(colon + 1).trim()] }
+}
+
+/** A fault of the simulator and its rate, as `NAME=RATE`. */
+export const readFaultRate: Reader<readonly [name: string, rate: number]> = (text) => {
+  const match = /^([\w-]+)=(\d*\.?\d+)$/.exec(text)
+  const rate = Number(match?.[2])
+  if (match?.[1] === undefined || !(rate >= 0 && rate <= 1)) {
+    return {
+      fault: `must look like NAME=RATE with a rate from 0 to 1, got ${JSON.stringify(text)}`,
+    }
+  }
+  return { value: [match[1], rate] }
+}
+
+/** One of these words. */
+export function readOneOf<T extends string>(...words: readonly T[]): Reader<T> {
+  return (text) => {
+    const found = words.find((word) => word === text)
+    if (found !== undefined) return { value: found }
+    const list = `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
+    return { fault: `must be ${list}, got ${JSON.stringify(text)}${nearest(text, words)}` }
+  }
+}
+
+/** A switch, where a file or a variable sets it. */
+export const readSwitch: Reader<boolean> = (text) => {
+  if (['true', '1', 'yes', 'on'].includes(text.toLowerCase())) return { value: true }
+  if (['false', '0', 'no', 'off'].includes(text.toLowerCase())) return { value: false }
+  return { fault: `must be true or false, got ${JSON.stringify(text)}` }
+}

@@ -1,0 +1,49 @@
+/**
+ * Where a run takes place: clock, disk, machine, chance and the way to the API.
+ *
+ * The defaults are the real ones. Tests pass their own, and the same `run` replays
+ * under a virtual clock, on a disk in memory, against the simulator's model.
+ */
+
+import { type Clock, SystemClock } from './clock.ts'
+import { type Files, NodeFiles } from './files.ts'
+import { type Host, systemHost } from './host.ts'
+import { HttpTransport } from './http.ts'
+import type { Settings } from './options.ts'
+import { entropySeed } from './random.ts'
+import type { Transport } from './transport.ts'
+import { version } from './version.ts'
+
+export interface RunContext {
+  readonly clock: Clock
+  readonly files: Files
+  readonly host: Host
+  /** Made once the settings are known; closed by the run. */
+  readonly transport: (settings: Settings) => Transport
+  /** Seeds the run's jitter when no seed was given. */
+  readonly seed: () => number
+}
+
+/** The machine itself. */
+export function systemContext(): RunContext {
+  const clock = new SystemClock()
+  return {
+    clock,
+    files: new NodeFiles(),
+    host: systemHost(clock),
+    seed: entropySeed,
+    transport: (settings) =>
+      new HttpTransport({
+        baseUrl: settings.baseUrl,
+        ...(settings.apiKey !== undefined && { apiKey: settings.apiKey }),
+        ...(settings.authToken !== undefined && { authToken: settings.authToken }),
+        version: settings.anthropicVersion,
+        betas: settings.betas,
+        headers: settings.headers,
+        socketsMax: settings.maxConcurrency,
+        http2: settings.http2,
+        userAgent: `sluice/${version}`,
+        clock,
+      }),
+  }
+}

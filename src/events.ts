@@ -1,0 +1,163 @@
+/**
+ * Everything an observer of a run may learn, as one union.
+ *
+ * Progress, log, summary and later the page and the metrics are folds of this one
+ * stream. Observers only observe: removing them all changes nothing but what is seen.
+ * Instants (`at`) are monotonic milliseconds of the run's clock, durations end in `Ms`.
+ */
+
+import type { Unanswered } from './decision.ts'
+import type { ErrorCode } from './errors.ts'
+import type { ApiError, LimitReadings, Usage } from './outcome.ts'
+
+interface Base {
+  readonly at: number
+}
+
+/** The run is about to read its input. */
+export interface RunStarted extends Base {
+  readonly type: 'run_started'
+  /** Wall time, ms since the epoch. */
+  readonly wallAt: number
+  readonly input: string
+  readonly output: string
+  readonly failedOutput: string
+  /** Size of the input in bytes; null when it is a stream. */
+  readonly inputBytes: number | null
+  /** Answers and failures the output files held already. */
+  readonly held: { readonly succeeded: number; readonly failed: number }
+  /** Most requests that were under way when an earlier run of this output was killed; each may have been billed. */
+  readonly killedInFlight: number
+}
+
+/** Rows were read from the input. `heldSucceeded` and `heldFailed` of them had their line already. */
+export interface RowsRead extends Base {
+  readonly type: 'rows_read'
+  readonly count: number
+  readonly heldSucceeded: number
+  readonly heldFailed: number
+  /** Bytes of the input read so far, from its start. */
+  readonly bytes: number
+}
+
+/** The input was read to its end, or as far as `--first` asks. */
+export interface InputEnded extends Base {
+  readonly type: 'input_ended'
+}
+
+/** A try was sent. */
+export interface AttemptStarted extends Base {
+  readonly type: 'attempt_started'
+  readonly attempt: number
+  readonly line: number
+  readonly id: string
+  readonly model: string
+  readonly pool: string
+  readonly stream: boolean
+}
+
+/** A try ended without an answer; what becomes of its row follows in its own event. */
+export interface AttemptFailed extends Base {
+  readonly type: 'attempt_failed'
+  readonly attempt: number
+  readonly line: number
+  readonly id: string
+  readonly pool: string
+  readonly kind: Unanswered['kind']
+  readonly status: number
+  readonly error: ApiError
+  readonly requestId: string | null
+  readonly latencyMs: number
+  /** It was sent and no complete reply was read: it may have been billed, for at most this much. */
+  readonly unknown: { readonly costNanoUsdMax: number | null } | null
+  /** Until the row may start again, not counting limits; null when it will not in this run. */
+  readonly waitMs: number | null
+}
+
+/** A row's answer was handed to `write()`. */
+export interface RowSucceeded extends Base {
+  readonly type: 'row_succeeded'
+  readonly line: number
+  readonly id: string
+  readonly model: string
+  readonly pool: string
+  readonly usage: Usage
+  readonly stopReason: string | null
+  /** Null when the model's price is unknown. */
+  readonly costNanoUsd: number | null
+  readonly latencyMs: number
+  readonly attempts: number
+  readonly requestId: string | null
+}
+
+/** A row's failure was handed to `write()`. */
+export interface RowFailed extends Base {
+  readonly type: 'row_failed'
+  readonly line: number
+  readonly id: string
+  readonly error: ApiError
+  readonly status: number
+  readonly requestId: string | null
+  /** Tries that counted; 0 when it was no request and was not sent. */
+  readonly attempts: number
+}
+
+/** A row was not asked, or its answer not read, and will not be in this run. */
+export interface RowLeft extends Base {
+  readonly type: 'row_left'
+  readonly line: number
+  readonly id: string
+  readonly model: string
+}
+
+/** A reply showed the limits of its pool. */
+export interface LimitsRead extends Base {
+  readonly type: 'limits_read'
+  readonly pool: string
+  readonly limits: LimitReadings
+}
+
+/** What keeps the next row from starting changed. */
+export interface BindingChanged extends Base {
+  readonly type: 'binding_changed'
+  /** `requests`, `input`, `output`, `tokens`, a bound's flag, `concurrency`, `ramp`, `retry-after`, `outage`… */
+  readonly binds: string
+}
+
+/** The output cannot be written (`ENOSPC`…); nothing starts until it can. Null: it can again. */
+export interface OutputBlocked extends Base {
+  readonly type: 'output_blocked'
+  readonly code: string | null
+}
+
+/** Nothing more is started; what is under way may finish. */
+export interface RunStopping extends Base {
+  readonly type: 'run_stopping'
+  readonly code: ErrorCode
+  readonly message: string
+  readonly hint: string | null
+}
+
+/** Something the user should know, said once. */
+export interface Notice extends Base {
+  readonly type: 'notice'
+  readonly message: string
+}
+
+export type RunEvent =
+  | RunStarted
+  | RowsRead
+  | InputEnded
+  | AttemptStarted
+  | AttemptFailed
+  | RowSucceeded
+  | RowFailed
+  | RowLeft
+  | LimitsRead
+  | BindingChanged
+  | OutputBlocked
+  | RunStopping
+  | Notice
+
+/** Learns what happens in a run. An observer that throws is dropped; the run goes on. */
+export type Observer = (event: RunEvent) => void

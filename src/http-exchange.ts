@@ -1,0 +1,251 @@
+/**
+ * One try over HTTP: what undici tells of a request, told on to a `ReplyReader`.
+ *
+ * It is undici's handler and our `Exchange` in one object, so that a request costs two objects
+ * of ours and no closure. undici calls back in the turn in which bytes arrive, and so do we.
+ *
+ * A request that undici may have begun to write is `unknown` if no reply comes. The one thing
+ * done twice is a request on a kept-alive socket that the server had closed meanwhile.
+ */
+
+import type { Clock } from './clock.ts'
+import { isClosed, isUnprocessed, readConnectionError } from './connection-error.ts'
+import type { Connection, ConnectionClient, Connections, ConnectionUser } from './connections.ts'
+import type { HttpRoute } from './http-route.ts'
+import type { ApiError } from './outcome.ts'
+import type { ReplyReader } from './reply-reader.ts'
+import type { AbortReason, Exchange } from './transport.ts'
+
+/** One request as undici's `dispatch` takes it. */
+export interface HttpRequest {
+  path: string
+  method: 'POST'
+  headers: string[]
+  body: Uint8Array
+}
+
+/** Ends a request that undici has begun. */
+interface Controller {
+  abort(reason: Error): void
+}
+
+/** A client that takes exchanges. */
+export type HttpClient = ConnectionClient<HttpRequest, HttpExchange>
+
+/** What all exchanges of a transport share. */
+export interface HttpContext {
+  readonly clock: Clock
+  readonly connections: Connections<HttpClient>
+  readonly route: HttpRoute
+  /** Requests sent again because a kept-alive socket turned out to be closed. */
+  staleRetries: number
+}
+
+/** The proxy answered that it will not open a tunnel. */
+export class ProxyRefusal extends Error {
+  override readonly name = 'ProxyRefusal'
+  readonly status: number
+
+  constructor(place: string, status: number) {
+    super(`The proxy ${place} refused to open a tunnel with status ${status}`)
+    this.status = status
+  }
+}
+
+/** The proxy could not be reached, or it failed while a tunnel was being opened. */
+export class ProxyFailure extends Error {
+  override readonly name = 'ProxyFailure'
+  readonly place: string
+
+  constructor(place: string, cause: unknown) {
+    super(`The proxy ${place} cannot be used`, { cause })
+    this.place = place
+  }
+}
+
+/** A kept-alive socket that breaks this soon after a request was written was stale; later, it was not. */
+const staleMsMax = 1000
+
+/** Statuses with which a proxy refuses every request alike. */
+const proxyRefusals: ReadonlySet<number> = new Set([401, 403, 407])
+
+const abortErrors: Readonly<Record<AbortReason, ApiError>> = {
+  first_byte_timeout: timeoutError('No byte of a reply came within the time allowed'),
+  idle_timeout: timeoutError('The reply stalled: no byte of it came within the time allowed'),
+  attempt_timeout: timeoutError('The try took longer than the time allowed for one'),
+  row_timeout: timeoutError('The row took longer than the time allowed for it'),
+  stopped: { type: 'aborted', message: 'The run was stopped before the answer was complete' },
+  slept: { type: 'aborted', message: 'The machine slept while the answer was under way' },
+}
+
+/** One try; see above. */
+export class HttpExchange implements Exchange, ConnectionUser {
+  readonly #context: HttpContext
+  readonly #reader: ReplyReader
+  readonly #body: Uint8Array
+  settledAt: number | undefined
+  #connection: Connection<HttpClient> | undefined
+  #controller: Controller | undefined
+  #sentAt = 0
+  #isStarting = false
+  /** undici may have written some of it. */
+  #isSent = false
+  #hasBegun = false
+  #wasRetried = false
+  #isGivenUp = false
+
+  constructor(context: HttpContext, body: Uint8Array, reader: ReplyReader) {
+    this.#context = context
+    this.#body = body
+    this.#reader = reader
+  }
+
+  /** Sends it, or sees to it that an outcome comes later. */
+  start(): void {
+    const { connections, route } = this.#context
+    this.#connection = connections.take(this)
+    if (this.#connection === undefined) return this.#later(() => this.#finishUnconnected())
+    this.#isStarting = true
+    const { path, headers } = route
+    this.#connection.client.dispatch({ path, method: 'POST', headers, body: this.#body }, this)
+    this.#isStarting = false
+  }
+
+  abort(reason: AbortReason): void {
+    if (this.#reader.settled) return
+    this.giveUp()
+    this.#reader.fail({ error: abortErrors[reason], unknown: this.#isSent })
+  }
+
+  giveUp(): void {
+    this.#isGivenUp = true
+    if (!this.#context.connections.isShared) return this.#release(false)
+    // Without a controller the request waits for its session, and is ended when that comes.
+    this.#controller?.abort(new Error('Given up'))
+  }
+
+  onRequestStart(controller: Controller): void {
+    this.#controller = controller
+    if (this.#isGivenUp) return controller.abort(new Error('Given up'))
+    this.#isSent = true
+    if (this.#connection?.wasUsed === true) this.#sentAt = this.#context.clock.now()
+  }
+
+  onResponseStarted(): void {
+    this.#hasBegun = true
+  }
+
+  onResponseStart(
+    _controller: unknown,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    // 1xx: the reply proper is still to come.
+    if (status < 200) return
+    try {
+      this.#reader.head(status, headers)
+    } catch (error) {
+      this.#crash(error)
+    }
+  }
+
+  onResponseData(_controller: unknown, chunk: Uint8Array): void {
+    try {
+      this.#reader.data(chunk)
+    } catch (error) {
+      this.#crash(error)
+    }
+    if (this.#reader.settled && this.settledAt === undefined) {
+      this.settledAt = this.#context.clock.now()
+      this.#context.connections.drain()
+    }
+  }
+
+  onResponseEnd(): void {
+    // The connection first: whoever hears the outcome may send the next request on it.
+    this.#release(true)
+    try {
+      this.#reader.end()
+    } catch (error) {
+      this.#crash(error)
+    }
+  }
+
+  onResponseError(controller: unknown, error: Error): void {
+    // An outcome must not come before `send` has returned.
+    if (this.#isStarting) return this.#later(() => this.onResponseError(controller, error))
+    const isStale = this.#isStale(error)
+    this.#release(false)
+    if (this.#isGivenUp || this.#reader.settled) return
+    if (!isStale) return this.#fail(error)
+    this.#context.staleRetries++
+    this.#wasRetried = true
+    this.start()
+  }
+
+  /**
+   * The server had closed a kept-alive socket when we wrote to it. A socket that breaks much
+   * later broke while the request was being worked on: that is no accident of timing, it may
+   * be billed, and whether to try again is not ours to decide.
+   */
+  #isStale(error: Error): boolean {
+    const connection = this.#connection
+    if (this.#wasRetried || this.#hasBegun || connection === undefined) return false
+    // HTTP/2 announces its end. Only a request that waited for a session, and saw it fail with
+    // the requests before it, has lost nothing by starting again.
+    if (this.#context.connections.isShared) return !this.#isSent && connection.isRetired
+    if (!connection.wasUsed || !isClosed(error)) return false
+    return !this.#isSent || this.#context.clock.now() - this.#sentAt < staleMsMax
+  }
+
+  #release(isGood: boolean): void {
+    const connection = this.#connection
+    if (connection === undefined) return
+    this.#connection = undefined
+    this.#context.connections.release(this, connection, isGood)
+  }
+
+  #finishUnconnected(): void {
+    const unknown = this.#isSent
+    if (this.#context.connections.isClosed) {
+      return this.#reader.fail({ error: abortErrors.stopped, unknown })
+    }
+    const error = { type: 'connection_error', message: 'Every socket that is allowed is in use' }
+    this.#reader.fail({ kind: unknown ? 'broken' : 'no_socket', error, unknown })
+  }
+
+  #fail(error: Error): void {
+    try {
+      if (error instanceof ProxyRefusal && proxyRefusals.has(error.status)) {
+        // The proxy's no is a reply: it says that no other request will fare better.
+        this.#reader.head(error.status, {})
+        this.#reader.data(Buffer.from(error.message))
+        return this.#reader.end()
+      }
+      const stage = this.#hasBegun ? 'replying' : this.#isSent ? 'sent' : 'connecting'
+      const fault =
+        error instanceof ProxyFailure
+          ? readConnectionError(error.cause, `the proxy ${error.place}`, stage)
+          : readConnectionError(error, this.#context.route.place, stage)
+      const unknown = this.#isSent && !isUnprocessed(error)
+      this.#reader.fail({ kind: this.#isSent ? 'broken' : fault.kind, error: fault.error, unknown })
+    } catch (thrown) {
+      this.#crash(thrown)
+    }
+  }
+
+  #later(callback: () => void): void {
+    this.#context.clock.after(0, callback)
+  }
+
+  /** undici would take what a listener throws for a failure of the request. It is a bug of ours. */
+  #crash(error: unknown): void {
+    this.#later(() => {
+      throw error
+    })
+  }
+}
+
+function timeoutError(message: string): ApiError {
+  return { type: 'timeout_error', message }
+}

@@ -1,0 +1,352 @@
+/**
+ * The books of a run: its output and failed files, under their lock.
+ *
+ * Opened, it says what earlier runs of the same output settled. From then on every row passes it
+ * exactly once: held, succeeded, failed or left. Finished, the failed file holds one line for each
+ * row that failed, and an ordered output stands in input order.
+ *
+ * What to write is said by the loop, and `write()` is called before the call returns. On standard
+ * output there is nothing to resume from: no lock, no record, and failures among the answers.
+ */
+
+import { Appender, type AppenderEvents } from './appender.ts'
+import type { RunContext } from './context.ts'
+import type { Unanswered } from './decision.ts'
+import { RunError } from './errors.ts'
+import { compactFailed } from './failed-file.ts'
+import { Fingerprints } from './fingerprints.ts'
+import { keysOf } from './input-keys.ts'
+import { type Lock, takeLock } from './lock.ts'
+import { usdNumber } from './money.ts'
+import { moveAside } from './move-aside.ts'
+import { failedPath, type Settings } from './options.ts'
+import { OrderedOutput } from './ordered-output.ts'
+import type { Answered } from './outcome.ts'
+import type { Planned } from './plan.ts'
+import { Held, type Holding, recover, type Recovered } from './record.ts'
+import { rewriteInOrder } from './reorder.ts'
+import { openToAppend, readResultFile } from './result-file.ts'
+import { failedLine, succeededLine } from './result-line.ts'
+import type { Source } from './source.ts'
+import { pourSpool } from './spool.ts'
+import type { Work } from './work.ts'
+
+/** Told when the output cannot be written (`ENOSPC`…; null: it can again), and when it never will. */
+export interface LedgerListener {
+  blocked(code: string | null): void
+  lost(error: RunError): void
+}
+
+/** How a row was answered. */
+export interface Answer {
+  readonly outcome: Answered
+  readonly costNanoUsd: number | null
+  readonly latencyMs: number
+  readonly attempts: number
+}
+
+/** How a row failed. */
+export interface Failure {
+  readonly outcome: Unanswered
+  readonly latencyMs: number
+  readonly attempts: number
+}
+
+/** How the run ended, as far as the files are concerned. */
+export interface Ending {
+  /** All rows of the input, or the first ones asked for, were read and settled or left. */
+  readonly readAll: boolean
+  /** The run was stopped; a later one goes on. */
+  readonly stopped: boolean
+  /** To read the keys of an input again whose answers must be put in order. */
+  readonly source: Source
+}
+
+const standardOutput = '-'
+
+export class Ledger {
+  readonly #context: RunContext
+  readonly #settings: Settings
+  readonly #lock: Lock | undefined
+  readonly #recovered: Recovered
+  readonly #held: Held
+  readonly #output: Appender
+  readonly #failed: Appender
+  readonly #ordered: OrderedOutput | undefined
+  /** Lines the failed file must hold at the end, per key. */
+  readonly #wantedFailed = new Fingerprints()
+  #retried = false
+
+  private constructor(
+    context: RunContext,
+    settings: Settings,
+    opened: { lock: Lock | undefined; recovered: Recovered; events: AppenderEvents },
+  ) {
+    const { files, clock } = context
+    const { lock, recovered, events } = opened
+    const { output, fsync } = settings
+    this.#context = context
+    this.#settings = settings
+    this.#lock = lock
+    this.#recovered = recovered
+    this.#held = new Held(recovered)
+    if (output === standardOutput) {
+      this.#output = new Appender({ file: files.stdout(), clock, fsync: 'never', ...events })
+      this.#failed = this.#output
+      return
+    }
+    const append = (path: string): Appender =>
+      new Appender({ file: openToAppend(files, path), clock, fsync, ...events })
+    this.#output = append(output)
+    this.#failed = append(failedPath(output))
+    if (!settings.ordered) return
+    const folder = folderOf(output)
+    const { spooled } = recovered
+    const options = { files, clock, folder, output: this.#output, fsync, spooled, ...events }
+    this.#ordered = new OrderedOutput(options)
+  }
+
+  /**
+   * Takes the output's lock and reads what its files hold.
+   *
+   * @throws {RunError} when another run holds the lock, or the files are not ours or not to be used
+   */
+  static async open(
+    context: RunContext,
+    settings: Settings,
+    listener: LedgerListener,
+  ): Promise<Ledger> {
+    const { files, clock } = context
+    const events: AppenderEvents = {
+      onBlocked: (code) => listener.blocked(code),
+      onUnblocked: () => listener.blocked(null),
+      onFailed: (error) => listener.lost(unwritable(settings.output, error)),
+    }
+    if (settings.output === standardOutput) {
+      const recovered = recover(files, { output: '', failed: '' })
+      return new Ledger(context, settings, { lock: undefined, recovered, events })
+    }
+    const output = realPath(context, settings.output)
+    const lock = await takeLock({ ...context, output })
+    try {
+      const paths = { output, failed: failedPath(output), folder: folderOf(output) }
+      if (settings.overwrite) moveAside(files, paths, stampOf(clock.wallTime()))
+      const recovered = recover(files, paths)
+      if (!settings.ordered && recovered.spooled) pourSpool(files, output, recovered.spooled)
+      return new Ledger(context, { ...settings, output }, { lock, recovered, events })
+    } catch (error) {
+      lock.release()
+      throw error
+    }
+  }
+
+  /** Path of the output, without links; `-` is standard output. */
+  get output(): string {
+    return this.#settings.output
+  }
+
+  get failedOutput(): string {
+    return this.output === standardOutput ? standardOutput : failedPath(this.output)
+  }
+
+  /** Lines the files held when the run began. */
+  get heldCounts(): { readonly succeeded: number; readonly failed: number } {
+    const { succeededCount, failedCount, spooled } = this.#recovered
+    return { succeeded: succeededCount + (spooled?.counts.size ?? 0), failed: failedCount }
+  }
+
+  /** Most requests that were under way when the run before this one was killed; 0 if it was not. */
+  get killedInFlight(): number {
+    return this.#lock?.previous?.inFlight ?? 0
+  }
+
+  /** Takes a line of this key for a row, if the files hold one. */
+  take(key: string): Holding | undefined {
+    return this.#held.take(key)
+  }
+
+  /** The row has its line from an earlier run. */
+  held(sequence: number, key: string, as: Holding): void {
+    if (as === 'failed') {
+      this.#wantedFailed.add(key, 1)
+      this.#ordered?.skip(sequence)
+    } else if (as === 'spooled') this.#ordered?.placeSpooled(sequence, key)
+    else this.#ordered?.held(sequence)
+  }
+
+  /** The row was answered. `onWritten` is called when its line is handed to `write()`. */
+  succeed(work: Work, answer: Answer, onWritten: () => void): void {
+    const { outcome, costNanoUsd, latencyMs, attempts } = answer
+    const { id, metadata, lineNumber, key } = work.row
+    const asked = this.#settings.includeRequest ? bodyText(work) : undefined
+    const line = succeededLine({
+      id,
+      message: outcome.message,
+      metadata,
+      request: asked,
+      run: {
+        line: lineNumber,
+        key,
+        attempts,
+        requestId: outcome.requestId,
+        latencyMs: Math.round(latencyMs),
+        costUsd: costNanoUsd === null ? null : usdNumber(costNanoUsd),
+        unknownAttempts: work.unknownAttempts,
+      },
+    })
+    if (work.retriesFailed) this.#retried = true
+    if (this.#ordered) this.#ordered.place(work.sequence, line, onWritten)
+    else this.#output.append(line, onWritten)
+  }
+
+  /** The row failed. */
+  fail(work: Work, { outcome, latencyMs, attempts }: Failure, onWritten: () => void): void {
+    const { id, metadata, lineNumber, key } = work.row
+    const line = failedLine({
+      id,
+      type: 'errored',
+      error: outcome.error,
+      requestId: outcome.requestId,
+      params: bodyText(work),
+      metadata,
+      run: {
+        line: lineNumber,
+        key,
+        attempts,
+        requestId: outcome.requestId,
+        latencyMs: Math.round(latencyMs),
+        // What was refused costs nothing; what was lost, nobody knows.
+        costUsd: work.unknownAttempts > 0 ? null : '0',
+        unknownAttempts: work.unknownAttempts,
+      },
+    })
+    this.#appendFailed(line, { ...work, key }, onWritten)
+  }
+
+  /** The row is no request, and was not sent. */
+  fault(planned: Extract<Planned, { type: 'fault' }>, onWritten: () => void): void {
+    const { fault, sequence, retriesFailed } = planned
+    const { id, key, error, params, raw, rawEncoding, metadata, lineNumber } = fault
+    const run = { line: lineNumber, key, attempts: 0, requestId: null, latencyMs: 0, costUsd: '0' }
+    const line = failedLine({
+      ...{ id, type: 'errored', error, requestId: null, metadata, run },
+      ...(raw === undefined ? { params } : { raw, rawEncoding }),
+    })
+    this.#appendFailed(line, { key, sequence, retriesFailed }, onWritten)
+  }
+
+  /** The row stays as it was. `forGood`: the run goes on without it. */
+  leave(work: Work, forGood: boolean): void {
+    if (work.retriesFailed) this.#wantedFailed.add(work.row.key, 1)
+    // In a run that stops, its place in an ordered output is kept for the run that goes on.
+    if (forGood) this.#ordered?.skip(work.sequence)
+  }
+
+  /** Shows that the run lives. @throws {RunError} `LOCK_LOST` */
+  beat(inFlight: number): void {
+    this.#lock?.beat(inFlight)
+  }
+
+  /** Resolves when every line is written, and durable as far as was asked. */
+  async flush(): Promise<void> {
+    await (this.#ordered ?? this.#output).flush()
+    await this.#failed.flush()
+  }
+
+  /**
+   * Puts the files into their final form, and lets go of them. Returns how many answers in the
+   * output have no row in the input any more; null when not all of it was read.
+   */
+  async finish({ readAll, stopped, source }: Ending): Promise<number | null> {
+    const { files } = this.#context
+    const { output, first } = this.#settings
+    const whole = readAll && !stopped && first === Number.MAX_SAFE_INTEGER
+    if (this.#ordered && readAll && !stopped) await this.#ordered.finish()
+    await this.flush()
+    const leftover = this.#held.leftover()
+    this.#closeFiles()
+    if (output === standardOutput) return whole ? 0 : null
+    if (this.#retried || (whole && leftover.failed > 0)) this.#compact(whole)
+    removeIfEmpty(this.#context, failedPath(output))
+    const disordered = this.#ordered?.isDisordered === true || !this.#held.isInOrder
+    if (this.#ordered && disordered && readAll && !stopped && source.reread) {
+      await rewriteInOrder(files, output, keysOf(source, this.#settings))
+    }
+    return whole ? leftover.succeeded : null
+  }
+
+  /** Lets go of everything; what is not written is lost, and its rows asked again. */
+  close(): void {
+    this.#closeFiles()
+    this.#lock?.release()
+  }
+
+  #closeFiles(): void {
+    this.#ordered?.close()
+    this.#output.close()
+    this.#failed.close()
+  }
+
+  #appendFailed(
+    line: string,
+    row: { key?: string; sequence: number; retriesFailed: boolean },
+    onWritten: () => void,
+  ): void {
+    if (row.retriesFailed) this.#retried = true
+    if (row.key !== undefined) this.#wantedFailed.add(row.key, 1)
+    this.#failed.append(line, onWritten)
+    this.#ordered?.skip(row.sequence)
+  }
+
+  /** Drops failures of rows that were settled anew, and of rows that are gone if all were read. */
+  #compact(whole: boolean): void {
+    const { files } = this.#context
+    const path = failedPath(this.#settings.output)
+    const wanted = this.#wantedFailed
+    if (!whole) {
+      const seen = new Fingerprints()
+      readResultFile(files, path, ({ key }) => {
+        if (seen.add(key, 1) === 1) wanted.add(key, this.#recovered.failed.get(key))
+      })
+    }
+    compactFailed(files, path, wanted)
+  }
+}
+
+function folderOf(output: string): string {
+  return `${output}.sluice`
+}
+
+function bodyText({ body }: Work): string | undefined {
+  if (body === undefined) return undefined
+  return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()
+}
+
+function realPath({ files }: RunContext, output: string): string {
+  try {
+    return files.realPath(output)
+  } catch (error) {
+    throw unwritable(output, error)
+  }
+}
+
+function unwritable(output: string, error: unknown): RunError {
+  if (error instanceof RunError) return error
+  const reason = error instanceof Error ? error.message : String(error)
+  const place = output === standardOutput ? 'standard output' : output
+  return new RunError('OUTPUT_UNWRITABLE', `Cannot write ${place}: ${reason}`, {
+    hint: 'make room or choose another -o, then run the same command again',
+    cause: error,
+  })
+}
+
+/** An empty failed file says nothing that its absence does not. */
+function removeIfEmpty({ files }: RunContext, path: string): void {
+  if (files.stat(path)?.size === 0) files.remove(path)
+}
+
+/** Wall time as part of a file name: 20261122-153000. */
+function stampOf(wallAt: number): string {
+  const [day = '', time = ''] = new Date(wallAt).toISOString().split('T')
+  return `${day.replaceAll('-', '')}-${time.slice(0, 8).replaceAll(':', '')}`
+}

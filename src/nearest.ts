@@ -1,0 +1,41 @@
+/**
+ * "Did you mean": the known name nearest to one that is not known.
+ */
+
+/**
+ * Text to put behind an unknown name: `, did you mean "x"?`, or nothing when none is near.
+ *
+ * @example
+ * ```ts
+ * nearest('orderd', ['ordered', 'output']) // => ', did you mean "ordered"?'
+ * nearest('zzz', ['ordered', 'output']) // => ''
+ * ```
+ */
+export function nearest(name: string, known: readonly string[]): string {
+  let best: string | undefined
+  let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1
+  for (const candidate of known) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
+    if (distance < bestDistance) {
+      best = candidate
+      bestDistance = distance
+    }
+  }
+  return best === undefined ? '' : `, did you mean "${best}"?`
+}
+
+/** Levenshtein: the fewest single-character insertions, deletions and replacements. */
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let row = 1; row <= a.length; row++) {
+    const current = [row]
+    for (let column = 1; column <= b.length; column++) {
+      const replaced = (previous[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1)
+      const removed = (previous[column] ?? 0) + 1
+      const inserted = (current[column - 1] ?? 0) + 1
+      current.push(Math.min(replaced, removed, inserted))
+    }
+    previous = current
+  }
+  return previous[b.length] ?? 0
+}

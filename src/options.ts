@@ -1,0 +1,324 @@
+/**
+ * What a run may be told, checked before any file is opened.
+ *
+ * Names are those of the command's flags in camel case, durations in milliseconds. All
+ * faults of a set of options are reported together, and an unknown one names the nearest.
+ */
+
+import { z } from 'zod'
+import { bounds } from './bounds.ts'
+import type { MaxFailed } from './brake.ts'
+import { RunError } from './errors.ts'
+import { nearest } from './nearest.ts'
+import type { RampKind } from './ramp.ts'
+import type { ParseOptions } from './request.ts'
+
+/** Options of `run`. Only `input` and a key must be given. */
+export interface RunOptions {
+  /** Path of a JSONL file of requests, or its bytes. */
+  readonly input: string | AsyncIterable<Uint8Array>
+  /** Path of the results; `-` is standard output. @default input with `.results.jsonl` */
+  readonly output?: string | undefined
+  /** An API key, sent as `x-api-key`. */
+  readonly apiKey?: string | undefined
+  /** A token, sent as `Authorization: Bearer`, instead of a key. */
+  readonly authToken?: string | undefined
+  /** Origin and optional prefix; `/v1/messages` is appended. @default 'https://api.anthropic.com' */
+  readonly baseUrl?: string | undefined
+  /** @default '2023-06-01' */
+  readonly anthropicVersion?: string | undefined
+  /** Names for `anthropic-beta`. @default [] */
+  readonly betas?: readonly string[] | undefined
+  /** Headers sent with every request. @default {} */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Replaces or supplies the model of every row. @default the row's own */
+  readonly model?: string | undefined
+  /** Bounds of any 60 seconds. @default none */
+  readonly maxRequestsPerMinute?: number | undefined
+  readonly maxInputTokensPerMinute?: number | undefined
+  readonly maxOutputTokensPerMinute?: number | undefined
+  /** Requests under way at once. @default as many as sockets */
+  readonly maxConcurrency?: number | undefined
+  /** Bytes of the bodies under way at once. @default 67108864 */
+  readonly maxInFlightBytes?: number | undefined
+  /** Tries of one row; refusals for a rate (429) do not count. @default 5 */
+  readonly maxAttempts?: number | undefined
+  /** One try. @default 600000 */
+  readonly timeoutMs?: number | undefined
+  /** One row, all tries and waits since its first. @default none */
+  readonly maxRowTimeMs?: number | undefined
+  /** Without any answer. @default 900000 */
+  readonly patienceMs?: number | undefined
+  /** Waiting for what is under way when asked to stop. @default 25000 */
+  readonly graceMs?: number | undefined
+  /** `stop` checks the whole input first. @default 'fail' */
+  readonly onInvalidRow?: 'fail' | 'stop' | undefined
+  /** Stop at more failed rows than this. @default none */
+  readonly maxFailed?: MaxFailed | undefined
+  /** Ask rows again that an earlier run failed. @default false */
+  readonly retryFailed?: boolean | undefined
+  /** Start over; files that are there are renamed `.bak-<time>`. @default false */
+  readonly overwrite?: boolean | undefined
+  /** Only the first rows. @default all */
+  readonly first?: number | undefined
+  /** Results in input order. @default false */
+  readonly ordered?: boolean | undefined
+  /** The request in each result line. @default false */
+  readonly includeRequest?: boolean | undefined
+  /** When results are made durable. @default '1s' */
+  readonly fsync?: 'always' | '1s' | 'never' | undefined
+  /** How fast sending may grow at the start. @default 'fast' */
+  readonly ramp?: RampKind | undefined
+  /** Many requests on one connection. @default false */
+  readonly http2?: boolean | undefined
+  /** Prices to use instead of the shipped ones, by model. @default none */
+  readonly prices?: unknown
+  /** Seed of all jitter. @default drawn */
+  readonly seed?: number | undefined
+}
+
+/** Options with every default in place. */
+export interface Settings {
+  readonly input: string | AsyncIterable<Uint8Array>
+  readonly output: string
+  readonly apiKey: string | undefined
+  readonly authToken: string | undefined
+  readonly baseUrl: string
+  readonly anthropicVersion: string
+  readonly betas: readonly string[]
+  readonly headers: Readonly<Record<string, string>>
+  readonly model: string | undefined
+  readonly maxRequestsPerMinute: number | undefined
+  readonly maxInputTokensPerMinute: number | undefined
+  readonly maxOutputTokensPerMinute: number | undefined
+  readonly maxConcurrency: number
+  readonly maxInFlightBytes: number
+  readonly maxAttempts: number
+  readonly timeoutMs: number
+  readonly maxRowTimeMs: number
+  readonly patienceMs: number
+  readonly graceMs: number
+  readonly onInvalidRow: 'fail' | 'stop'
+  readonly maxFailed: MaxFailed | undefined
+  readonly retryFailed: boolean
+  readonly overwrite: boolean
+  readonly first: number
+  readonly ordered: boolean
+  readonly includeRequest: boolean
+  readonly fsync: 'always' | '1s' | 'never'
+  readonly ramp: RampKind
+  readonly http2: boolean
+  readonly prices: unknown
+  readonly seed: number | undefined
+}
+
+const wholeFrom1 = 'must be a whole number from 1'
+const count = z.int(wholeFrom1).positive(wholeFrom1)
+const positive = 'must be a positive number'
+const perMinute = z.number(positive).positive(positive)
+const durationMs = z.number('must be milliseconds').positive('must be more than 0')
+const text = z.string('must be a text').min(1, 'must not be empty')
+const credential = text.refine(isHeaderValue, 'holds characters that no header can carry')
+const flag = z.boolean('must be true or false')
+const sockets = `must be a whole number from 1 to ${bounds.socketsMax}`
+
+const schema = z.strictObject({
+  input: z.union([text, z.custom<AsyncIterable<Uint8Array>>(isAsyncIterable)], {
+    error: 'must be a path or an async iterable of bytes',
+  }),
+  output: text.optional(),
+  apiKey: credential.refine(isNoPlaceholder, 'is a placeholder, not a key').optional(),
+  authToken: credential.optional(),
+  baseUrl: text.superRefine(checkBaseUrl).default('https://api.anthropic.com'),
+  anthropicVersion: credential.default('2023-06-01'),
+  betas: z.array(credential, 'must be a list of names').default([]),
+  headers: z
+    .record(z.string(), z.string('must be texts'), 'must be an object of texts')
+    .superRefine(checkHeaders)
+    .default({}),
+  model: text.optional(),
+  maxRequestsPerMinute: perMinute.optional(),
+  maxInputTokensPerMinute: perMinute.optional(),
+  maxOutputTokensPerMinute: perMinute.optional(),
+  maxConcurrency: z
+    .int(sockets)
+    .positive(sockets)
+    .max(bounds.socketsMax, sockets)
+    .default(bounds.socketsMax),
+  maxInFlightBytes: count.default(bounds.inFlightBytesDefault),
+  maxAttempts: count.default(5),
+  timeoutMs: durationMs.default(600_000),
+  maxRowTimeMs: durationMs.default(Infinity),
+  patienceMs: durationMs.default(900_000),
+  graceMs: z.number('must be milliseconds').nonnegative('must be 0 or more').default(25_000),
+  onInvalidRow: oneOf('fail', 'stop').default('fail'),
+  maxFailed: z
+    .custom<MaxFailed>(isMaxFailed, 'must be { count } from 0, or { percent } from 0 to 100')
+    .optional(),
+  retryFailed: flag.default(false),
+  overwrite: flag.default(false),
+  first: count.default(Number.MAX_SAFE_INTEGER),
+  ordered: flag.default(false),
+  includeRequest: flag.default(false),
+  fsync: oneOf('always', '1s', 'never').default('1s'),
+  ramp: oneOf('fast', 'gentle', 'off').default('fast'),
+  http2: flag.default(false),
+  prices: z.unknown().optional(),
+  seed: z.int('must be a whole number').optional(),
+})
+
+function oneOf<const T extends string>(...words: readonly T[]): z.ZodEnum<{ [K in T]: K }> {
+  return z.enum(words, `must be one of ${words.map((word) => `"${word}"`).join(', ')}`)
+}
+
+/** The option names, for telling a misspelt one what it meant. */
+export const optionNames: readonly string[] = Object.keys(schema.shape)
+
+/** What is wrong with one option. */
+export interface OptionFault {
+  readonly option: string
+  /** Words that follow its name: `must be …, got …`. */
+  readonly text: string
+}
+
+/** Everything wrong with a set of options, unknown names included; empty when it can be used. */
+export function optionFaults(options: RunOptions): readonly OptionFault[] {
+  const parsed = schema.safeParse(options)
+  return parsed.success ? [] : parsed.error.issues.flatMap((issue) => faultsOf(issue, options))
+}
+
+/**
+ * Checks options and fills in the defaults. Throws `RunError` OPTIONS_INVALID with every
+ * fault, or KEY_MISSING when there is nothing to authenticate with.
+ */
+export function readOptions(options: RunOptions): Settings {
+  const parsed = schema.safeParse(options)
+  if (!parsed.success) {
+    const faults = optionFaults(options).map(({ option, text }) => `"${option}" ${text}`)
+    throw new RunError('OPTIONS_INVALID', `Cannot start: ${faults.join('; ')}`)
+  }
+  const { data } = parsed
+  if (data.apiKey === undefined && data.authToken === undefined) {
+    throw new RunError('KEY_MISSING', 'Cannot start without an API key: "apiKey" is not set', {
+      hint: 'pass apiKey or authToken; the simulator (sluice/simulator) takes any',
+    })
+  }
+  const output = data.output ?? defaultOutput(data.input)
+  if (output === undefined) {
+    const message = 'Cannot start: "output" must be given when the input is a stream'
+    throw new RunError('OPTIONS_INVALID', message)
+  }
+  return {
+    ...data,
+    output,
+    apiKey: data.apiKey,
+    authToken: data.authToken,
+    model: data.model,
+    maxRequestsPerMinute: data.maxRequestsPerMinute,
+    maxInputTokensPerMinute: data.maxInputTokensPerMinute,
+    maxOutputTokensPerMinute: data.maxOutputTokensPerMinute,
+    maxFailed: data.maxFailed,
+    prices: data.prices,
+    seed: data.seed,
+    baseUrl: data.baseUrl.replace(/\/+$/, ''),
+  }
+}
+
+/** `requests.jsonl` → `requests.results.jsonl`; undefined for a stream. */
+function defaultOutput(input: string | AsyncIterable<Uint8Array>): string | undefined {
+  if (typeof input !== 'string') return undefined
+  return input.replace(/(\.jsonl|\.ndjson|\.json)?$/, '.results.jsonl')
+}
+
+/** `out.jsonl` → `out.failed.jsonl`: where rows without an answer go. */
+export function failedPath(output: string): string {
+  return output.replace(/(\.jsonl|\.ndjson|\.json)?$/, '.failed.jsonl')
+}
+
+/** How lines of a run are parsed, the first time and again. */
+export function parseOptionsOf({ model }: Settings): ParseOptions {
+  return { ...(model !== undefined && { model }), sendUserId: true }
+}
+
+function isAsyncIterable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
+}
+
+function isMaxFailed(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Object.keys(value).length !== 1) return false
+  if ('count' in value) return Number.isSafeInteger(value.count) && Number(value.count) >= 0
+  if (!('percent' in value) || typeof value.percent !== 'number') return false
+  return value.percent >= 0 && value.percent <= 100
+}
+
+function isNoPlaceholder(key: string): boolean {
+  return key !== 'your-api-key-here'
+}
+
+/** What HTTP/1.1 lets a header carry, less the bytes that are no one's text. */
+function isHeaderValue(value: string): boolean {
+  return /^[\t\u0020-\u007e\u00a0-\u00ff]*$/.test(value)
+}
+
+/** Headers that say how a request is framed; two of them would be a fault or a way to smuggle. */
+const ownHeaders = new Set([
+  'connection',
+  'content-encoding',
+  'content-length',
+  'content-type',
+  'expect',
+  'host',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+function checkHeaders(headers: Record<string, string>, context: z.RefinementCtx): void {
+  const fail = (message: string): void => context.addIssue({ code: 'custom', message })
+  for (const [name, value] of Object.entries(headers)) {
+    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name))
+      fail(`must not name ${JSON.stringify(name)}: no header can`)
+    else if (ownHeaders.has(name.toLowerCase()))
+      fail(`must not set ${name}, which sluice sets itself`)
+    else if (!isHeaderValue(value))
+      fail(`must hold characters a header can carry: ${name} does not`)
+  }
+}
+
+function checkBaseUrl(given: string, context: z.RefinementCtx): void {
+  const fail = (message: string): void => context.addIssue({ code: 'custom', message })
+  const url = URL.parse(given)
+  const trimmed = given.replace(/\/+$/, '')
+  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+    fail('must be an http or https URL')
+  } else if (url.username !== '' || url.password !== '') {
+    fail('must not hold credentials')
+  } else if (url.search !== '' || url.hash !== '') {
+    fail('must be an origin and an optional prefix, without query or fragment')
+  } else if (trimmed.endsWith('/v1/messages')) {
+    const fixed = trimmed.slice(0, -'/v1/messages'.length)
+    fail(`must not end in /v1/messages, which is appended: use ${fixed}`)
+  }
+}
+
+function faultsOf(issue: z.core.$ZodIssue, options: RunOptions): readonly OptionFault[] {
+  if (issue.code === 'unrecognized_keys') {
+    const place = issue.path.join('.')
+    return issue.keys.map((key) => ({
+      option: place === '' ? key : `${place}.${key}`,
+      text: `is not an option${nearest(key, optionNames)}`,
+    }))
+  }
+  const option = String(issue.path[0])
+  const value: unknown = Reflect.get(options, option)
+  return [{ option, text: `${issue.message}${shown(option, value)}` }]
+}
+
+/** A secret is never repeated, not even a wrong one; headers and URLs may hold one. */
+function shown(option: string, value: unknown): string {
+  if (['apiKey', 'authToken', 'headers', 'input'].includes(option)) return ''
+  if (option === 'baseUrl' && String(value).includes('@')) return ''
+  return typeof value === 'number' ? `, got ${value}` : `, got ${JSON.stringify(value)}`
+}

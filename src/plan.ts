@@ -1,0 +1,169 @@
+/**
+ * Plan: a line of input to what is to be done about it, if anything.
+ *
+ * A line whose key the record holds is done: it costs one hash and no parsing, so that a
+ * resumed run is soon past what it has. Any other is a row to be asked or a fault. Of two
+ * rows with one id the second is a fault, whatever became of the first.
+ *
+ * Identical rows are distinct work: each takes one holder of their common key. A repeated
+ * id is the exception, and its failure is recorded under a key of its own, or the
+ * first holder of the id would be taken for the failed one when the run is resumed.
+ */
+
+import { Fingerprints } from './fingerprints.ts'
+import { digest } from './hash.ts'
+import type { Line } from './lines.ts'
+import { poolOf } from './pools.ts'
+import type { Holding } from './record.ts'
+import { type ParseOptions, parseLine, type Row, type RowFault } from './request.ts'
+import type { Work } from './work.ts'
+
+/** What the files of the run hold, as a multiset of keys (record.ts). */
+export interface Held {
+  /** Takes one holder of the key, an answer before a failure; undefined when there is none. */
+  take(key: string): Holding | undefined
+}
+
+/** What is to be done about one line. */
+export type Planned =
+  | { readonly type: 'held'; readonly as: Holding; readonly key: string }
+  | { readonly type: 'work'; readonly work: Work }
+  | {
+      readonly type: 'fault'
+      readonly fault: RowFault
+      readonly sequence: number
+      readonly retriesFailed: boolean
+    }
+
+export interface PlanOptions extends ParseOptions {
+  /** Rows held as failed are asked again. */
+  readonly retryFailed: boolean
+}
+
+const encoder = new TextEncoder()
+const customIdHead = encoder.encode('{"custom_id":"')
+const customIdName = Buffer.from('custom_id')
+const unicodeEscape = Buffer.from('\\u')
+const quote = 0x22
+const backslash = 0x5c
+
+/** Plans the lines of one input, in order. */
+export class Plan {
+  readonly #held: Held
+  readonly #options: PlanOptions
+  /** Line numbers by id, for the ids users gave. */
+  readonly #ids = new Fingerprints()
+  #sequence = 0
+  #lastDefaultLine = 0
+  #borrowedIds = false
+
+  constructor(held: Held, options: PlanOptions) {
+    this.#held = held
+    this.#options = options
+  }
+
+  /** Rows planned so far. */
+  get count(): number {
+    return this.#sequence
+  }
+
+  /** Bytes the index of ids takes. */
+  get indexBytes(): number {
+    return this.#ids.bytes
+  }
+
+  next(line: Line): Planned {
+    const sequence = this.#sequence++
+    const whole = line.truncated === undefined ? digest(line.bytes) : undefined
+    const held = whole === undefined ? undefined : this.#held.take(whole)
+    if (whole !== undefined && held !== undefined && !this.#asksAgain(held)) {
+      this.#claim(this.#idOf(line), line.number)
+      return { type: 'held', as: held, key: whole }
+    }
+    const row = this.#checkId(parseLine(line, this.#options))
+    // A failed line given as input has a key that leaves its result out; a repeated id, one of its own.
+    const taken = row.key === whole ? held : this.#held.take(row.key)
+    if (taken !== undefined && !this.#asksAgain(taken)) {
+      return { type: 'held', as: taken, key: row.key }
+    }
+    const retriesFailed = held === 'failed' || taken === 'failed'
+    if (row.kind === 'fault') return { type: 'fault', fault: row, sequence, retriesFailed }
+    return { type: 'work', work: workOf(row, sequence, retriesFailed) }
+  }
+
+  #asksAgain(held: Holding): boolean {
+    return held === 'failed' && this.#options.retryFailed
+  }
+
+  /** The row, or the fault that its id belongs to another. */
+  #checkId(row: Row | RowFault): Row | RowFault {
+    const first = this.#claim(row.idGiven ? row.id : undefined, row.lineNumber)
+    if (first === 0) return row
+    const message = `"custom_id" ${JSON.stringify(row.id)} is that of line ${first} already; ids must differ`
+    return {
+      ...row,
+      kind: 'fault',
+      key: digest(encoder.encode(`${row.key} repeats an id`)),
+      error: { type: 'invalid_request_error', message },
+      params: row.kind === 'fault' ? row.params : Buffer.from(row.body).toString(),
+      raw: row.kind === 'fault' ? row.raw : undefined,
+      rawEncoding: row.kind === 'fault' ? row.rawEncoding : 'utf8',
+    }
+  }
+
+  /** Takes an id for a line; returns the line that has it already, or 0. `undefined` is the default id. */
+  #claim(given: string | undefined, lineNumber: number): number {
+    if (given === undefined) {
+      this.#lastDefaultLine = lineNumber
+      // Only a line of a failed file may have another line's default id.
+      return this.#borrowedIds ? this.#ids.get(idKey(`line-${lineNumber}`)) : 0
+    }
+    const borrowed = /^line-(\d+)$/.exec(given)
+    if (borrowed) {
+      this.#borrowedIds = true
+      // Without an index of default ids, any line up to the last that has one may be its owner.
+      const owner = Number(borrowed[1])
+      if (owner !== lineNumber && owner <= this.#lastDefaultLine) return owner
+    }
+    const key = idKey(given)
+    const first = this.#ids.get(key)
+    if (first === 0) this.#ids.set(key, lineNumber)
+    return first
+  }
+
+  /** The id a held line gives, read without parsing it where that is safe. */
+  #idOf(line: Line): string | undefined {
+    const bytes = Buffer.from(line.bytes.buffer, line.bytes.byteOffset, line.bytes.byteLength)
+    if (bytes.subarray(0, customIdHead.length).equals(customIdHead)) {
+      const end = bytes.indexOf(quote, customIdHead.length)
+      const id = bytes.subarray(customIdHead.length, end)
+      if (end > 0 && !id.includes(backslash)) return defaultless(id.toString(), line.number)
+    } else if (!bytes.includes(customIdName) && !bytes.includes(unicodeEscape)) return undefined
+    const row = parseLine(line, this.#options)
+    return row.idGiven ? row.id : undefined
+  }
+}
+
+function idKey(id: string): string {
+  return digest(encoder.encode(id))
+}
+
+/** A line's own default id, written out, is no id given. */
+function defaultless(id: string, lineNumber: number): string | undefined {
+  return id === `line-${lineNumber}` ? undefined : id
+}
+
+function workOf(row: Row, sequence: number, retriesFailed: boolean): Work {
+  const { body, ...rest } = row
+  return {
+    sequence,
+    row: rest,
+    retriesFailed,
+    bodyBytes: body.length,
+    body,
+    pool: poolOf(row.model),
+    attempts: 0,
+    unknownAttempts: 0,
+    firstAskedAt: undefined,
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * What the files of an earlier run hold, so that no answer in hand is bought again.
+ *
+ * The output and failed files are the record of a run; there is no other journal. `recover` reads
+ * them when a run starts. Think of what it finds as a bag of keys: identical rows are distinct work,
+ * so a key may be in it many times, and each row of the input takes one out (`Held`).
+ *
+ * Invariant: an answer beats a failure, and a line is taken by one row.
+ */
+
+import type { Files } from './files.ts'
+import { Fingerprints } from './fingerprints.ts'
+import { KeySequence } from './key-sequence.ts'
+import { readResultFile } from './result-file.ts'
+import type { ResultLine } from './result-line.ts'
+import { findSpool } from './spool.ts'
+import type { Spooled } from './spool.ts'
+
+/** The files of a run. */
+export interface RecordPaths {
+  readonly output: string
+  readonly failed: string
+  /** `<output>.sluice`, where the spool of an ordered run is. @default none is looked for */
+  readonly folder?: string | undefined
+}
+
+/** What was found. */
+export interface Recovered {
+  /** Answers in the output, per key. */
+  readonly succeeded: Fingerprints
+  /** Failures, per key. A row tried again by a run that was killed may have more than one. */
+  readonly failed: Fingerprints
+  readonly succeededCount: number
+  readonly failedCount: number
+  readonly outputBytes: number
+  readonly failedBytes: number
+  /** Answers that an ordered run had not put into the output; undefined when it left no spool. */
+  readonly spooled: Spooled | undefined
+  /** The order in which the answers stand in the output. */
+  readonly order: KeySequence
+}
+
+/** What a row finds in the record. */
+export type Holding = 'succeeded' | 'spooled' | 'failed'
+
+/**
+ * Reads the files of an earlier run, and mends their ends (see result-file.ts). A file that is not
+ * there holds nothing.
+ *
+ * @throws {RunError} `OUTPUT_FOREIGN` when a file holds something that is no result line;
+ * `OUTPUT_UNWRITABLE` when one cannot be read or mended.
+ */
+export function recover(files: Files, paths: RecordPaths): Recovered {
+  const succeeded = new Fingerprints()
+  const failed = new Fingerprints()
+  const order = new KeySequence()
+  let succeededCount = 0
+  let failedCount = 0
+  // The type decides, not the file: an answer is one wherever the user's tools put it.
+  const count = ({ type, key }: ResultLine): void => {
+    if (type === 'succeeded') {
+      succeeded.add(key, 1)
+      succeededCount++
+    } else {
+      failed.add(key, 1)
+      failedCount++
+    }
+  }
+  const spool = paths.folder === undefined ? undefined : findSpool(files, paths.folder)
+  const outputBytes = readResultFile(files, paths.output, (line, place) => {
+    count(line)
+    if (line.type === 'succeeded') order.add(line.key)
+    spool?.seeOutputLine(line.key, place)
+  })
+  const failedBytes = readResultFile(files, paths.failed, count)
+  return {
+    succeeded,
+    failed,
+    succeededCount,
+    failedCount,
+    outputBytes,
+    failedBytes,
+    spooled: spool?.remaining(),
+    order,
+  }
+}
+
+/**
+ * The record as the planner uses it. It uses up what was recovered.
+ *
+ * @example
+ * ```ts
+ * const key = '00112233445566778899aabbccddeeff'
+ * const succeeded = new Fingerprints()
+ * succeeded.add(key, 1)
+ * const failed = new Fingerprints()
+ * const held = new Held({ succeeded, failed, succeededCount: 1, failedCount: 0 })
+ * held.take(key) // => 'succeeded'
+ * held.take(key) // => undefined
+ * ```
+ */
+export class Held {
+  readonly #succeeded: Fingerprints
+  readonly #failed: Fingerprints
+  readonly #spooled: Fingerprints | undefined
+  readonly #order: KeySequence | undefined
+  readonly #taken: KeySequence = new KeySequence()
+  #succeededLeft: number
+  #failedLeft: number
+
+  constructor(
+    recovered: Pick<Recovered, 'succeeded' | 'failed' | 'succeededCount' | 'failedCount'> &
+      Partial<Pick<Recovered, 'spooled' | 'order'>>,
+  ) {
+    this.#succeeded = recovered.succeeded
+    this.#failed = recovered.failed
+    this.#spooled = recovered.spooled?.counts
+    this.#order = recovered.order
+    this.#succeededLeft = recovered.succeededCount
+    this.#failedLeft = recovered.failedCount
+  }
+
+  /**
+   * Takes one line of this key for a row: an answer if there is one, else a failure. `spooled` is an
+   * answer too, one that `OrderedOutput.placeSpooled` puts in its place.
+   */
+  take(key: string): Holding | undefined {
+    if (this.#succeeded.get(key) > 0) {
+      this.#succeeded.add(key, -1)
+      this.#succeededLeft--
+      this.#taken.add(key)
+      return 'succeeded'
+    }
+    if (this.#spooled !== undefined && this.#spooled.get(key) > 0) {
+      this.#spooled.add(key, -1)
+      return 'spooled'
+    }
+    if (this.#failed.get(key) === 0) return undefined
+    this.#failed.add(key, -1)
+    this.#failedLeft--
+    return 'failed'
+  }
+
+  /**
+   * Lines no row took: those of rows no longer in the input; and failures of rows that have since been
+   * answered or failed again, where a kill kept the failed file from being compacted.
+   */
+  leftover(): { readonly succeeded: number; readonly failed: number } {
+    return { succeeded: this.#succeededLeft, failed: this.#failedLeft }
+  }
+
+  /** Whether rows took all answers of the output, in the order in which these stand there. */
+  get isInOrder(): boolean {
+    return this.#succeededLeft === 0 && (this.#order?.equals(this.#taken) ?? true)
+  }
+}

@@ -1,0 +1,296 @@
+/**
+ * Request: one line of input to the row it asks for, or to what is wrong with it.
+ *
+ * Three forms are taken. A bare Messages body, in which `custom_id` and `metadata` are the
+ * user's own; `{custom_id, params, metadata}`; and `{custom_id, method, url, body, metadata}`.
+ * A line of a failed file is the second form with `result` and `run` beside it. What a line
+ * must be is in request-rules.ts; here are the bytes.
+ *
+ * The body keeps the user's bytes; members are spliced in and out, never printed anew.
+ *
+ * Invariant: nothing in a row is a slice of the line, so a slow row keeps no chunk in memory.
+ */
+
+import { assert } from './assert.ts'
+import { bounds } from './bounds.ts'
+import { digest } from './hash.ts'
+import { findJsonFault } from './json-fault.ts'
+import { changeMembers, memberText, readMembers, withoutMembers } from './json-spans.ts'
+import type { Changes, Member } from './json-spans.ts'
+import type { ApiError } from './outcome.ts'
+import {
+  envelopeProblem,
+  formOf,
+  isJsonObject,
+  isOwnLine,
+  isUserId,
+  must,
+  noRequestProblem,
+  ownMembers,
+  readId,
+  readLine,
+  readRequest,
+} from './request-rules.ts'
+import type { JsonObject, Problem } from './request-rules.ts'
+import type { Line } from './lines.ts'
+
+/** How lines are read. */
+export interface ParseOptions {
+  /** Replaces the model of every row, or supplies it. @default the line's own */
+  readonly model?: string
+  /** Send `user_id` of a bare body's metadata to the API, if it is one the API takes. */
+  readonly sendUserId: boolean
+}
+
+/** What a row and a fault have in common. */
+interface Place {
+  readonly lineNumber: number
+  /** Of the line's content in the input, in bytes; with `byteLength`, where to read it again. */
+  readonly offset: number
+  readonly byteLength: number
+  /** The user's `custom_id`, or `line-N`. */
+  readonly id: string
+  /** The user chose the id, so it means this row wherever the line stands. */
+  readonly idGiven: boolean
+  /** Digest of the line, less `result` and `run` if it is one of a failed file. */
+  readonly key: string
+  /** The user's own metadata as JSON text on one line. */
+  readonly metadata: string | undefined
+}
+
+/** One request to be answered. */
+export interface Row extends Place {
+  readonly kind: 'row'
+  readonly model: string
+  readonly maxTokens: number
+  /** The JSON to send, on one line, without `stream`. */
+  readonly body: Uint8Array
+}
+
+/** A line that cannot be asked. Exactly one of `params` and `raw` is there. */
+export interface RowFault extends Place {
+  readonly kind: 'fault'
+  readonly error: ApiError
+  /** The request as JSON text on one line, when the line holds one. */
+  readonly params: string | undefined
+  /** The line as it stands, when it holds none; of a line too long, its head. */
+  readonly raw: string | undefined
+  /** How `raw` stands for bytes; `base64` when they are not UTF-8. */
+  readonly rawEncoding: 'utf8' | 'base64'
+}
+
+/**
+ * Reads one line. Called again on the same bytes it gives the same row: that is how a body is
+ * had again for a retry, and how an input that has changed is seen, by its `key`.
+ *
+ * @example
+ * ```ts
+ * const bytes = Buffer.from('{"model":"m","max_tokens":0.5,"messages":[{}]}')
+ * const row = parseLine({ number: 7, offset: 0, bytes }, { sendUserId: true })
+ * row.kind === 'fault' && row.error.message // => '"max_tokens" must be a whole number, got 0.5'
+ * ```
+ */
+export function parseLine(line: Line, options: ParseOptions): Row | RowFault {
+  const { bytes } = line
+  const place: Place = {
+    lineNumber: line.number,
+    offset: line.offset,
+    byteLength: line.truncated ?? bytes.length,
+    id: `line-${line.number}`,
+    idGiven: false,
+    key: '',
+    metadata: undefined,
+  }
+  if (line.truncated !== undefined) return truncatedFault(place, bytes)
+  const text = decode(bytes)
+  if (text === undefined) {
+    return rawFault({ ...place, key: digest(bytes) }, 'the line is not UTF-8', bytes)
+  }
+  const value = parseJson(text)
+  if (typeof value === 'string') return rawFault({ ...place, key: digest(bytes) }, value, bytes)
+  return parseObject(bytes, place, value, options)
+}
+
+/** The part of a line that is the request. */
+interface Part {
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly end: number
+  readonly value: unknown
+  /** The member that holds it; empty for a bare request. */
+  readonly name: string
+  /** Its members, if they were read already. */
+  readonly members: readonly Member[] | undefined
+  /** What makes it a request of its own: in a bare one, the user's members go. */
+  readonly changes: Changes
+}
+
+function parseObject(
+  line: Uint8Array,
+  linePlace: Place,
+  value: JsonObject,
+  options: ParseOptions,
+): Row | RowFault {
+  const members = readMembers(line)
+  const bytes = withoutReturns(line)
+  const metadata = members.findLast((member) => member.key === 'metadata')
+  const id = readId(value, linePlace.lineNumber)
+  const idProblem = typeof id === 'string' ? id : undefined
+  const place: Place = {
+    ...linePlace,
+    ...(typeof id === 'string' ? undefined : id),
+    key: digest(isOwnLine(value) ? withoutMembers(line, members, ownMembers) : line),
+    metadata: metadata && memberText(bytes, metadata),
+  }
+  const form = formOf(value)
+  if (form === 'none') return noRequestFault(place, value, line)
+  if (form === 'bare') {
+    const changes = bareChanges(bytes, metadata, value, options)
+    const whole = { bytes, start: 0, end: bytes.length, value, name: '', members, changes }
+    return parseRequest(place, whole, idProblem, options)
+  }
+  const holder = members.findLast((member) => member.key === form)
+  assert(holder !== undefined, `A line of form "${form}" has a member of that name`)
+  const part = {
+    bytes,
+    start: holder.valueStart,
+    end: holder.valueEnd,
+    value: value[form],
+    name: form,
+    members: undefined,
+    changes: noChanges,
+  }
+  return parseRequest(place, part, idProblem ?? envelopeProblem(form, value), options)
+}
+
+function parseRequest(
+  place: Place,
+  part: Part,
+  outerProblem: Problem | undefined,
+  options: ParseOptions,
+): Row | RowFault {
+  const fault = (type: string, message: Problem): RowFault => {
+    const params = cutOut(part, part.changes).toString()
+    return { ...place, kind: 'fault', error: { type, message }, params, ...noRaw }
+  }
+  if (outerProblem !== undefined) return fault(invalid, outerProblem)
+  if (!isJsonObject(part.value)) return fault(invalid, must(part.name, 'be an object', part.value))
+  const where = part.name === '' ? '' : `${part.name}.`
+  const request = readRequest(part.value, where, options.model)
+  if (typeof request === 'string') return fault(invalid, request)
+
+  const changes = new Map(part.changes)
+  // How an answer is had is decided here, and it is the same answer either way.
+  if (part.value['stream'] !== undefined) changes.set('stream', undefined)
+  if (part.value['model'] !== request.model) changes.set('model', JSON.stringify(request.model))
+  const body = cutOut(part, changes)
+  if (body.length > bounds.bodyBytesMax) {
+    const size = `the request has ${body.length} bytes`
+    return fault('request_too_large', `${size}; the API takes at most ${bounds.bodyBytesMax}`)
+  }
+  return { ...place, kind: 'row', ...request, body }
+}
+
+const noChanges: Changes = new Map()
+
+/** The request alone, as a copy. */
+function cutOut(part: Part, changes: Changes): Buffer {
+  if (changes.size === 0) return Buffer.from(part.bytes.subarray(part.start, part.end))
+  const members = part.members ?? readMembers(part.bytes, part.start)
+  return changeMembers(part.bytes, members, changes, part.start, part.end)
+}
+
+/** What of a bare body is the user's own, and what of that the API is told. */
+function bareChanges(
+  bytes: Uint8Array,
+  metadata: Member | undefined,
+  line: JsonObject,
+  options: ParseOptions,
+): Changes {
+  const changes = new Map<string, string | undefined>()
+  if (line['custom_id'] !== undefined) changes.set('custom_id', undefined)
+  if (metadata === undefined) return changes
+  changes.set('metadata', undefined)
+  const value = line['metadata']
+  if (!options.sendUserId || !isJsonObject(value) || !isUserId(value['user_id'])) return changes
+  const userId = readMembers(bytes, metadata.valueStart).findLast(({ key }) => key === 'user_id')
+  // From the user's own text, so that its escapes stay as they are.
+  if (userId) changes.set('metadata', `{"user_id":${memberText(bytes, userId)}}`)
+  return changes
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** The text, or undefined if the bytes are not UTF-8. */
+function decode(bytes: Uint8Array): string | undefined {
+  try {
+    return decoder.decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+/** The object a text stands for, or why it stands for none. */
+function parseJson(text: string): JsonObject | Problem {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    const fault = findJsonFault(text)
+    assert(fault !== undefined, 'A text that JSON.parse refuses has a fault')
+    return `invalid JSON at character ${fault.index + 1}: ${fault.problem}`
+  }
+  return readLine(value)
+}
+
+const carriageReturn = 0x0d
+const space = 0x20
+
+/**
+ * The same JSON without carriage returns. In valid JSON they stand only between tokens; many
+ * readers take one for a line end, and what sluice writes must be one line to all of them.
+ */
+function withoutReturns(bytes: Uint8Array): Uint8Array {
+  if (!bytes.includes(carriageReturn)) return bytes
+  return bytes.map((byte) => (byte === carriageReturn ? space : byte))
+}
+
+const invalid = 'invalid_request_error'
+const noRaw = { raw: undefined, rawEncoding: 'utf8' } as const
+
+/** The fault of a line that holds no request: it is kept as it stands. */
+function rawFault(place: Place, message: Problem, bytes: Uint8Array): RowFault {
+  const text = decode(bytes)
+  return {
+    ...place,
+    kind: 'fault',
+    error: { type: invalid, message },
+    params: undefined,
+    raw: text ?? Buffer.from(bytes).toString('base64'),
+    rawEncoding: text === undefined ? 'base64' : 'utf8',
+  }
+}
+
+function truncatedFault(linePlace: Place, head: Uint8Array): RowFault {
+  // Two lines of one length that begin alike share a key; both fail for their length all the same.
+  const key = digest(Buffer.concat([head, Buffer.from(` ${linePlace.byteLength}`)]))
+  const message = `the line has ${linePlace.byteLength} bytes; at most ${bounds.lineBytesMax} are read, and only its beginning is kept here`
+  return {
+    ...rawFault({ ...linePlace, key }, message, withoutTornEnd(head)),
+    error: { type: 'request_too_large', message },
+  }
+}
+
+/** The bytes without a character at the end of which a part was cut off. */
+function withoutTornEnd(bytes: Uint8Array): Uint8Array {
+  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes, { stream: true })
+  return text.includes('\ufffd') ? bytes : Buffer.from(text)
+}
+
+function noRequestFault(place: Place, value: JsonObject, line: Uint8Array): RowFault {
+  const fault = rawFault(place, noRequestProblem(value), line)
+  const { raw, raw_encoding: encoding } = value
+  // The line as it was is handed on, or it would be wrapped once more by each run.
+  if (typeof raw !== 'string') return fault
+  return { ...fault, raw, rawEncoding: encoding === 'base64' ? 'base64' : 'utf8' }
+}

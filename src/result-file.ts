@@ -1,0 +1,158 @@
+/**
+ * A file of result lines: read through, its end mended, opened to append.
+ *
+ * A kill or a power loss can leave a torn last line. It is cut off, and its row is asked again.
+ * Nothing else is ever changed, and a file that is not ours is not touched at all:
+ *
+ *   a complete result line without its newline   the newline is added: that answer is held
+ *   the beginning of a line of ours, at the end  cut
+ *   NUL bytes at the end                         cut (a power loss kept the length, not the content)
+ *   anything else that is no result line         OUTPUT_FOREIGN, with its line number
+ *
+ * A file of nothing but NUL bytes is taken for ours: that is what a power loss in the first second of
+ * a run leaves, and there is nothing in it to lose.
+ */
+
+import { RunError } from './errors.ts'
+import { systemErrorCode } from './files.ts'
+import type { File, Files } from './files.ts'
+import { LineScan } from './line-scan.ts'
+import { parseResultLine, readResultLine, startsLikeOurs } from './result-line.ts'
+import type { ResultLine } from './result-line.ts'
+
+/** Where a line is: `buffer[start..end)`, without its newline; `offset` is that of `start` in the file. */
+export interface LinePlace {
+  readonly buffer: Buffer
+  readonly start: number
+  readonly end: number
+  readonly offset: number
+}
+
+/**
+ * Calls `visit` for each result line of the file, in order, after which the file ends with a newline
+ * and may be appended to. Returns its size. A file that is not there, or is a device, has no lines.
+ *
+ * @throws {RunError} `OUTPUT_FOREIGN` when it holds something that is no result line;
+ * `OUTPUT_UNWRITABLE` when it cannot be read or mended.
+ */
+export function readResultFile(
+  files: Files,
+  path: string,
+  visit: (line: ResultLine, place: LinePlace) => void,
+): number {
+  let file: File | undefined
+  try {
+    const info = files.stat(path)
+    if (info === undefined || !info.isFile || info.size === 0) return 0
+    file = files.open(path, 'read')
+    const scan = new LineScan(file)
+    while (scan.next()) {
+      if (!scan.isTerminated) return readEnd(files, path, scan, info.size, visit)
+      const line = readLine(scan)
+      if (line !== undefined) visit(line, scan)
+      else if (!isBlank(scan.buffer, scan.start, scan.end)) throw foreign(path, scan)
+    }
+    return info.size
+  } catch (error) {
+    if (systemErrorCode(error) === undefined) throw error
+    throw unwritable(path, error)
+  } finally {
+    file?.close()
+  }
+}
+
+/**
+ * Opens a file to append to, making it durably if it is not there.
+ *
+ * @throws {RunError} `OUTPUT_UNWRITABLE` when that cannot be done.
+ */
+export function openToAppend(files: Files, path: string): File {
+  try {
+    const isNew = files.stat(path) === undefined
+    const file = files.open(path, 'append')
+    if (isNew) files.syncFolderOf(path)
+    return file
+  } catch (error) {
+    throw unwritable(path, error)
+  }
+}
+
+function readLine(scan: LineScan): ResultLine | undefined {
+  // The quick way looks at the ends of a line alone. NUL bytes mean that a power loss was here.
+  const read = scan.mayHoldNul ? parseResultLine : readResultLine
+  return read(scan.buffer, scan.start, scan.end)
+}
+
+/** The last line, which has no newline. */
+function readEnd(
+  files: Files,
+  path: string,
+  scan: LineScan,
+  size: number,
+  visit: (line: ResultLine, place: LinePlace) => void,
+): number {
+  const { buffer, start, offset } = scan
+  // Beyond the longest line there can be, reading stopped before the file's end.
+  if (offset + scan.end - start < size) throw foreign(path, scan)
+  let end = scan.end
+  while (end > start && buffer[end - 1] === 0) end--
+  const line = parseResultLine(buffer, start, end)
+  if (line === undefined && startsLikeOurs(buffer, start, end)) return mend(files, path, offset, '')
+  if (line === undefined && !isBlank(buffer, start, end)) throw foreign(path, scan)
+  const newSize = mend(files, path, offset + end - start, '\n')
+  if (line !== undefined) visit(line, { buffer, start, end, offset })
+  return newSize
+}
+
+/** Cuts the file to `size` and appends `end`; returns the new size. */
+function mend(files: Files, path: string, size: number, end: '' | '\n'): number {
+  const file = files.open(path, 'append')
+  try {
+    if (file.size() > size) file.truncate(size)
+    if (end !== '') file.write(Buffer.from(end), 0)
+    return size + end.length
+  } finally {
+    file.close()
+  }
+}
+
+function isBlank(buffer: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    const byte = buffer[at]
+    if (byte !== 0x20 && byte !== 0x09 && byte !== 0x0d) return false
+  }
+  return true
+}
+
+const excerptBytes = 40
+
+function foreign(path: string, { buffer, start, end, number }: LineScan): RunError {
+  const text = buffer.toString('utf8', start, Math.min(end, start + excerptBytes))
+  const excerpt = JSON.stringify(end - start > excerptBytes ? `${text}…` : text)
+  return new RunError(
+    'OUTPUT_FOREIGN',
+    `Cannot go on with ${path}: line ${number} is no result line of sluice: ${excerpt}`,
+    { hint: 'name another output with -o, or give --overwrite to move the old files aside' },
+  )
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such folder',
+  ENOTDIR: 'a part of the path is not a folder',
+  EISDIR: 'it is a folder',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk quota is used up',
+  EMFILE: 'too many files are open',
+}
+
+function unwritable(path: string, cause: unknown): RunError {
+  const known = reasons[systemErrorCode(cause) ?? '']
+  const reason = known ?? (cause instanceof Error ? cause.message : String(cause))
+  return new RunError('OUTPUT_UNWRITABLE', `Cannot write ${path}: ${reason}`, {
+    hint: 'name an output that can be written with -o',
+    cause,
+  })
+}

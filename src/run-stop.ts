@@ -1,0 +1,37 @@
+/**
+ * Errors for replies after which no request can succeed: what to tell the user.
+ */
+
+import { RunError } from './errors.ts'
+import type { ApiError, RunStop } from './outcome.ts'
+
+const codes = {
+  key: 'KEY_REFUSED',
+  permission: 'PERMISSION_REFUSED',
+  billing: 'BILLING',
+  credit: 'CREDIT_EXHAUSTED',
+  spend_limit: 'SPEND_LIMIT_REACHED',
+  url: 'URL_NOT_FOUND',
+} as const
+
+const hints = {
+  key: 'check ANTHROPIC_API_KEY (or ANTHROPIC_AUTH_TOKEN), then run the same command again',
+  permission: 'the key may not do this; use another key or ask its owner, then run again',
+  billing: 'settle billing in the Console, then run the same command again',
+  credit: 'buy credits in the Console, then run the same command again',
+  spend_limit: 'raise the limit in the Console or wait until it resets, then run again',
+  url: 'check --base-url: it is the origin and prefix to which /v1/messages is appended',
+} as const
+
+/** The error that stops the run; no row is failed for it. */
+export function runStopError({ reason, status, error }: RunStop): RunError {
+  const message = `Stopped as the API answered ${status} ${error.type}: ${error.message}`
+  return new RunError(codes[reason], message, { hint: hints[reason] })
+}
+
+/** The error of a model that does not exist; its rows are left, not failed. */
+export function modelGoneError(model: string, error: ApiError): RunError {
+  const message = `Cannot ask the model ${model}: the API answered 404 ${error.message}`
+  const hint = 'pass --model NAME to use another; rows of this model were left, not failed'
+  return new RunError('MODEL_NOT_FOUND', message, { hint })
+}

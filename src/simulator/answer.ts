@@ -1,0 +1,155 @@
+/**
+ * What the model behind the API does with one request: how long its answer is, how
+ * long it takes, and the Message itself.
+ *
+ * All of it is drawn from a stream of chance named by the seed, the request's bytes and
+ * how often those bytes were asked before. The cost of a row is thus the same in
+ * whatever order rows are sent, so two clients can be compared on one file, while
+ * asking a row again may give another answer.
+ */
+
+import { Random } from '../random.ts'
+import type { CheckedRequest } from './check.ts'
+import type { SimulatorSettings } from './options.ts'
+import { prose } from './prose.ts'
+import { tokenRatio } from './tokens.ts'
+
+/** What was drawn for one request. */
+export interface Work {
+  /** Billed output, 1 to `max_tokens`. */
+  readonly outputTokens: number
+  /** Whether the answer was cut at `max_tokens`. */
+  readonly isCapped: boolean
+  readonly firstByteMs: number
+  /** From the first byte to the last. */
+  readonly productionMs: number
+  /** Goes on to draw the answer's words. */
+  readonly random: Random
+}
+
+/** A Message, as the API answers. */
+export interface Message {
+  readonly id: string
+  readonly type: 'message'
+  readonly role: 'assistant'
+  readonly model: string
+  readonly content: readonly { readonly type: 'text'; readonly text: string }[]
+  readonly container: null
+  readonly diagnostics: null
+  readonly stop_reason: 'end_turn' | 'max_tokens' | null
+  readonly stop_sequence: null
+  readonly stop_details: null
+  readonly usage: MessageUsage
+}
+
+/** `usage` of a Message. */
+export interface MessageUsage {
+  readonly input_tokens: number
+  readonly cache_creation_input_tokens: number
+  readonly cache_read_input_tokens: number
+  readonly cache_creation: {
+    readonly ephemeral_5m_input_tokens: number
+    readonly ephemeral_1h_input_tokens: number
+  }
+  readonly output_tokens: number
+  readonly output_tokens_details: { readonly thinking_tokens: number }
+  readonly server_tool_use: null
+  readonly service_tier: 'standard'
+  readonly speed: 'standard' | 'fast'
+  readonly inference_geo: string
+}
+
+type WorkSettings = Pick<
+  SimulatorSettings,
+  'seed' | 'latencyMs' | 'latencySigma' | 'firstByteShare' | 'outputTokens' | 'outputSigma'
+>
+
+/** How often each request was asked, as a table of fixed size: a million requests share few slots. */
+export class AskCounts {
+  readonly #counts = new Uint8Array(2 ** 20)
+
+  /** How often these bytes (or, rarely, others) were asked before; counts them. */
+  count(bodyHash: number): number {
+    const slot = bodyHash & (this.#counts.length - 1)
+    const before = this.#counts[slot] ?? 0
+    this.#counts[slot] = before + 1
+    return before
+  }
+}
+
+/** A 32-bit hash of the bytes (FNV-1a). */
+export function hashBytes(bytes: Uint8Array): number {
+  let hash = 2166136261
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 16777619)
+  return hash >>> 0
+}
+
+/** Draws what asking for these bytes for the `asks`th time (from 0) takes. */
+export function drawWork(
+  settings: WorkSettings,
+  bodyHash: number,
+  asks: number,
+  maxTokens: number,
+): Work {
+  const random = new Random(
+    (bodyHash ^ Math.imul(settings.seed | 0, 0x9e3779b1) ^ Math.imul(asks, 0x85ebca6b)) >>> 0,
+  )
+  const length = Math.round(random.logNormal(settings.outputTokens, settings.outputSigma))
+  const outputTokens = Math.min(maxTokens, Math.max(1, length))
+  // A slow server is slow in both phases; only production grows with the answer.
+  const meanMs = settings.latencyMs * random.logNormal(1, settings.latencySigma)
+  return {
+    outputTokens,
+    isCapped: length >= maxTokens,
+    firstByteMs: meanMs * settings.firstByteShare,
+    productionMs: meanMs * (1 - settings.firstByteShare) * (outputTokens / settings.outputTokens),
+    random,
+  }
+}
+
+/** The complete Message for this work. */
+export function composeMessage(request: CheckedRequest, work: Work): Message {
+  const id = `msg_01${identifier(work.random, 22)}`
+  // Words are counted by the older tokenizer.
+  const text = prose(work.random, work.outputTokens / tokenRatio(request.model))
+  return {
+    id,
+    type: 'message',
+    role: 'assistant',
+    model: request.answeringModel,
+    content: [{ type: 'text', text }],
+    container: null,
+    diagnostics: null,
+    stop_reason: work.isCapped ? 'max_tokens' : 'end_turn',
+    stop_sequence: null,
+    stop_details: null,
+    usage: {
+      input_tokens: request.inputTokens,
+      cache_creation_input_tokens: 0,
+      cache_read_input_tokens: 0,
+      cache_creation: { ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 0 },
+      output_tokens: work.outputTokens,
+      output_tokens_details: { thinking_tokens: 0 },
+      server_tool_use: null,
+      service_tier: 'standard',
+      speed: request.speed,
+      inference_geo: request.inferenceGeo,
+    },
+  }
+}
+
+const identifierChars = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
+
+/** A name such as the API gives: `length` letters and digits. */
+export function identifier(random: Random, length: number): string {
+  let name = ''
+  while (name.length < length) {
+    // Five characters of base 58 fit into one draw.
+    let draw = random.uint32()
+    for (let count = 0; count < 5 && name.length < length; count++) {
+      name += identifierChars.charAt(draw % 58)
+      draw = Math.floor(draw / 58)
+    }
+  }
+  return name
+}

@@ -1,0 +1,300 @@
+/**
+ * The API as a pure model: requests in, what to do on the wire out.
+ *
+ * It has no clock, no timer, no socket and no chance but its own seed. Whoever
+ * drives it (`listen.ts`, the tests' world) says what time it is and comes back when a
+ * step's `nextAt` is due. The same calls with the same arguments give the same steps.
+ *
+ * A request passes: path → checks (`check.ts`) → faults at the door → the limits of its
+ * pool → its work (`exchange.ts`). Only work under way is kept; totals are all that
+ * remains of the rest, so memory is bounded by what is in flight.
+ */
+
+import { poolOf } from '../pools.ts'
+import { Random } from '../random.ts'
+import { RunError } from '../errors.ts'
+import { AskCounts, drawWork, hashBytes, identifier } from './answer.ts'
+import { checkRequest, type CheckedRequest, type Problem } from './check.ts'
+import { Exchange, type ExchangeResult } from './exchange.ts'
+import { doorFault, drawFault, shouldRetry } from './faults.ts'
+import { rateLimitHeaders, requestHeaders, type Header } from './headers.ts'
+import { PoolLimiter, type Refusal } from './limits.ts'
+import {
+  faultsProblem,
+  resolveSettings,
+  type FaultName,
+  type FaultRates,
+  type PoolLimits,
+  type SimulatorOptions,
+  type SimulatorSettings,
+} from './options.ts'
+import { encodeJson, errorReply, jsonReply, type ReplyContext } from './replies.ts'
+import type { Step, WireAction, WireRequest } from './wire.ts'
+
+/** What the model did with a request that just came. */
+export interface Reception {
+  /** Names the exchange in `advance` and `disconnect`. */
+  readonly id: number
+  readonly step: Step
+  /** The fault that befalls it. */
+  readonly fault?: FaultName
+}
+
+/** Counts since the model was made. */
+export interface SimulatorTotals {
+  received: number
+  /** Complete answers that were handed over. */
+  answered: number
+  /** Requests the limits refused. */
+  refused429: number
+  /** Requests that met a fault; one that is only slow is not counted. */
+  faulted: number
+  /** Of billed requests. */
+  inputTokens: number
+  /** Of billed requests. */
+  outputTokens: number
+  /** Work that was charged, whether or not anybody got its answer. */
+  billedRequests: number
+}
+
+/** Beyond this many pools, further models share one: names are free under `models: 'any'`. */
+const poolsMax = 1000
+
+/**
+ * The simulated API.
+ *
+ * @example
+ * ```ts
+ * const model = new SimulatorModel({ requestsPerMinute: 50 })
+ * model.totals.received // => 0
+ * ```
+ */
+export class SimulatorModel {
+  readonly #settings: SimulatorSettings
+  readonly #organizationId: string
+  readonly #faultRandom: Random
+  readonly #idRandom: Random
+  readonly #asks = new AskCounts()
+  readonly #exchanges = new Map<number, Exchange>()
+  readonly #pools = new Map<string, PoolLimiter>()
+  readonly #totals: SimulatorTotals = {
+    received: 0,
+    answered: 0,
+    refused429: 0,
+    faulted: 0,
+    inputTokens: 0,
+    outputTokens: 0,
+    billedRequests: 0,
+  }
+  /** Limits that differ from the settings: of all pools, and of single ones. */
+  #limits: PoolLimits
+  readonly #poolLimits = new Map<string, Partial<PoolLimits>>()
+  #faults: FaultRates
+  #lastId = 0
+
+  constructor(options: SimulatorOptions = {}) {
+    const settings = resolveSettings(options)
+    const random = new Random(settings.seed)
+    this.#settings = settings
+    this.#limits = settings
+    this.#faults = settings.faults
+    this.#faultRandom = random.fork('faults')
+    this.#idRandom = random.fork('ids')
+    this.#organizationId = uuid(random.fork('organization'))
+  }
+
+  /** Counts so far. */
+  get totals(): Readonly<SimulatorTotals> {
+    return this.#totals
+  }
+
+  /** Requests whose work is not over, and those that hang. */
+  get inFlight(): number {
+    return this.#exchanges.size
+  }
+
+  /** A request was read to its end. `wallTime` is the server's: what its headers tell. */
+  receive(now: number, wallTime: number, wire: WireRequest): Reception {
+    const id = ++this.#lastId
+    this.#totals.received++
+    const context: ReplyContext = {
+      wallTime,
+      requestId: `req_011C${identifier(this.#idRandom, 20)}`,
+      organizationId: this.#organizationId,
+    }
+    const path = wire.path.split('?', 1)[0] ?? ''
+    if (path === '/' && wire.method === 'GET') return { id, step: done(welcome(context)) }
+    if (path !== '/v1/messages' || wire.method !== 'POST') {
+      return { id, step: done(errorReply(context, notFound)) }
+    }
+    const checked = checkRequest(wallTime, wire, this.#settings)
+    if ('status' in checked) return { id, step: done(errorReply(context, checked)) }
+    return this.#consider(now, id, context, checked, wire.body)
+  }
+
+  /** Goes on with an exchange whose `nextAt` is due; nothing happens for one that is over. */
+  advance(now: number, wallTime: number, id: number): Step {
+    const exchange = this.#exchanges.get(id)
+    if (exchange === undefined) return { actions: [] }
+    const hadResult = exchange.result !== undefined
+    const step = exchange.advance(now, wallTime)
+    if (!hadResult && exchange.result !== undefined) this.#count(exchange.result)
+    if (exchange.isOver) this.#exchanges.delete(id)
+    return step
+  }
+
+  /**
+   * The client of an exchange went away. Its work goes on, is counted and billed: the driver keeps
+   * calling `advance` at its `nextAt`.
+   */
+  disconnect(_now: number, id: number): void {
+    const exchange = this.#exchanges.get(id)
+    exchange?.disconnect()
+    if (exchange?.isOver === true) this.#exchanges.delete(id)
+  }
+
+  /** Replaces the fault rates for requests from now on. */
+  setFaults(faults: FaultRates): void {
+    const problem = faultsProblem(faults)
+    if (problem !== undefined) {
+      throw new RunError('OPTIONS_INVALID', `Cannot set faults as "faults" ${problem}`)
+    }
+    this.#faults = faults
+  }
+
+  /** Changes limits in mid-run, of one pool (see `poolOf`) or of all; levels are kept. */
+  setLimits(now: number, limits: Partial<PoolLimits>, pool?: string): void {
+    resolveSettings(limits)
+    if (pool !== undefined) {
+      this.#poolLimits.set(pool, { ...this.#poolLimits.get(pool), ...limits })
+      this.#pools.get(pool)?.resize(now, limits)
+      return
+    }
+    this.#limits = { ...this.#limits, ...limits }
+    for (const [name, own] of this.#poolLimits) this.#poolLimits.set(name, { ...own, ...limits })
+    for (const limiter of this.#pools.values()) limiter.resize(now, limits)
+  }
+
+  /** What a pool's limits stand at, for tests and reports; undefined before its first request. */
+  levels(now: number, pool: string): ReturnType<PoolLimiter['readings']> | undefined {
+    return this.#pools.get(pool)?.readings(now)
+  }
+
+  /** Faults and limits, for a request that is in order. */
+  #consider(
+    now: number,
+    id: number,
+    context: ReplyContext,
+    request: CheckedRequest,
+    body: Uint8Array,
+  ): Reception {
+    const settings = this.#settings
+    const limiter = this.#limiter(now, request)
+    const fault = this.#drawFault(now)
+    const headersNow = (): readonly Header[] => {
+      if (!settings.headers) return []
+      const readings = limiter.readings(now)
+      return rateLimitHeaders(
+        context.wallTime,
+        readings,
+        requestHeaders(context.wallTime, readings),
+      )
+    }
+    if (fault !== undefined) {
+      if (fault !== 'slow-first-byte') this.#totals.faulted++
+      const random = this.#faultRandom
+      const saysRetryAfter = settings.retryAfter
+      const actions = doorFault(fault, { context, random, headersNow, saysRetryAfter })
+      if (actions !== undefined) return { id, step: done(actions), fault }
+    }
+    const heldInput = settings.admissionEstimate ? Math.ceil(body.length / 4) : request.inputTokens
+    const admission = limiter.admit(now, { heldInput, maxTokens: request.maxTokens })
+    if ('meter' in admission) {
+      this.#totals.refused429++
+      const extra = [...headersNow(), ...this.#retryAfter(admission), shouldRetry]
+      const problem = this.#refusalProblem(admission, request)
+      return { id, step: done(errorReply(context, problem, extra)) }
+    }
+    const bodyHash = hashBytes(body)
+    const { requestId, organizationId, wallTime } = context
+    const exchange = new Exchange(now, {
+      limiter,
+      hold: admission,
+      request,
+      work: drawWork(settings, bodyHash, this.#asks.count(bodyHash), request.maxTokens),
+      fault,
+      requestId,
+      organizationId,
+      requestHeaders: settings.headers
+        ? requestHeaders(wallTime, limiter.readings(now))
+        : undefined,
+    })
+    this.#exchanges.set(id, exchange)
+    const step = this.advance(now, wallTime, id)
+    return fault === undefined ? { id, step } : { id, step, fault }
+  }
+
+  #count({ isBilled, isAnswered, inputTokens, outputTokens }: ExchangeResult): void {
+    if (isAnswered) this.#totals.answered++
+    if (!isBilled) return
+    this.#totals.billedRequests++
+    this.#totals.inputTokens += inputTokens
+    this.#totals.outputTokens += outputTokens
+  }
+
+  #drawFault(now: number): FaultName | undefined {
+    // Drawn even when none can happen, so that healing does not shift what is drawn after it.
+    const fault = drawFault(this.#faultRandom, this.#faults)
+    const { faultUntil } = this.#settings
+    return faultUntil !== null && now >= faultUntil ? undefined : fault
+  }
+
+  #limiter(now: number, { model }: CheckedRequest): PoolLimiter {
+    const pool = poolOf(model.id)
+    const name = this.#pools.has(pool) || this.#pools.size < poolsMax ? pool : 'others'
+    const known = this.#pools.get(name)
+    if (known !== undefined) return known
+    const limits = { ...this.#limits, ...this.#poolLimits.get(name) }
+    const limiter = new PoolLimiter(now, this.#settings, limits)
+    this.#pools.set(name, limiter)
+    return limiter
+  }
+
+  #retryAfter({ retryAfterMs }: Refusal): readonly Header[] {
+    if (!this.#settings.retryAfter) return []
+    return [['retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000)))]]
+  }
+
+  #refusalProblem({ meter, limit }: Refusal, { model }: CheckedRequest): Problem {
+    const whose = `(org: ${this.#organizationId}, model: ${model.id})`
+    const problem = { status: 429, type: 'rate_limit_error' }
+    if (meter === 'acceleration') {
+      const message = `This request would exceed your organization's acceleration limit ${whose}. Increase your usage gradually.`
+      return { ...problem, message, code: 'ramp_limit_exceeded' }
+    }
+    const message = `This request would exceed your organization's rate limit of ${limit} ${meter} per minute ${whose}. Reduce the prompt length, the tokens requested, or try again later.`
+    return { ...problem, message }
+  }
+}
+
+const notFound: Problem = { status: 404, type: 'not_found_error', message: 'Not Found' }
+
+function welcome(context: ReplyContext): readonly WireAction[] {
+  const body = encodeJson({
+    name: 'sluice simulator',
+    message: 'A simulated Claude API. Answers are invented and nothing is billed.',
+    endpoints: ['POST /v1/messages'],
+  })
+  return jsonReply(context, 200, body)
+}
+
+function done(actions: readonly WireAction[]): Step {
+  return { actions }
+}
+
+/** A random UUID in form, of version 4. */
+function uuid(random: Random): string {
+  let hex = ''
+  while (hex.length < 32) hex += random.uint32().toString(16).padStart(8, '0')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+}

@@ -1,0 +1,229 @@
+/**
+ * What can be set about the simulated API, its defaults, and their checks.
+ *
+ * Where the facts about the real API are uncertain there is a switch, so that a
+ * client can be held against every reading of them. The defaults are the reading the
+ * documents favour, on the Start tier.
+ */
+
+import { RunError } from '../errors.ts'
+
+/** Limits of every pool, in units a minute; null: no such limit. */
+export interface PoolLimits {
+  /** @default 1000 */
+  readonly requestsPerMinute: number | null
+  /** @default 2_000_000 */
+  readonly inputTokensPerMinute: number | null
+  /** @default 400_000 */
+  readonly outputTokensPerMinute: number | null
+  /** Input and output together, as a workspace's limit may count them. @default null */
+  readonly combinedTokens: number | null
+}
+
+/** What can go wrong, by name; see `faults.ts` for what each does. */
+export const faultNames = [
+  'rate-limit',
+  'server-error',
+  'gateway-timeout',
+  'overloaded',
+  'reset-before',
+  'reset-after',
+  'cut',
+  'html',
+  'hang-head',
+  'hang-body',
+  'stream-error',
+  'invalid-json',
+  'spend-limit',
+  'customer-spend-limit',
+  'credit',
+  'slow-first-byte',
+] as const
+
+export type FaultName = (typeof faultNames)[number]
+
+/** The share of requests, 0 to 1, that each fault befalls; together at most 1. */
+export type FaultRates = Readonly<Partial<Record<FaultName, number>>>
+
+/** Everything that can be set, with its value. */
+export interface SimulatorSettings extends PoolLimits {
+  /** All that is drawn comes from it. @default 1 */
+  readonly seed: number
+  /**
+   * A shorter enforcement of the same limits: `none`; `hidden`, where headers go on showing the
+   * minute; `shown`, where they show the slice. @default 'none'
+   */
+  readonly slice: 'hidden' | 'shown' | 'none'
+  /** Length of that slice: it holds limit × seconds ÷ 60. Without a slice it means nothing. @default 60 */
+  readonly burstSeconds: number
+  /**
+   * What counts to the output limit: tokens as they are `produced`, or `max_tokens` `reserved` at
+   * admission and corrected at the end. @default 'produced'
+   */
+  readonly outputAssessment: 'produced' | 'reserved'
+  /**
+   * Whether input is held as a quarter of the body's bytes until the first byte of the answer,
+   * and only then corrected; else the true count is taken at once. @default true
+   */
+  readonly admissionEstimate: boolean
+  /** Whether a 429 takes from the requests limit. @default false */
+  readonly refusalsCostRequests: boolean
+  /** Whether a 429 says `retry-after`. @default true */
+  readonly retryAfter: boolean
+  /** Whether answers and 429s carry the `anthropic-ratelimit-*` headers. @default true */
+  readonly headers: boolean
+  /**
+   * The acceleration limit: requests a second that are always allowed. Beyond it, a pool may
+   * start at most twice what it started in the second before. @default null
+   */
+  readonly rampPerSecond: number | null
+  /** Mean milliseconds of a whole answer of `outputTokens`; 0 answers at once. @default 700 */
+  readonly latencyMs: number
+  /** Spread of the latency: the standard deviation of its logarithm. @default 1 */
+  readonly latencySigma: number
+  /** The part of the mean latency that passes before the first byte. @default 0.3 */
+  readonly firstByteShare: number
+  /** Mean length of an answer. @default 200 */
+  readonly outputTokens: number
+  /** Spread of the length: the standard deviation of its logarithm. @default 0.6 */
+  readonly outputSigma: number
+  /** @default {} */
+  readonly faults: FaultRates
+  /** The instant (`now`) from which nothing is faulted any more; null: never. @default null */
+  readonly faultUntil: number | null
+  /** `current`: the published ones, others are 404; `any`: whatever the request names. @default 'current' */
+  readonly models: 'current' | 'any'
+  /** API keys that are accepted; null: every one that does not look like a placeholder. @default null */
+  readonly keys: readonly string[] | null
+}
+
+/** Settings a caller wants other than the defaults. */
+export type SimulatorOptions = Partial<SimulatorSettings>
+
+/** The defaults. */
+export const defaultSettings: SimulatorSettings = {
+  seed: 1,
+  requestsPerMinute: 1000,
+  inputTokensPerMinute: 2_000_000,
+  outputTokensPerMinute: 400_000,
+  combinedTokens: null,
+  slice: 'none',
+  burstSeconds: 60,
+  outputAssessment: 'produced',
+  admissionEstimate: true,
+  refusalsCostRequests: false,
+  retryAfter: true,
+  headers: true,
+  rampPerSecond: null,
+  latencyMs: 700,
+  latencySigma: 1,
+  firstByteShare: 0.3,
+  outputTokens: 200,
+  outputSigma: 0.6,
+  faults: {},
+  faultUntil: null,
+  models: 'current',
+  keys: null,
+}
+
+/**
+ * The settings these options make. Throws `RunError` `OPTIONS_INVALID` that names everything
+ * wrong at once.
+ *
+ * @example
+ * ```ts
+ * resolveSettings({ requestsPerMinute: 50 }).inputTokensPerMinute // => 2000000
+ * ```
+ */
+export function resolveSettings(options: SimulatorOptions): SimulatorSettings {
+  const problems = Object.entries(options).flatMap(([name, value]) => optionProblems(name, value))
+  if (problems.length > 0) {
+    throw new RunError('OPTIONS_INVALID', `Cannot simulate as ${problems.join('; ')}`)
+  }
+  return { ...defaultSettings, ...options }
+}
+
+/** Why a value cannot be an option's, in words that follow its name. */
+type Rule = (value: unknown) => string | undefined
+
+const isNumber = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isFinite(value)
+
+function numberRule(min: number, max: number, words: string): Rule {
+  return (value) => (isNumber(value) && value >= min && value <= max ? undefined : words)
+}
+
+function orNull(rule: Rule, words: string): Rule {
+  return (value) => (value === null || rule(value) === undefined ? undefined : words)
+}
+
+function oneOf(...choices: readonly string[]): Rule {
+  return (value) =>
+    typeof value === 'string' && choices.includes(value)
+      ? undefined
+      : `must be one of ${choices.map((choice) => JSON.stringify(choice)).join(', ')}`
+}
+
+const positive = numberRule(Number.MIN_VALUE, Number.MAX_VALUE, 'must be a positive number')
+const notNegative = numberRule(0, Number.MAX_VALUE, 'must be 0 or more')
+const limit = orNull(positive, 'must be a positive number, or null for no such limit')
+const flag: Rule = (value) => (typeof value === 'boolean' ? undefined : 'must be true or false')
+
+const rules: Readonly<Record<keyof SimulatorSettings, Rule>> = {
+  seed: numberRule(-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, 'must be a number'),
+  requestsPerMinute: limit,
+  inputTokensPerMinute: limit,
+  outputTokensPerMinute: limit,
+  combinedTokens: limit,
+  slice: oneOf('hidden', 'shown', 'none'),
+  burstSeconds: numberRule(0.001, 60, 'must be seconds from 0.001 to 60'),
+  outputAssessment: oneOf('produced', 'reserved'),
+  admissionEstimate: flag,
+  refusalsCostRequests: flag,
+  retryAfter: flag,
+  headers: flag,
+  rampPerSecond: limit,
+  latencyMs: notNegative,
+  latencySigma: numberRule(0, 5, 'must be from 0 to 5'),
+  firstByteShare: numberRule(0, 1, 'must be from 0 to 1'),
+  outputTokens: numberRule(1, Number.MAX_VALUE, 'must be 1 or more'),
+  outputSigma: numberRule(0, 5, 'must be from 0 to 5'),
+  faults: faultsProblem,
+  faultUntil: orNull(numberRule(-Number.MAX_VALUE, Number.MAX_VALUE, ''), 'must be ms, or null'),
+  models: oneOf('current', 'any'),
+  keys: orNull(
+    (value) =>
+      Array.isArray(value) && value.every((key) => typeof key === 'string') ? undefined : '',
+    'must be a list of keys, or null',
+  ),
+}
+
+/** What is wrong with fault rates, in words that follow `"faults"`; undefined when nothing is. */
+export function faultsProblem(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return 'must be an object of rates by name'
+  let sum = 0
+  for (const [name, rate] of Object.entries(value)) {
+    if (!faultNames.some((known) => known === name)) {
+      return `names an unknown fault ${JSON.stringify(name)} (known: ${faultNames.join(', ')})`
+    }
+    if (!isNumber(rate) || rate < 0 || rate > 1) {
+      return `must give ${JSON.stringify(name)} a rate from 0 to 1, got ${String(rate)}`
+    }
+    sum += rate
+  }
+  // One fault befalls a request at most. Rates such as 0.1 do not add up exactly.
+  return sum > 1 + 1e-9 ? `must add up to at most 1, got ${sum}` : undefined
+}
+
+const ruleByName: ReadonlyMap<string, Rule> = new Map(Object.entries(rules))
+
+function optionProblems(name: string, value: unknown): readonly string[] {
+  const rule = ruleByName.get(name)
+  if (rule === undefined) return [`${JSON.stringify(name)} is not an option`]
+  const words = rule(value)
+  return words === undefined ? [] : [`${JSON.stringify(name)} ${words}, got ${show(value)}`]
+}
+
+function show(value: unknown): string {
+  return typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value))
+}

@@ -1,0 +1,87 @@
+/**
+ * Whole responses as wire actions: head, body, end.
+ */
+
+import type { Problem } from './check.ts'
+import { httpDate, type Header } from './headers.ts'
+import type { WireAction } from './wire.ts'
+
+/** Where a response comes from: what its head says of itself. */
+export interface ReplyContext {
+  readonly wallTime: number
+  /** `req_…`. */
+  readonly requestId: string
+  /** The organisation's UUID. */
+  readonly organizationId: string
+}
+
+const encoder = new TextEncoder()
+
+/** A value as the bytes of its JSON. */
+export function encodeJson(value: object): Uint8Array {
+  return encoder.encode(JSON.stringify(value))
+}
+
+/** Head, body and end of a JSON response. */
+export function jsonReply(
+  context: ReplyContext,
+  status: number,
+  body: Uint8Array,
+  extra: readonly Header[] = [],
+): readonly WireAction[] {
+  const length: Header = ['content-length', String(body.length)]
+  const head = replyHead(context, status, 'application/json', [...extra, length])
+  return [head, { type: 'data', bytes: body }, { type: 'end' }]
+}
+
+/** An error response in the API's form. */
+export function errorReply(
+  context: ReplyContext,
+  problem: Problem,
+  extra: readonly Header[] = [],
+): readonly WireAction[] {
+  const body = encodeJson({ type: 'error', ...errorMembers(problem, context.requestId) })
+  return jsonReply(context, problem.status, body, extra)
+}
+
+/** `error` and `request_id` of an error body or of a stream's `error` event. */
+export function errorMembers(problem: Omit<Problem, 'status'>, requestId: string): object {
+  const { type, message, code } = problem
+  const details = code === undefined ? {} : { details: { error_code: code } }
+  return { error: { type, message, ...details }, request_id: requestId }
+}
+
+/** A page as a proxy before the API sends it: none of the API's headers. */
+export function htmlReply(wallTime: number, status: number, title: string): readonly WireAction[] {
+  const page =
+    `<html>\r\n<head><title>${status} ${title}</title></head>\r\n<body>\r\n` +
+    `<center><h1>${status} ${title}</h1></center>\r\n<hr><center>cloudflare</center>\r\n` +
+    '</body>\r\n</html>\r\n'
+  const body = encoder.encode(page)
+  const headers: readonly Header[] = [
+    ['date', httpDate(wallTime)],
+    ['content-type', 'text/html'],
+    ['content-length', String(body.length)],
+  ]
+  return [{ type: 'head', status, headers }, { type: 'data', bytes: body }, { type: 'end' }]
+}
+
+/** The head of a response of the API's own. */
+export function replyHead(
+  context: ReplyContext,
+  status: number,
+  contentType: string,
+  extra: readonly Header[],
+): WireAction {
+  // The organisation is known only once the key is.
+  const organization: readonly Header[] =
+    status === 401 ? [] : [['anthropic-organization-id', context.organizationId]]
+  const headers: readonly Header[] = [
+    ['date', httpDate(context.wallTime)],
+    ['content-type', contentType],
+    ['request-id', context.requestId],
+    ...organization,
+    ...extra,
+  ]
+  return { type: 'head', status, headers }
+}

@@ -1,0 +1,124 @@
+/**
+ * A stream says what its Message says (§6), however it is cut.
+ */
+
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+
+import type { Message } from './answer.ts'
+import { messageEvents, streamPieces } from './stream.ts'
+
+function messageOf(text: string): Message {
+  return {
+    id: 'msg_1',
+    type: 'message',
+    role: 'assistant',
+    model: 'claude-opus-5',
+    content: [{ type: 'text', text }],
+    container: null,
+    diagnostics: null,
+    stop_reason: 'end_turn',
+    stop_sequence: null,
+    stop_details: null,
+    usage: {
+      input_tokens: 25,
+      cache_creation_input_tokens: 0,
+      cache_read_input_tokens: 0,
+      cache_creation: { ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 0 },
+      output_tokens: 300,
+      output_tokens_details: { thinking_tokens: 0 },
+      server_tool_use: null,
+      service_tier: 'standard',
+      speed: 'standard',
+      inference_geo: 'global',
+    },
+  }
+}
+
+interface Parsed {
+  readonly name: string
+  /** Whatever the frame said. */
+  readonly data: ReturnType<typeof JSON.parse>
+}
+
+/** Reads frames as a client does, from all bytes together. */
+function parse(pieces: readonly Uint8Array[]): readonly Parsed[] {
+  const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(pieces))
+  return text
+    .split('\n\n')
+    .filter((frame) => frame !== '')
+    .map((frame) => {
+      const [first = '', second = ''] = frame.split('\n')
+      return { name: first.replace('event: ', ''), data: JSON.parse(second.replace('data: ', '')) }
+    })
+}
+
+function parseStream(message: Message): readonly Parsed[] {
+  const { opening, middle, closing } = streamPieces(message)
+  return parse([opening, ...middle, closing])
+}
+
+test('streamPieces() are the events of §6, in their order', () => {
+  const names = parseStream(messageOf('A short answer.')).map(({ name }) => name)
+  expect(names).toEqual([
+    'message_start',
+    'content_block_start',
+    'ping',
+    'content_block_delta',
+    'content_block_stop',
+    'message_delta',
+    'message_stop',
+  ])
+})
+
+test('message_start has final input and one output token; message_delta has all usage (§6)', () => {
+  const events = parseStream(messageOf('A short answer.'))
+  expect(events[0]?.data.message).toMatchObject({
+    content: [],
+    stop_reason: null,
+    usage: { input_tokens: 25, output_tokens: 1 },
+  })
+  expect(events.at(-2)?.data).toEqual({
+    type: 'message_delta',
+    delta: { stop_reason: 'end_turn', stop_sequence: null, stop_details: null, container: null },
+    usage: {
+      input_tokens: 25,
+      cache_creation_input_tokens: 0,
+      cache_read_input_tokens: 0,
+      output_tokens: 300,
+      output_tokens_details: { thinking_tokens: 0 },
+      server_tool_use: null,
+    },
+  })
+})
+
+test('streamPieces() put together give the text back, in few pieces', () => {
+  const texts = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 6000 })
+  fc.assert(
+    fc.property(texts, (text) => {
+      const message = messageOf(text)
+      const events = parseStream(message)
+      for (const { name, data } of events) expect(data.type).toBe(name)
+      const deltas = events.filter(({ name }) => name === 'content_block_delta')
+      expect(deltas.map(({ data }) => data.delta.text).join('')).toBe(text)
+      expect(streamPieces(message).middle.length).toBeLessThanOrEqual(18)
+    }),
+    { numRuns: 60 },
+  )
+})
+
+test('streamPieces() cuts the middle at any byte, inside characters too', () => {
+  const text = '水門🚢'.repeat(400)
+  const { middle } = streamPieces(messageOf(text))
+  const broken = middle.filter((piece) => new TextDecoder().decode(piece).includes('\uFFFD'))
+  expect(broken.length).toBeGreaterThan(0)
+})
+
+test('streamPieces() of a share ends with a whole event', () => {
+  const message = messageOf('a lock '.repeat(200))
+  const whole = messageEvents(message).deltas
+  const events = parse(streamPieces(message, 0.5).middle)
+  expect(events.map(({ data }) => data)).toEqual(
+    whole.slice(0, Math.floor(whole.length / 2)).map(({ data }) => data),
+  )
+})

@@ -1,0 +1,44 @@
+/**
+ * What crosses the wire, as plain objects: the contract between the simulator's model
+ * and whatever drives it (`listen.ts` over sockets, the tests' world over nothing).
+ *
+ * The driver hands a whole request in and gets a `Step` back: what to do now, and
+ * when to ask again. A step is about the wire as much as about the work behind it,
+ * so `nextAt` may outlive the answer: the driver calls `advance` at every `nextAt`,
+ * even after an `end`, a `reset` or the client's going away, and drops actions that
+ * have nobody left to go to.
+ */
+
+/** A request, read to its end. */
+export interface WireRequest {
+  readonly method: string
+  /** Path and query, as on the request line. */
+  readonly path: string
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Uint8Array
+}
+
+/** Something to do to the client's connection. After `end` or `reset` of an exchange comes nothing. */
+export type WireAction =
+  | {
+      readonly type: 'head'
+      readonly status: number
+      readonly headers: readonly (readonly [name: string, value: string])[]
+    }
+  | { readonly type: 'data'; readonly bytes: Uint8Array }
+  | { readonly type: 'end' }
+  /** The connection is torn down; what `data` came before it was handed over. */
+  | { readonly type: 'reset' }
+
+/**
+ * What to do now, and when to come back.
+ *
+ * Without `nextAt` the model is done with the exchange, except when no `end` and no `reset` has
+ * come: then it hangs, and nothing more happens until the client disconnects.
+ */
+export interface Step {
+  readonly actions: readonly WireAction[]
+  /** The model's time (`now`, ms) at which `advance` is due. Calling it earlier does no harm. */
+  readonly nextAt?: number
+}

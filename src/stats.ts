@@ -1,0 +1,317 @@
+/**
+ * The state of a run as a fold of its events: what progress shows and the summary says.
+ *
+ * `Stats` is fed every event and read at any time; reading changes nothing. Counts are
+ * rows unless they say otherwise, money is whole nano-dollars, durations are milliseconds.
+ */
+
+import { unreachable } from './assert.ts'
+import type {
+  AttemptFailed,
+  LimitsRead,
+  RowFailed,
+  RowSucceeded,
+  RunEvent,
+  RunStarted,
+} from './events.ts'
+import { type LimitReadings, meteredInputTokens } from './outcome.ts'
+import { RecentRate } from './recent-rate.ts'
+
+/** A file may name any number of models; more pools than this are not watched one by one. */
+const poolsMax = 32
+
+/** Tokens by kind, as the API reported them. */
+export interface TokenTotals {
+  readonly input: number
+  readonly cacheWrite: number
+  readonly cacheRead: number
+  readonly output: number
+}
+
+/** What one pool carries, over about the last ten seconds, and what its replies say it may. */
+export interface PoolSnapshot {
+  readonly name: string
+  /** Sends, refused ones too. */
+  readonly requestsPerMinute: number
+  /** Input that counts to the limit: uncached, and cache writes. */
+  readonly inputTokensPerMinute: number
+  readonly outputTokensPerMinute: number
+  /** The newest limits a reply showed; undefined until one does. */
+  readonly limits: LimitReadings | undefined
+}
+
+/** A run at one instant. */
+export interface Snapshot {
+  readonly elapsedMs: number
+  readonly rows: {
+    /** Rows read from the input so far; all selected rows once `readAll`. */
+    readonly read: number
+    readonly readAll: boolean
+    /** All selected rows: exact once `readAll`, before that from the share of bytes read; null for a stream. */
+    readonly expected: number | null
+    /** Settled in this run. */
+    readonly succeeded: number
+    readonly failed: number
+    /** Settled by earlier runs of this output. */
+    readonly heldSucceeded: number
+    readonly heldFailed: number
+    /** Not asked in this run, and not to be. */
+    readonly left: number
+  }
+  readonly attempts: {
+    readonly started: number
+    readonly inFlight: number
+    /** 429s. */
+    readonly refused: number
+    readonly overloaded: number
+    readonly broken: number
+  }
+  /** Tries sent without a complete reply: rows and the most they can have cost. */
+  readonly possiblyBilledTwice: {
+    readonly rows: number
+    readonly attempts: number
+    /** Null when a price was unknown. */
+    readonly costNanoUsdMax: number | null
+    /** Most that were under way when an earlier run was killed; their cost is not known here. */
+    readonly killedInFlight: number
+  }
+  readonly tokens: TokenTotals
+  /** Of the answers whose price is known. */
+  readonly costNanoUsd: number
+  /** Answers of models without a known price. */
+  readonly unpriced: number
+  /** Over about the last ten seconds, all pools together. */
+  readonly rates: {
+    readonly rowsPerSecond: number
+    readonly inputTokensPerMinute: number
+    readonly outputTokensPerMinute: number
+  }
+  /** The pools that were sent to, in the order of their first send; of very many, the first. */
+  readonly pools: readonly PoolSnapshot[]
+  /** What keeps the next row from starting now. */
+  readonly binds: string
+  /** Milliseconds each thing bound, longest first. */
+  readonly bound: readonly (readonly [string, number])[]
+  /** Until the last row, at the present rate; null while that cannot be said. */
+  readonly leftMs: number | null
+  readonly outputBlocked: string | null
+  readonly stopping: { readonly code: string; readonly message: string } | null
+}
+
+/** Folds events into snapshots. */
+export class Stats {
+  #startedAt = 0
+  #inputBytes: number | null = null
+  #bytesRead = 0
+  readonly #rows = { read: 0, succeeded: 0, failed: 0, heldSucceeded: 0, heldFailed: 0, left: 0 }
+  #readAll = false
+  readonly #attempts = { started: 0, ended: 0, refused: 0, overloaded: 0, broken: 0 }
+  readonly #unknown = { attempts: 0, costNanoUsd: 0, priced: true, killedInFlight: 0 }
+  #unknownRows = 0
+  readonly #unknownPending = new Set<number>()
+  readonly #tokens = { input: 0, cacheWrite: 0, cacheRead: 0, output: 0 }
+  #costNanoUsd = 0
+  #unpriced = 0
+  readonly #settledRate = new RecentRate()
+  readonly #pools = new Map<string, PoolStats>()
+  readonly #bound = new Map<string, number>()
+  #binds = 'input'
+  #bindsSince = 0
+  #outputBlocked: string | null = null
+  #stopping: { code: string; message: string } | null = null
+
+  observe(event: RunEvent): void {
+    switch (event.type) {
+      case 'run_started':
+        return this.#runStarted(event)
+      case 'rows_read':
+        this.#rows.read += event.count
+        this.#rows.heldSucceeded += event.heldSucceeded
+        this.#rows.heldFailed += event.heldFailed
+        this.#bytesRead = event.bytes
+        return
+      case 'input_ended':
+        this.#readAll = true
+        return
+      case 'attempt_started':
+        this.#attempts.started += 1
+        this.#pool(event.at, event.pool)?.requests.add(event.at, 1)
+        return
+      case 'attempt_failed':
+        return this.#attemptFailed(event)
+      case 'row_succeeded':
+        return this.#rowSucceeded(event)
+      case 'row_failed':
+        return this.#rowFailed(event)
+      case 'row_left':
+        this.#rows.left += 1
+        this.#unknownPending.delete(event.line)
+        return
+      case 'limits_read':
+        return this.#limitsRead(event)
+      case 'binding_changed':
+        this.#countBound(event.at)
+        this.#binds = event.binds
+        return
+      case 'output_blocked':
+        this.#outputBlocked = event.code
+        return
+      case 'run_stopping':
+        this.#stopping = { code: event.code, message: event.message }
+        return
+      case 'notice':
+        return
+      default:
+        unreachable(event)
+    }
+  }
+
+  /** The run as of `now`. */
+  snapshot(now: number): Snapshot {
+    const { started, ended, refused, overloaded, broken } = this.#attempts
+    const { attempts, costNanoUsd, priced, killedInFlight } = this.#unknown
+    const pools = [...this.#pools].map(([name, pool]) => pool.snapshot(now, name))
+    const bound = new Map(this.#bound)
+    bound.set(this.#binds, (bound.get(this.#binds) ?? 0) + now - this.#bindsSince)
+    return {
+      elapsedMs: now - this.#startedAt,
+      rows: { ...this.#rows, readAll: this.#readAll, expected: this.#expected() },
+      attempts: { started, inFlight: started - ended, refused, overloaded, broken },
+      possiblyBilledTwice: {
+        rows: this.#unknownRows,
+        attempts,
+        costNanoUsdMax: priced ? costNanoUsd : null,
+        killedInFlight,
+      },
+      tokens: { ...this.#tokens },
+      costNanoUsd: this.#costNanoUsd,
+      unpriced: this.#unpriced,
+      rates: {
+        rowsPerSecond: this.#settledRate.perSecond(now),
+        inputTokensPerMinute: sum(pools.map((pool) => pool.inputTokensPerMinute)),
+        outputTokensPerMinute: sum(pools.map((pool) => pool.outputTokensPerMinute)),
+      },
+      pools,
+      binds: this.#binds,
+      bound: [...bound].toSorted((a, b) => b[1] - a[1]),
+      leftMs: this.#leftMs(now),
+      outputBlocked: this.#outputBlocked,
+      stopping: this.#stopping,
+    }
+  }
+
+  #runStarted(event: RunStarted): void {
+    this.#startedAt = event.at
+    this.#bindsSince = event.at
+    this.#inputBytes = event.inputBytes
+    this.#unknown.killedInFlight = event.killedInFlight
+    this.#settledRate.start(event.at)
+  }
+
+  #attemptFailed(event: AttemptFailed): void {
+    this.#attempts.ended += 1
+    if (event.kind === 'refused') this.#attempts.refused += 1
+    else if (event.kind === 'overloaded') this.#attempts.overloaded += 1
+    else if (event.kind === 'broken') this.#attempts.broken += 1
+    this.#countUnknown(event.line, event.unknown)
+  }
+
+  #countUnknown(line: number, unknown: AttemptFailed['unknown']): void {
+    if (unknown === null) return
+    if (!this.#unknownPending.has(line)) {
+      this.#unknownPending.add(line)
+      this.#unknownRows += 1
+    }
+    this.#unknown.attempts += 1
+    if (unknown.costNanoUsdMax === null) this.#unknown.priced = false
+    else this.#unknown.costNanoUsd += unknown.costNanoUsdMax
+  }
+
+  #rowSucceeded(event: RowSucceeded): void {
+    const { usage } = event
+    this.#attempts.ended += 1
+    this.#rows.succeeded += 1
+    // A settled row cannot be counted again, so the set holds only rows under way.
+    this.#unknownPending.delete(event.line)
+    const cacheWrite = usage.cacheWrite5mTokens + usage.cacheWrite1hTokens
+    this.#tokens.input += usage.inputTokens
+    this.#tokens.cacheWrite += cacheWrite
+    this.#tokens.cacheRead += usage.cacheReadTokens
+    this.#tokens.output += usage.outputTokens
+    if (event.costNanoUsd === null) this.#unpriced += 1
+    else this.#costNanoUsd += event.costNanoUsd
+    this.#settledRate.add(event.at, 1)
+    const pool = this.#pool(event.at, event.pool)
+    pool?.input.add(event.at, meteredInputTokens(usage))
+    pool?.output.add(event.at, usage.outputTokens)
+  }
+
+  #rowFailed(event: RowFailed): void {
+    this.#rows.failed += 1
+    this.#unknownPending.delete(event.line)
+    this.#settledRate.add(event.at, 1)
+  }
+
+  #limitsRead({ at, pool, limits }: LimitsRead): void {
+    const stats = this.#pool(at, pool)
+    if (stats !== undefined) stats.limits = limits
+  }
+
+  /** Undefined for a pool beyond the number that is kept. */
+  #pool(at: number, name: string): PoolStats | undefined {
+    let pool = this.#pools.get(name)
+    if (pool === undefined && this.#pools.size < poolsMax) {
+      pool = new PoolStats(at)
+      this.#pools.set(name, pool)
+    }
+    return pool
+  }
+
+  #countBound(at: number): void {
+    const sofar = this.#bound.get(this.#binds) ?? 0
+    this.#bound.set(this.#binds, sofar + at - this.#bindsSince)
+    this.#bindsSince = at
+  }
+
+  #expected(): number | null {
+    if (this.#readAll) return this.#rows.read
+    if (this.#inputBytes === null || this.#bytesRead === 0) return null
+    return Math.round((this.#rows.read * this.#inputBytes) / this.#bytesRead)
+  }
+
+  #leftMs(now: number): number | null {
+    const expected = this.#expected()
+    const { succeeded, failed, heldSucceeded, heldFailed, left } = this.#rows
+    const settled = succeeded + failed
+    if (expected === null || settled === 0) return null
+    // Where answers are minutes apart the last ten seconds say nothing; the whole run does.
+    const wholeRun = settled / Math.max(1, (now - this.#startedAt) / 1000)
+    const perSecond = this.#settledRate.perSecond(now) || wholeRun
+    return (Math.max(0, expected - settled - heldSucceeded - heldFailed - left) / perSecond) * 1000
+  }
+}
+
+class PoolStats {
+  readonly requests = new RecentRate()
+  readonly input = new RecentRate()
+  readonly output = new RecentRate()
+  limits: LimitReadings | undefined
+
+  constructor(now: number) {
+    for (const rate of [this.requests, this.input, this.output]) rate.start(now)
+  }
+
+  snapshot(now: number, name: string): PoolSnapshot {
+    return {
+      name,
+      requestsPerMinute: this.requests.perSecond(now) * 60,
+      inputTokensPerMinute: this.input.perSecond(now) * 60,
+      outputTokensPerMinute: this.output.perSecond(now) * 60,
+      limits: this.limits,
+    }
+  }
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0)
+}

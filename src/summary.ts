@@ -1,0 +1,122 @@
+/**
+ * What a run says of itself at its end; the JSON form is what `--json` prints.
+ *
+ * Every selected row is counted out: selected = succeeded + failed + left, where each
+ * includes what earlier runs of the same output had settled.
+ */
+
+import type { ErrorCode } from './errors.ts'
+import { usdNumber } from './money.ts'
+import type { Snapshot } from './stats.ts'
+
+/** Why a run ended before its input did. */
+export interface Stopped {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly hint: string | null
+}
+
+export interface RunSummary {
+  /** 0 all succeeded, 1 some failed, 3 stopped (cli: exit codes). */
+  readonly exitCode: number
+  readonly stopped: Stopped | null
+  /** Models that do not exist for the key; their rows were left. */
+  readonly modelsGone: readonly Stopped[]
+  readonly input: string
+  readonly output: string
+  readonly failedOutput: string
+  /** Rows with a line in the output, in the failed file, and in neither. */
+  readonly rows: {
+    readonly selected: number
+    readonly succeeded: number
+    readonly failed: number
+    readonly left: number
+  }
+  /** Answers in the output whose rows are no longer in the input; null when not all of it was read. */
+  readonly notInInput: number | null
+  /** Estimated over actual input tokens less one, in percent. */
+  readonly estimateErrorPercent: number | null
+  /** The most by which measured usage took one minute over a bound of the user's, by flag. */
+  readonly boundExcess: Readonly<Record<string, number>>
+  readonly snapshot: Snapshot
+}
+
+/**
+ * The summary as one JSON object on one line: names in snake case, money as exact decimals.
+ */
+export function summaryJson(summary: RunSummary): string {
+  const { snapshot } = summary
+  return JSON.stringify({
+    exit_code: summary.exitCode,
+    stopped: summary.stopped,
+    models_gone: summary.modelsGone,
+    input: summary.input,
+    output: summary.output,
+    failed_output: summary.failedOutput,
+    rows: summary.rows,
+    this_run: thisRun(snapshot),
+    possibly_billed_twice: possiblyBilledTwice(snapshot),
+    bound: Object.fromEntries(snapshot.bound.map(([name, ms]) => [name, Math.round(ms)])),
+    bound_excess: summary.boundExcess,
+    estimate_error_percent: summary.estimateErrorPercent,
+    not_in_input: summary.notInInput,
+  })
+}
+
+/** The same object for a run that did not come about: what there is nothing to say of is null. */
+export function errorJson(
+  exitCode: number,
+  stopped: Omit<Stopped, 'code'> & { code: string },
+): string {
+  return JSON.stringify({
+    exit_code: exitCode,
+    stopped: { code: stopped.code, message: stopped.message, hint: stopped.hint },
+    models_gone: [],
+    input: null,
+    output: null,
+    failed_output: null,
+    rows: null,
+    this_run: null,
+    possibly_billed_twice: null,
+    bound: {},
+    bound_excess: {},
+    estimate_error_percent: null,
+    not_in_input: null,
+  })
+}
+
+function thisRun({ rows, attempts, tokens, elapsedMs, costNanoUsd, unpriced }: Snapshot): unknown {
+  return {
+    succeeded: rows.succeeded,
+    failed: rows.failed,
+    elapsed_ms: Math.round(elapsedMs),
+    attempts: attempts.started,
+    refused: attempts.refused,
+    overloaded: attempts.overloaded,
+    broken: attempts.broken,
+    input_tokens: tokens.input,
+    cache_creation_input_tokens: tokens.cacheWrite,
+    cache_read_input_tokens: tokens.cacheRead,
+    output_tokens: tokens.output,
+    cost_usd: exactUsd(unpriced > 0 ? null : costNanoUsd),
+    cost_known_usd: exactUsd(costNanoUsd),
+    answers_without_price: unpriced,
+  }
+}
+
+function possiblyBilledTwice({ possiblyBilledTwice: unknown }: Snapshot): unknown {
+  return {
+    rows: unknown.rows,
+    attempts: unknown.attempts,
+    cost_usd_max: exactUsd(unknown.costNanoUsdMax),
+    in_flight_when_killed: unknown.killedInFlight,
+  }
+}
+
+/** Dollars digit by digit: as a number, a large sum would lose its last ones. */
+function exactUsd(nanoUsd: number | null): unknown {
+  return rawJson(usdNumber(nanoUsd))
+}
+
+/** `JSON.rawJSON`: every Node we run on has it, the compiler's library for our target does not. */
+const rawJson: (text: string) => unknown = Reflect.get(JSON, 'rawJSON')

@@ -1,0 +1,47 @@
+/**
+ * Work: a row on its way to an answer, and the tries made for it.
+ *
+ * A row's body is in memory only while it waits in the look-ahead window or is under
+ * way; a row that must wait for a retry drops it and reads it again from the input by
+ * offset, where the input can be read again.
+ */
+
+import type { Reservation } from './limiter.ts'
+import type { Cost } from './meter.ts'
+import type { Row } from './request.ts'
+
+/** A row the run has taken on. */
+export interface Work {
+  /** Place among the selected rows, from 0. */
+  readonly sequence: number
+  readonly row: Omit<Row, 'body'>
+  /** An earlier run failed it: its old line goes when it is settled anew. */
+  readonly retriesFailed: boolean
+  readonly bodyBytes: number
+  /** Undefined while the row waits for a retry of an input that can be read again. */
+  body: Uint8Array | undefined
+  readonly pool: string
+  /** Tries that count; a refusal, and a failure during an outage, do not. */
+  attempts: number
+  /** Tries that were sent and gave no complete reply: each may have been billed. */
+  unknownAttempts: number
+  /** When its first try began. */
+  firstAskedAt: number | undefined
+}
+
+/** One try under way. */
+export interface Attempt {
+  /** From 1, unique in the run. */
+  readonly number: number
+  readonly work: Work
+  readonly stream: boolean
+  readonly cost: Cost
+  readonly reservation: Reservation
+  readonly startedAt: number
+  /** When the response's head was read. */
+  headAt: number | undefined
+  /** When anything of it was last read. Written by the loop: an event for every chunk would cost too much. */
+  lastByteAt: number
+  /** When it must have ended, or shown life, as of now. */
+  deadlineAt: number
+}

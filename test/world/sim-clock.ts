@@ -1,0 +1,98 @@
+/**
+ * The world's clock: time moves only when nothing is left to do, and then at once.
+ *
+ * `runUntil` lets every promise settle, then fires the earliest timer, and so on until what it
+ * waits for has happened. Same program, same seed: same history. A step bound turns a
+ * livelock into a failure.
+ */
+
+import type { Cancel, Clock } from '../../src/clock.ts'
+
+interface Timer {
+  readonly at: number
+  readonly sequence: number
+  readonly callback: () => void
+  cancelled: boolean
+}
+
+export class SimClock implements Clock {
+  #now: number
+  readonly #wallOffset: number
+  #sequence = 0
+  readonly #timers: Timer[] = []
+
+  /** `startAt`: where the monotonic clock begins; `wallAt`: the wall time at that instant. */
+  constructor(startAt = 1000, wallAt = Date.UTC(2026, 10, 22, 10)) {
+    this.#now = startAt
+    this.#wallOffset = wallAt - startAt
+  }
+
+  now(): number {
+    return this.#now
+  }
+
+  wallTime(): number {
+    return Math.floor(this.#now + this.#wallOffset)
+  }
+
+  after(delayMs: number, callback: () => void): Cancel {
+    const at = this.#now + Math.max(0, delayMs)
+    const timer: Timer = { at, sequence: this.#sequence++, callback, cancelled: false }
+    this.#insert(timer)
+    return () => {
+      timer.cancelled = true
+    }
+  }
+
+  /** Lets time pass until the promise is settled; rejects as it does, or when steps run out. */
+  async runUntil<T>(promise: Promise<T>, stepsMax = 5_000_000): Promise<T> {
+    let settled = false
+    const watched = promise.finally(() => {
+      settled = true
+    })
+    watched.catch(() => {})
+    for (let step = 0; step < stepsMax; step++) {
+      await drained()
+      if (settled) return watched
+      const timer = this.#pop()
+      if (timer === undefined) throw new Error(`Nothing is left to happen at ${this.#now} ms`)
+      this.#now = Math.max(this.#now, timer.at)
+      timer.callback()
+    }
+    throw new Error(`Livelock: ${stepsMax} steps, now at ${this.#now} ms`)
+  }
+
+  /** Time passes without anything running: what a suspended machine sees. */
+  jump(ms: number): void {
+    this.#now += ms
+  }
+
+  #insert(timer: Timer): void {
+    const timers = this.#timers
+    let low = 0
+    let high = timers.length
+    // Latest first, so that the earliest is popped from the end.
+    while (low < high) {
+      const middle = (low + high) >> 1
+      const other = timers[middle]
+      if (other === undefined) break
+      const isLater = other.at > timer.at || (other.at === timer.at && other.sequence > timer.sequence)
+      if (isLater) low = middle + 1
+      else high = middle
+    }
+    timers.splice(low, 0, timer)
+  }
+
+  #pop(): Timer | undefined {
+    let timer = this.#timers.pop()
+    while (timer?.cancelled) timer = this.#timers.pop()
+    return timer
+  }
+}
+
+/** Every promise that can settle now has. */
+function drained(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
+}
