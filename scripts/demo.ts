@@ -17,13 +17,19 @@ process.chdir(root)
 step(['scripts/build.ts'])
 if (!existsSync(requests)) step(['examples/movies/make.ts'])
 mkdirSync('examples/data', { recursive: true })
-for (const leftover of [results, results.replace('.results.', '.results.failed.'), `${results}.sluice`]) {
+for (const leftover of [
+  results,
+  results.replace('.results.', '.results.failed.'),
+  `${results}.sluice`,
+]) {
   rmSync(leftover, { recursive: true, force: true })
 }
 
 // Built just now, so it cannot be imported before.
 const simulatorUrl = new URL('../dist/simulator/index.js', import.meta.url).href
-const { startSimulator } = (await import(simulatorUrl)) as typeof import('../src/simulator/index.ts')
+const { startSimulator } = (await import(
+  simulatorUrl
+)) as typeof import('../src/simulator/index.ts')
 // The limits of the Scale tier, and now and then an overloaded server or a cut connection.
 const simulator = await startSimulator({
   requestsPerMinute: 10_000,
@@ -31,6 +37,7 @@ const simulator = await startSimulator({
   outputTokensPerMinute: 2_000_000,
   outputTokens: 40,
   latencyMs: 900,
+  latencySigma: 0.5,
   faults: { overloaded: 0.005, cut: 0.003, 'server-error': 0.002 },
 })
 const command = ['run', requests, '-o', results, '--base-url', simulator.url]

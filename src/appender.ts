@@ -24,7 +24,9 @@ export type FsyncPolicy = 'always' | '1s' | 'never'
 
 /** Who hears of trouble. */
 export interface AppenderEvents {
-  /** Nothing can be written for now: admit nothing new. `code` is `ENOSPC`, `EDQUOT` or `EAGAIN`. */
+  /**
+   * Nothing can be written for now: admit nothing new. `code` is `ENOSPC`, `EDQUOT` or `EAGAIN`.
+   */
   readonly onBlocked: (code: string) => void
   /** All that was kept is written. */
   readonly onUnblocked: () => void
@@ -131,8 +133,8 @@ export class Appender {
   }
 
   /**
-   * Lets go of the file. Lines not written are lost, and their rows asked again; the part of one that
-   * was written is taken back, so that the file ends with a whole line.
+   * Lets go of the file. Lines not written are lost, and their rows asked again; the part of one
+   * that was written is taken back, so that the file ends with a whole line.
    */
   close(): void {
     if (this.#isClosed) return
@@ -229,7 +231,10 @@ export class Appender {
     )
   }
 
-  #afterSync(synced: readonly (() => void)[], failure: { readonly error: unknown } | undefined): void {
+  #afterSync(
+    synced: readonly (() => void)[],
+    failure: { readonly error: unknown } | undefined,
+  ): void {
     this.#isSyncing = false
     if (this.#isClosed) {
       this.#file.close()

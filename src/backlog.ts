@@ -4,17 +4,32 @@
  * New rows join the back of their pool's queue, returning ones the front; a row that
  * must wait for its retry sits in a heap until its instant. Rows and bytes are
  * counted, and the caller reads no further ahead than its bounds allow.
+ *
+ * Invariant: a row's body does not change while it is in here, or bytes would be miscounted.
  */
 
 import { Heap } from './heap.ts'
 import { Queue } from './queue.ts'
 import type { Work } from './work.ts'
 
+/** Rows that wait; see above. */
 export class Backlog {
+  readonly #rowsMax: number
+  readonly #bytesMax: number
   readonly #queues = new Map<string, Queue<Work>>()
   readonly #delayed = new Heap<Work>()
   #rows = 0
   #bytes = 0
+
+  constructor(window: { readonly windowRowsMax: number; readonly windowBytesMax: number }) {
+    this.#rowsMax = window.windowRowsMax
+    this.#bytesMax = window.windowBytesMax
+  }
+
+  /** How full the window is, from 0; returning rows can take it beyond 1. */
+  get fill(): number {
+    return Math.max(this.#rows / this.#rowsMax, this.#bytes / this.#bytesMax)
+  }
 
   /** Rows waiting, those that wait for a retry included. */
   get rows(): number {
@@ -31,7 +46,7 @@ export class Backlog {
     return this.#delayed.nextAt
   }
 
-  /** A new row, behind all others of its pool. */
+  /** A new row, or one that lets the others go first: behind all others of its pool. */
   add(work: Work): void {
     this.#count(work, 1)
     this.#queue(work.pool).pushBack(work)
@@ -49,14 +64,18 @@ export class Backlog {
     this.#delayed.push(at, work)
   }
 
-  /** Moves the delayed rows that are due to the front of their queues. */
+  /** Moves the delayed rows that are due to the front of their queues, those due first in front. */
   release(now: number): void {
+    if (this.#delayed.nextAt > now) return
+    const due: Work[] = []
     while (this.#delayed.nextAt <= now) {
       const work = this.#delayed.pop()
-      if (work) this.#queue(work.pool).pushFront(work)
+      if (work) due.push(work)
     }
+    for (const work of due.toReversed()) this.#queue(work.pool).pushFront(work)
   }
 
+  /** The row of a pool that is next. */
   head(pool: string): Work | undefined {
     return this.#queues.get(pool)?.peek()
   }

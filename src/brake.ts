@@ -14,11 +14,20 @@ export type MaxFailed = { readonly count: number } | { readonly percent: number 
 const alikeMax = 50
 const settledBeforePercent = 100
 
-/** Counts settled rows and says when to stop. */
+/**
+ * Counts settled rows and says when to stop.
+ *
+ * @example
+ * ```ts
+ * const brake = new Brake({ count: 0 })
+ * brake.failed({ type: 'invalid_request_error', message: 'no' }, true)?.code // => 'TOO_MANY_FAILED'
+ * ```
+ */
 export class Brake {
   readonly #maxFailed: MaxFailed | undefined
   #settled = 0
   #failed = 0
+  #refused = 0
   /** The error all answers so far had; undefined once one differed. */
   #alike: string | undefined = ''
 
@@ -35,20 +44,20 @@ export class Brake {
   failed(error: ApiError, asked: boolean): RunError | undefined {
     this.#settled += 1
     this.#failed += 1
-    if (asked) {
-      // Figures in a message (positions, counts) differ from row to row; the complaint does not.
-      const complaint = `${error.type}: ${error.message.replaceAll(/\d+/g, 'N')}`
-      if (this.#alike === '') this.#alike = complaint
-      else if (this.#alike !== complaint) this.#alike = undefined
-    }
-    if (this.#alike && this.#failed === alikeMax && this.#settled === alikeMax) {
-      return new RunError(
-        'SAME_ERROR',
-        `Stopped after ${alikeMax} answers, all the same: ${error.type}: ${error.message}`,
-        { hint: 'fix the rows or the flags, then run again with --retry-failed' },
-      )
-    }
-    return this.#tooMany()
+    return (asked ? this.#allAlike(error) : undefined) ?? this.#tooMany()
+  }
+
+  #allAlike({ type, message }: ApiError): RunError | undefined {
+    if (this.#alike === undefined) return undefined
+    this.#refused += 1
+    // Figures in a message (positions, counts) differ from row to row; the complaint does not.
+    const complaint = `${type}: ${message.replaceAll(/\d+/g, 'N')}`
+    if (this.#alike === '') this.#alike = complaint
+    if (this.#alike !== complaint) this.#alike = undefined
+    if (this.#alike === undefined || this.#refused < alikeMax) return undefined
+    const text = `Stopped after ${alikeMax} answers, all the same: ${type}: ${message}`
+    const hint = 'fix the rows or the flags, then run again with --retry-failed'
+    return new RunError('SAME_ERROR', text, { hint })
   }
 
   #tooMany(): RunError | undefined {

@@ -10,6 +10,12 @@
 
 import { assert } from './assert.ts'
 
+/**
+ * A wait shorter than this is none. Instants of days are doubles a ten-millionth of a
+ * millisecond apart: a wait of less than that would end at the instant at which it began.
+ */
+export const grainMs = 0.001
+
 /** Tokens, and tokens a minute. */
 export interface BucketOptions {
   /** The most it holds; positive. */
@@ -33,7 +39,7 @@ export interface BucketOptions {
  */
 export class Bucket {
   #capacity: number
-  #perMs: number
+  #perMinute: number
   #level: number
   #levelAt: number
 
@@ -41,7 +47,7 @@ export class Bucket {
     assert(options.capacity > 0, `Bucket capacity must be positive, got ${options.capacity}`)
     assert(options.perMinute > 0, `Bucket refill must be positive, got ${options.perMinute}`)
     this.#capacity = options.capacity
-    this.#perMs = options.perMinute / 60_000
+    this.#perMinute = options.perMinute
     this.#level = Math.min(options.capacity, options.level ?? options.capacity)
     this.#levelAt = now
   }
@@ -51,14 +57,14 @@ export class Bucket {
   }
 
   get perMinute(): number {
-    return this.#perMs * 60_000
+    return this.#perMinute
   }
 
   /** Tokens there are at `now`; negative while in debt. Changes nothing. */
   level(now: number): number {
     // A clock that steps back must neither drain nor refill the bucket.
     const elapsedMs = Math.max(0, now - this.#levelAt)
-    return Math.min(this.#capacity, this.#level + elapsedMs * this.#perMs)
+    return Math.min(this.#capacity, this.#level + (elapsedMs * this.#perMinute) / 60_000)
   }
 
   /** Takes `count` tokens, into debt if need be; a negative count gives back. */
@@ -77,14 +83,17 @@ export class Bucket {
     assert(capacity > 0 && perMinute > 0, `Bucket size must be positive: ${capacity}, ${perMinute}`)
     const level = this.level(now)
     this.#capacity = capacity
-    this.#perMs = perMinute / 60_000
+    this.#perMinute = perMinute
     this.setLevel(now, level)
   }
 
-  /** Milliseconds from `now` until it holds `level` tokens, 0 if it does. Never asks for more than `capacity`. */
+  /**
+   * Milliseconds from `now` until it holds `level` tokens, 0 if it does. More than `capacity`
+   * it never holds: who asks for more waits until it is full.
+   */
   delayUntil(now: number, level: number): number {
     const missing = Math.min(level, this.#capacity) - this.level(now)
-    // Less than a billionth is what rounding leaves behind, and no reason to wait again.
-    return missing <= this.#capacity * 1e-9 ? 0 : missing / this.#perMs
+    const delayMs = (missing * 60_000) / this.#perMinute
+    return delayMs < grainMs ? 0 : delayMs
   }
 }

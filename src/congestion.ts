@@ -8,6 +8,7 @@
  *
  * Five failures in a row over at least three rows are an outage: then one probe at
  * a time with growing waits, and nothing counts as an attempt of a row, until one is answered.
+ * What was under way when it began says nothing about its end, nor later about a new one.
  *
  *   open ── 5 failures in a row, 3 rows ──► outage ── a probe is answered ──► open, ramping
  */
@@ -16,13 +17,26 @@ import type { Random } from './random.ts'
 
 const failuresInRowMax = 5
 const rowsInOutageMin = 3
+const probeDelayMsFirst = 1000
 const probeDelayMsMax = 15_000
 const cutFactor = 0.8
 const raisePerSecond = 0.05
 const recentTries = 50
 const failureShareMax = 0.1
+/** After the process ran out of sockets: some of those it had are left for others. */
+const socketShare = 0.9
+const noSocketDelayMs = 1000
 
-/** Congestion of one pool. Instants are monotonic milliseconds. */
+/** A try that failed. */
+export interface TryFailure {
+  /** Its row, by sequence. */
+  readonly row: number
+  readonly startedAt: number
+  /** Other tries under way. */
+  readonly inFlight: number
+}
+
+/** Congestion of one pool, or of the process's sockets. Instants are monotonic milliseconds. */
 export class Congestion {
   #ceiling = Infinity
   #ceilingBeforeCut = Infinity
@@ -30,75 +44,78 @@ export class Congestion {
   #raisedAt = 0
   #failureShare = 0
   #failuresInRow = 0
-  #rowsFailing = new Set<number>()
+  readonly #rowsFailing = new Set<number>()
   #outageSince: number | undefined
+  #outageEndedAt = -Infinity
   #probes = 0
-  #probeAt = 0
+  #startAt = -Infinity
 
-  /** Most tries that may be under way; Infinity when nothing is wrong. */
-  ceiling(now: number): number {
-    if (this.#outageSince !== undefined) return 1
-    this.#raise(now)
-    return this.#ceiling
-  }
-
+  /** True while one probe at a time is all that may start. */
   get inOutage(): boolean {
     return this.#outageSince !== undefined
   }
 
-  /** Milliseconds until the next probe of an outage may start. */
-  delay(now: number): number {
-    return this.#outageSince === undefined ? 0 : Math.max(0, this.#probeAt - now)
+  /** Most tries that may be under way; Infinity when nothing is wrong. In an outage, probes are counted apart. */
+  ceiling(now: number): number {
+    this.#raise(now)
+    return this.#ceiling
   }
 
-  /** A reply that shows the server at work, an answer or a refusal. Returns true if it ended an outage. */
-  succeeded(now: number): boolean {
+  /** Milliseconds until the next try may start: a probe, or one after the sockets ran out. */
+  delay(now: number): number {
+    return Math.max(0, this.#startAt - now)
+  }
+
+  /** A reply shows the server at work, an answer or a refusal. Returns true if it ended an outage. */
+  succeeded(now: number, startedAt: number): boolean {
+    if (this.#outageSince !== undefined && startedAt <= this.#outageSince) return false
     this.#failuresInRow = 0
     this.#rowsFailing.clear()
     this.#failureShare *= 1 - 1 / recentTries
     if (this.#outageSince === undefined) return false
     this.#outageSince = undefined
+    this.#outageEndedAt = now
+    this.#startAt = now
     this.#ceiling = Infinity
     this.#failureShare = 0
     this.#cutAt = now
     return true
   }
 
-  /** A try of `row` that began at `startedAt` failed while `inFlight` others were under way. */
-  failed(
-    now: number,
-    failure: { row: number; startedAt: number; inFlight: number },
-    random: Random,
-  ): void {
+  /** A try failed. Returns whether that counts against its row. */
+  failed(now: number, failure: TryFailure, random: Random): boolean {
+    if (this.#outageSince !== undefined) {
+      if (failure.startedAt > this.#outageSince) this.#scheduleProbe(now, random)
+      return false
+    }
+    // It was under way in an outage that is over.
+    if (failure.startedAt < this.#outageEndedAt) return false
     this.#failureShare += (1 - this.#failureShare) / recentTries
     this.#failuresInRow += 1
     if (this.#rowsFailing.size < rowsInOutageMin) this.#rowsFailing.add(failure.row)
-    if (this.#outageSince !== undefined) return this.#scheduleProbe(now, failure.startedAt, random)
     const enough = this.#rowsFailing.size >= rowsInOutageMin
     if (this.#failuresInRow >= failuresInRowMax && enough) {
       this.#outageSince = now
       this.#probes = 0
-      this.#probeAt = now + random.float() * 1000
-      return
+      this.#scheduleProbe(now, random)
+      return false
     }
     if (this.#failureShare > failureShareMax && failure.startedAt > this.#cutAt) {
-      this.#cut(now, failure.inFlight)
+      this.#cut(now, Math.min(this.#ceiling, failure.inFlight + 1), cutFactor)
     }
+    return true
   }
 
-  /** The process ran out of sockets with this many under way: no more than nine tenths of it. */
+  /** The process ran out of sockets with this many others under way. */
   noSocket(now: number, inFlight: number): void {
-    this.#ceilingBeforeCut = Math.max(1, Math.floor(inFlight * 0.9))
-    this.#ceiling = this.#ceilingBeforeCut
-    this.#cutAt = now
-    this.#raisedAt = now
+    this.#cut(now, inFlight, socketShare)
+    // Nothing of ours will end and free one: look again later.
+    if (inFlight === 0) this.#startAt = now + noSocketDelayMs
   }
 
-  #cut(now: number, inFlight: number): void {
-    this.#raise(now)
-    const before = Math.min(this.#ceiling, inFlight + 1)
+  #cut(now: number, before: number, factor: number): void {
     this.#ceilingBeforeCut = before
-    this.#ceiling = Math.max(1, Math.floor(before * cutFactor))
+    this.#ceiling = Math.max(1, Math.floor(before * factor))
     this.#cutAt = now
     this.#raisedAt = now
   }
@@ -112,11 +129,9 @@ export class Congestion {
     if (this.#ceiling > 2 * this.#ceilingBeforeCut + 10) this.#ceiling = Infinity
   }
 
-  #scheduleProbe(now: number, startedAt: number, random: Random): void {
-    // Late failures of tries from before the outage say nothing new about it.
-    if (this.#outageSince === undefined || startedAt < this.#outageSince) return
+  #scheduleProbe(now: number, random: Random): void {
+    const boundMs = Math.min(probeDelayMsMax, probeDelayMsFirst * 2 ** Math.min(this.#probes, 10))
     this.#probes += 1
-    const bound = Math.min(probeDelayMsMax, 1000 * 2 ** Math.min(this.#probes, 10))
-    this.#probeAt = now + bound * (0.5 + random.float() / 2)
+    this.#startAt = now + boundMs * (0.5 + random.float() / 2)
   }
 }

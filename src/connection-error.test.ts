@@ -64,6 +64,11 @@ describe('readConnectionError()', () => {
     expect(check(error, stage)).toBe(expected)
   })
 
+  test('prefers the reason of a TLS error to its message', () => {
+    const error = Object.assign(errorOf('ERR_SSL_X', 'F0:error:0A:rec_layer.c'), { reason: 'no' })
+    expect(check(error, 'connecting')).toContain('TLS failed, no (ERR_SSL_X)')
+  })
+
   test('names the fix for a certificate of an unknown authority', () => {
     const message = check(errorOf('SELF_SIGNED_CERT_IN_CHAIN', 'self-signed'), 'connecting')
     expect(message).toContain('TLS failed, self-signed (SELF_SIGNED_CERT_IN_CHAIN)')

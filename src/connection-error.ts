@@ -82,6 +82,11 @@ export function isClosed(error: unknown): boolean {
   return closedCodes.has(codeOf(error))
 }
 
+/** We gave the client up before it had sent the request. */
+export function isGivenUp(error: unknown): boolean {
+  return codeOf(error) === 'UND_ERR_DESTROYED'
+}
+
 /** The server says, in HTTP/2's terms, that it has not processed the request. */
 export function isUnprocessed(error: unknown): boolean {
   if (!(error instanceof Error)) return false
@@ -121,6 +126,8 @@ function suffix(code: string): string {
 }
 
 function quote(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error)
-  return text.replace(/\s+/g, ' ').trim().slice(0, quoteCharsMax) || 'no reason was given'
+  // OpenSSL's messages name its source files; its `reason` says the same to people.
+  const hasReason = error instanceof Error && 'reason' in error
+  const text = hasReason ? String(error.reason) : error instanceof Error ? error.message : error
+  return String(text).replace(/\s+/g, ' ').trim().slice(0, quoteCharsMax) || 'no reason was given'
 }

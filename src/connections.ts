@@ -44,10 +44,19 @@ export interface ConnectionUser {
   giveUp(): void
 }
 
+/**
+ * How a connection did by a request: its reply was read to the end; the request failed, or was
+ * ended; or the connection was lost before the request could be sent.
+ */
+export type Condition = 'good' | 'failed' | 'lost'
+
 /** One connection; made and changed by `Connections` only. */
 export class Connection<Client extends ConnectionClient<never, never>> {
   readonly client: Client
-  /** The requests it carries. An array: a set that changes with every request costs much in garbage. */
+  /**
+   * The requests it carries. An array, since the tables that a set sheds as it changes keep
+   * young garbage alive: one for all connections cost a third of a request's CPU time.
+   */
   readonly users: ConnectionUser[] = []
   /** Has carried a reply over its present socket, which the server may close at any moment. */
   wasUsed = false
@@ -55,6 +64,8 @@ export class Connection<Client extends ConnectionClient<never, never>> {
   socket: ConnectionSocket | undefined
   /** A socket that is being opened. */
   opening: Destroyable | undefined
+  /** Why the last socket could not be opened. */
+  failure: Error | undefined
 
   constructor(makeClient: (connection: Connection<Client>) => Client) {
     this.client = makeClient(this)
@@ -72,7 +83,7 @@ export interface ConnectionsOptions<Client extends ConnectionClient<never, never
   readonly makeClient: (connection: Connection<Client>) => Client
 }
 
-/** How long the rest of a reply may take whose outcome is known, before its connection is closed. */
+/** How long a reply whose outcome is known may take to end, before its connection is closed. */
 const drainMs = 5000
 
 /** All connections; see above. */
@@ -103,29 +114,28 @@ export class Connections<Client extends ConnectionClient<never, never>> {
     return this.#options.loadMax > 1
   }
 
-  /** A connection with room, or undefined when all are taken. */
-  take(user: ConnectionUser): Connection<Client> | undefined {
+  /** A connection with room, or a new one if it must be; undefined when all are taken. */
+  take(user: ConnectionUser, mustBeNew: boolean): Connection<Client> | undefined {
     if (this.#isClosed) return undefined
-    const connection = this.#free.at(-1) ?? this.#add()
+    const connection = (mustBeNew ? undefined : this.#free.at(-1)) ?? this.#add()
     if (connection === undefined) return undefined
     if (connection.users.push(user) === this.#options.loadMax) this.#free.pop()
     return connection
   }
 
-  /** Gives a connection back; `isGood` says that its reply was read to the end. */
-  release(user: ConnectionUser, connection: Connection<Client>, isGood: boolean): void {
+  /** Gives a connection back, and says how it did. */
+  release(user: ConnectionUser, connection: Connection<Client>, condition: Condition): void {
     const { users, socket } = connection
     const wasFull = users.length === this.#options.loadMax
     const last = users.pop()
     if (last !== undefined && last !== user) users[users.indexOf(user)] = last
     // A reply that came before the request was all written leaves a socket that is not at rest.
-    const isAtRest = isGood && (socket?.writableLength ?? 0) === 0
-    // Without a socket a shared connection has failed for all its users; none must come back to
-    // it while undici is still telling them.
-    const isLost = this.isShared ? !isGood && socket === undefined : !isAtRest
-    if (isLost) return this.#retire(connection)
-    if (isGood) connection.wasUsed = true
-    if (wasFull && !connection.isRetired) this.#free.push(connection)
+    const isBusy = !this.isShared && (socket?.writableLength ?? 0) > 0
+    // Nobody must come back to a lost connection while undici is still telling its other users.
+    const isOver = condition === 'lost' || !this.isShared
+    if (condition === 'good' ? isBusy : isOver) return this.#retire(connection)
+    if (condition === 'good') connection.wasUsed = true
+    if (wasFull) this.#free.push(connection)
   }
 
   /** Sees to it that replies whose outcome is known do not hold their connections for long. */
@@ -135,17 +145,18 @@ export class Connections<Client extends ConnectionClient<never, never>> {
 
   /**
    * Calls `begin` when it is this connection's turn to open a socket. It returns what it began,
-   * if that can be ended early, and calls `opened` with the socket, or with null if it failed.
+   * if that can be ended early, and calls `opened` with the socket, or with why there is none.
    */
   open(
     connection: Connection<Client>,
-    begin: (opened: (socket: ConnectionSocket | null) => void) => unknown,
+    begin: (opened: (socket: ConnectionSocket | Error) => void) => unknown,
   ): void {
     this.#gate.enter(connection, () => {
       const opening = begin((socket) => {
         connection.opening = undefined
         this.#gate.leave(connection)
-        if (socket === null) return
+        connection.failure = socket instanceof Error ? socket : undefined
+        if (socket instanceof Error) return
         this.#track(socket)
         connection.socket = socket
         connection.wasUsed = false

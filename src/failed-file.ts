@@ -39,7 +39,10 @@ export function compactFailed(
   return { kept, removed }
 }
 
-/** `counts` says how many lines of a key there are. The first ones go: the last failure is the one to see. */
+/**
+ * `counts` says how many lines of a key there are. The first ones go: the last failure is the one
+ * to see.
+ */
 function rewrite(files: Files, path: string, counts: Fingerprints, wanted: Fingerprints): void {
   const replacement = new Replacement(files, path)
   try {

@@ -12,6 +12,7 @@
 
 import fs from 'node:fs'
 import path from 'node:path'
+import { RunError } from './errors.ts'
 
 /** An open file. Positions and lengths are bytes. */
 export interface File {
@@ -65,7 +66,9 @@ export interface Files {
   /** Gives `to` the permissions of `from`. */
   copyMode(from: string, to: string): void
   list(path: string): readonly string[]
-  /** The path without symbolic links; of a file not made yet, its folder's real path and its name. */
+  /**
+   * The path without symbolic links; of a file not made yet, its folder's real path and its name.
+   */
   realPath(path: string): string
 }
 
@@ -120,7 +123,10 @@ class NodeFile implements File {
   }
 }
 
-/** Descriptor 1. Nothing resumes from it, so it is never synced; it belongs to the process, not to us. */
+/**
+ * Descriptor 1. Nothing resumes from it, so it is never synced; it belongs to the process, not to
+ * us.
+ */
 class Stdout extends NodeFile {
   constructor() {
     super(1)
@@ -230,8 +236,9 @@ export class NodeFiles implements Files {
   }
 }
 
-/** The error's `code` (`ENOSPC`, …), or undefined when it has none. */
+/** The code the system gave (`ENOSPC`, …), or undefined when the error is not the system's. */
 export function systemErrorCode(error: unknown): string | undefined {
-  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
+  if (!(error instanceof Error) || error instanceof RunError) return undefined
+  const { code } = error as NodeJS.ErrnoException
   return typeof code === 'string' ? code : undefined
 }

@@ -20,7 +20,10 @@ import { assert } from './assert.ts'
 
 const shardCount = 256
 const slotWords = 3
-/** Slots of the smallest first table. Small, since an index of few entries has them in many tables. */
+/**
+ * Slots of the smallest first table. Small, since an index of few entries has them in many
+ * tables.
+ */
 const firstSlots = 8
 const growth = 1.25
 const loadMax = 0.875
@@ -47,7 +50,7 @@ interface Shard {
  * ```
  */
 export class Fingerprints {
-  readonly #shards: (Shard | undefined)[] = new Array<Shard | undefined>(shardCount)
+  readonly #shards: (Shard | undefined)[] = Array.from({ length: shardCount })
   #size = 0
 
   /** Entries whose value is not 0. */
@@ -73,7 +76,10 @@ export class Fingerprints {
     return shard.words[find(shard, high, low) + 2] ?? 0
   }
 
-  /** Adds `delta` (may be negative) to the value of `key`, and returns the sum; it may not fall below 0. */
+  /**
+   * Adds `delta` (may be negative) to the value of `key`, and returns the sum; it may not fall
+   * below 0.
+   */
   add(key: string, delta: number): number {
     return this.#put(key, delta, true)
   }
@@ -165,7 +171,10 @@ function hexWord(key: string, from: number): number {
   )
 }
 
-/** Two hexadecimal characters of either case; anything else gives some byte, which is harmless here. */
+/**
+ * Two hexadecimal characters of either case; anything else gives some byte, which is harmless
+ * here.
+ */
 function hexByte(key: string, from: number): number {
   const a = key.charCodeAt(from)
   const b = key.charCodeAt(from + 1)

@@ -5,8 +5,8 @@ import { Gate } from './gate.ts'
 /** Numbered visitors, and the order in which they were let in. */
 function visitors(insideMax: number): {
   readonly started: number[]
-  enter(number: number): void
-  leave(number: number): void
+  readonly enter: (number: number) => void
+  readonly leave: (number: number) => void
 } {
   const gate = new Gate(insideMax)
   const keys = Array.from({ length: 5000 }, () => ({}))

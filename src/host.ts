@@ -1,10 +1,11 @@
 /**
  * Which machine and process this is, and whether another process lives: for the lock.
  *
- * A process id alone names nobody: ids are used again, and every container and every boot has its
- * own. So a process is named by host, boot, id, and the instant it started. The host's name takes in
- * what else could make two machines look like one: the machine id (two clones called `localhost` on
- * one network drive) and, in a container, the process namespace (two containers of one name).
+ * A process id alone names nobody: ids are used again, and every container and every boot has
+ * its own. So a process is named by host, boot, id, and the instant it started. The host's name
+ * takes in what else could make two machines look like one: the machine id (two clones called
+ * `localhost` on one network drive) and, in a container, the process namespace (two containers
+ * of one name).
  *
  * The only core file that asks the system about processes.
  */
@@ -26,7 +27,10 @@ export interface Host {
   readonly pid: number
   /** When the process started, in whatever form the system has; '' where it does not say. */
   readonly startedAt: string
-  /** Whether the process of this id that started then, on this machine and in this boot, still lives. */
+  /**
+   * Whether the process of this id that started then, on this machine and in this boot, still
+   * lives.
+   */
   processState(pid: number, startedAt: string): ProcessState
 }
 

@@ -9,8 +9,14 @@
  */
 
 import type { Clock } from './clock.ts'
-import { isClosed, isUnprocessed, readConnectionError } from './connection-error.ts'
-import type { Connection, ConnectionClient, Connections, ConnectionUser } from './connections.ts'
+import { isClosed, isGivenUp, isUnprocessed, readConnectionError } from './connection-error.ts'
+import type {
+  Condition,
+  Connection,
+  ConnectionClient,
+  Connections,
+  ConnectionUser,
+} from './connections.ts'
 import type { HttpRoute } from './http-route.ts'
 import type { ApiError } from './outcome.ts'
 import type { ReplyReader } from './reply-reader.ts'
@@ -63,7 +69,7 @@ export class ProxyFailure extends Error {
   }
 }
 
-/** A kept-alive socket that breaks this soon after a request was written was stale; later, it was not. */
+/** A kept-alive socket that breaks within this time of a request's writing was stale. */
 const staleMsMax = 1000
 
 /** Statuses with which a proxy refuses every request alike. */
@@ -103,7 +109,7 @@ export class HttpExchange implements Exchange, ConnectionUser {
   /** Sends it, or sees to it that an outcome comes later. */
   start(): void {
     const { connections, route } = this.#context
-    this.#connection = connections.take(this)
+    this.#connection = connections.take(this, this.#wasRetried && !connections.isShared)
     if (this.#connection === undefined) return this.#later(() => this.#finishUnconnected())
     this.#isStarting = true
     const { path, headers } = route
@@ -119,7 +125,7 @@ export class HttpExchange implements Exchange, ConnectionUser {
 
   giveUp(): void {
     this.#isGivenUp = true
-    if (!this.#context.connections.isShared) return this.#release(false)
+    if (!this.#context.connections.isShared) return this.#release('failed')
     // Without a controller the request waits for its session, and is ended when that comes.
     this.#controller?.abort(new Error('Given up'))
   }
@@ -163,7 +169,7 @@ export class HttpExchange implements Exchange, ConnectionUser {
 
   onResponseEnd(): void {
     // The connection first: whoever hears the outcome may send the next request on it.
-    this.#release(true)
+    this.#release('good')
     try {
       this.#reader.end()
     } catch (error) {
@@ -171,11 +177,13 @@ export class HttpExchange implements Exchange, ConnectionUser {
     }
   }
 
-  onResponseError(controller: unknown, error: Error): void {
+  onResponseError(controller: unknown, given: Error): void {
     // An outcome must not come before `send` has returned.
-    if (this.#isStarting) return this.#later(() => this.onResponseError(controller, error))
+    if (this.#isStarting) return this.#later(() => this.onResponseError(controller, given))
+    // One that waited for a connection which failed others before it has failed for their reason.
+    const error = isGivenUp(given) ? (this.#connection?.failure ?? given) : given
     const isStale = this.#isStale(error)
-    this.#release(false)
+    this.#release(this.#isSent || this.#isGivenUp ? 'failed' : 'lost')
     if (this.#isGivenUp || this.#reader.settled) return
     if (!isStale) return this.#fail(error)
     this.#context.staleRetries++
@@ -191,18 +199,19 @@ export class HttpExchange implements Exchange, ConnectionUser {
   #isStale(error: Error): boolean {
     const connection = this.#connection
     if (this.#wasRetried || this.#hasBegun || connection === undefined) return false
-    // HTTP/2 announces its end. Only a request that waited for a session, and saw it fail with
-    // the requests before it, has lost nothing by starting again.
-    if (this.#context.connections.isShared) return !this.#isSent && connection.isRetired
-    if (!connection.wasUsed || !isClosed(error)) return false
+    // HTTP/2 announces its end. But a session that is lost takes those with it that had yet to
+    // be sent over it.
+    if (!isClosed(error)) return false
+    if (this.#context.connections.isShared) return !this.#isSent
+    if (!connection.wasUsed) return false
     return !this.#isSent || this.#context.clock.now() - this.#sentAt < staleMsMax
   }
 
-  #release(isGood: boolean): void {
+  #release(condition: Condition): void {
     const connection = this.#connection
     if (connection === undefined) return
     this.#connection = undefined
-    this.#context.connections.release(this, connection, isGood)
+    this.#context.connections.release(this, connection, condition)
   }
 
   #finishUnconnected(): void {

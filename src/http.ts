@@ -75,7 +75,7 @@ export class HttpTransport implements Transport {
         makeClient(route.origin, http2, (to, callback) =>
           connections.open(connection, (opened) =>
             connect(to, (error, socket) => {
-              opened(socket)
+              opened(error ?? socket)
               if (error === null) callback(null, socket)
               else callback(error, null)
             }),

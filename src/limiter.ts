@@ -10,8 +10,15 @@
  * would fill the same meters. No timers, no clock: instants are arguments.
  */
 
-import { amountOf, BoundMeter, type Cost, ServerMeter } from './meter.ts'
-import type { LimitReadings, Refused } from './outcome.ts'
+import { grainMs } from './bucket.ts'
+import { amountOf, BoundMeter, type Cost, type MeterUnit, ServerMeter } from './meter.ts'
+import {
+  type LimitReading,
+  type LimitReadings,
+  meteredInputTokens,
+  type Outcome,
+  type Refused,
+} from './outcome.ts'
 import { Ramp, type RampKind } from './ramp.ts'
 import type { WindowTicket } from './sliding-window.ts'
 
@@ -30,22 +37,27 @@ export interface Wait {
   readonly binds: string
 }
 
+/** An amount of each unit. */
+type Amounts = Record<MeterUnit, number>
+
 /** What a request took on account; settled exactly once. */
 export interface Reservation {
   readonly pool: PoolLimiter
   readonly cost: Cost
   readonly reservedAt: number
   readonly tickets: readonly WindowTicket[]
-  /** Requests and tokens the pool had ever reserved, this one included. */
-  readonly sentBefore: Readonly<Record<ServerUnit, number>>
+  /** What the pool had taken by then, ever, and had not settled; this request included. */
+  readonly taken: Readonly<Amounts>
+  readonly unsettled: Readonly<Amounts>
 }
 
-type ServerUnit = 'requests' | 'input' | 'output' | 'tokens'
-const serverUnits = ['requests', 'input', 'output', 'tokens'] as const
+const units = ['requests', 'input', 'output', 'tokens'] as const
 
 const free: Wait = { delayMs: 0, binds: '' }
 /** Rows sent into a pool of which nothing is known yet. */
 const probesMax = 2
+/** Waits after refusals that came without a wait of their own. */
+const refusedMsFirst = 1000
 const refusedMsMax = 60_000
 
 /** All limits of one run. */
@@ -59,6 +71,7 @@ export class Limiter {
     this.#bounds = boundMeters(now, options.bounds)
   }
 
+  /** The user's bounds that there are. */
   get bounds(): readonly BoundMeter[] {
     return this.#bounds
   }
@@ -72,29 +85,26 @@ export class Limiter {
     return made
   }
 
-  /** How long a request of this cost must wait, and what for. */
-  wait(now: number, pool: PoolLimiter, cost: Cost): Wait {
-    let longest = pool.wait(now, cost)
+  /** How long a request of this cost must wait for the user's bounds, and for which. */
+  wait(now: number, cost: Cost): Wait {
+    let longest = free
     for (const meter of this.#bounds) {
       const delayMs = meter.delay(now, amountOf(meter.unit, cost))
       if (delayMs > longest.delayMs) longest = { delayMs, binds: meter.name }
     }
-    return longest
+    return longest.delayMs < grainMs ? free : longest
   }
 
   /** Takes the cost on account; the request starts now. */
   reserve(now: number, pool: PoolLimiter, cost: Cost): Reservation {
     const tickets = this.#bounds.map((meter) => meter.reserve(now, amountOf(meter.unit, cost)))
-    return { pool, cost, reservedAt: now, tickets, sentBefore: pool.reserve(now, cost) }
+    return { pool, cost, reservedAt: now, tickets, ...pool.reserve(now, cost) }
   }
 
-  /**
-   * Replaces what was taken on account by what was spent. `actual` undefined: nobody knows;
-   * the input stays on account (it may have been counted), the output is given back.
-   */
-  settle(now: number, reservation: Reservation, actual: Cost | undefined): void {
+  /** Replaces what was taken on account by what was spent, as far as the outcome tells. */
+  settle(now: number, reservation: Reservation, outcome: Outcome): void {
     const { cost, pool, tickets } = reservation
-    const spent = actual ?? { input: cost.input, output: 0 }
+    const spent = spentBy(outcome, cost)
     for (const [index, meter] of this.#bounds.entries()) {
       // A refused try was a send all the same: the user's bound on requests counts it.
       if (meter.unit === 'requests') continue
@@ -108,18 +118,22 @@ export class Limiter {
 /** The limits of one pool, as the server shows them. */
 export class PoolLimiter {
   readonly name: string
-  readonly #meters: Partial<Record<ServerUnit, ServerMeter>> = {}
+  readonly #kind: RampKind
   readonly #ramp: Ramp
-  readonly #sent: Record<ServerUnit, number> = { requests: 0, input: 0, output: 0, tokens: 0 }
-  readonly #unsettled: Record<ServerUnit, number> = { requests: 0, input: 0, output: 0, tokens: 0 }
+  readonly #meters = new Map<MeterUnit, ServerMeter>()
+  readonly #taken = nothing()
+  readonly #unsettled = nothing()
   #heard: boolean
   #refusedUntil = -Infinity
+  #refusedAt = -Infinity
   #refusalsInRow = 0
+  #unexplained = 0
 
-  constructor(now: number, name: string, ramp: RampKind) {
+  constructor(now: number, name: string, kind: RampKind) {
     this.name = name
-    this.#ramp = new Ramp(now, ramp)
-    this.#heard = ramp === 'off'
+    this.#kind = kind
+    this.#ramp = new Ramp(now, kind)
+    this.#heard = kind === 'off'
   }
 
   /** False until the first reply: its rows are probes, and streamed, so that limits come early. */
@@ -128,17 +142,17 @@ export class PoolLimiter {
   }
 
   /** What each limit is and holds, for showing. */
-  levels(now: number): Partial<Record<ServerUnit, { limit: number; level: number }>> {
-    const levels: Partial<Record<ServerUnit, { limit: number; level: number }>> = {}
-    for (const unit of serverUnits) {
-      const meter = this.#meters[unit]
-      if (meter) levels[unit] = { limit: meter.perMinute, level: meter.level(now) }
+  levels(now: number): Partial<Record<MeterUnit, { limit: number; level: number }>> {
+    const levels: Partial<Record<MeterUnit, { limit: number; level: number }>> = {}
+    for (const [unit, meter] of this.#meters) {
+      levels[unit] = { limit: meter.perMinute, level: meter.level(now) }
     }
     return levels
   }
 
+  /** How long a request of this cost must wait for this pool, and for which of its limits. */
   wait(now: number, cost: Cost): Wait {
-    if (now < this.#refusedUntil) {
+    if (this.#refusedUntil - now >= grainMs) {
       return { delayMs: this.#refusedUntil - now, binds: 'retry-after' }
     }
     if (!this.#heard && this.#unsettled.requests >= probesMax) {
@@ -147,30 +161,30 @@ export class PoolLimiter {
     let longest = free
     const ramp = this.#ramp.delay(now)
     if (ramp > 0) longest = { delayMs: ramp, binds: 'ramp' }
-    for (const unit of serverUnits) {
-      const delayMs = this.#meters[unit]?.delay(now, amountOf(unit, cost)) ?? 0
+    for (const [unit, meter] of this.#meters) {
+      const delayMs = meter.delay(now, amountOf(unit, cost))
       if (delayMs > longest.delayMs) longest = { delayMs, binds: unit }
     }
     return longest
   }
 
-  reserve(now: number, cost: Cost): Record<ServerUnit, number> {
+  /** Takes the cost on account. */
+  reserve(now: number, cost: Cost): Pick<Reservation, 'taken' | 'unsettled'> {
     this.#ramp.take(now)
-    for (const unit of serverUnits) {
+    for (const unit of units) {
       const amount = amountOf(unit, cost)
-      this.#meters[unit]?.take(now, amount)
-      this.#sent[unit] += amount
+      this.#take(now, unit, amount)
       this.#unsettled[unit] += amount
     }
-    return { ...this.#sent }
+    return { taken: { ...this.#taken }, unsettled: { ...this.#unsettled } }
   }
 
+  /** Replaces what was reserved by what was spent. The request itself stays counted. */
   settle(now: number, reserved: Cost, spent: Cost): void {
-    for (const unit of serverUnits) {
+    for (const unit of units) {
       const amount = amountOf(unit, reserved)
       this.#unsettled[unit] -= amount
-      const actual = unit === 'requests' ? 1 : amountOf(unit, spent)
-      if (actual !== amount) this.#meters[unit]?.take(now, actual - amount)
+      this.#take(now, unit, amountOf(unit, spent) - amount)
     }
   }
 
@@ -184,50 +198,44 @@ export class PoolLimiter {
     readings: LimitReadings | undefined,
     asOfSend: boolean,
   ): void {
-    const first = !this.#heard
-    if (first) {
+    if (!this.#heard) {
       this.#heard = true
       this.#ramp.restart(now, 2)
     }
     if (readings === undefined) return
-    for (const unit of serverUnits) {
+    for (const unit of units) {
       const reading = readings[unit]
-      if (reading === undefined || (unit === 'tokens' && !isOwnLimit(readings))) continue
+      if (reading === undefined || !isUsable(reading)) continue
+      if (unit === 'tokens' && repeatsOthers(readings)) {
+        this.#meters.delete(unit)
+        continue
+      }
       const early = asOfSend || unit === 'requests'
-      const meter = this.#meters[unit] ?? this.#addMeter(now, unit, reading)
-      meter.observe(now, {
+      const unsettled = early ? reservation.unsettled[unit] : this.#unsettled[unit]
+      this.#meter(now, unit, reading).observe(now, {
         reading,
-        sentSince: early ? this.#sent[unit] - reservation.sentBefore[unit] : 0,
-        // The server counts a request when it admits it; tokens in its own time.
-        unsettled: unit === 'requests' ? 0 : this.#unsettled[unit],
-        ageMs: early ? now - reservation.reservedAt : 0,
         serverAt: readings.serverAt,
+        ageMs: early ? now - reservation.reservedAt : 0,
+        takenSince: early ? this.#taken[unit] - reservation.taken[unit] : 0,
+        // The server counts a request when it admits it; tokens in its own time.
+        unsettled: unit === 'requests' ? 0 : unsettled,
       })
     }
-    if (first && readings.requests) this.#ramp.learnRefill(now, readings.requests.limit / 60)
   }
 
   /** The server refused a request of this pool: nothing of the pool starts until it may. */
-  refused(
-    now: number,
-    reservation: Reservation,
-    refusal: Refused,
-    jitter: number,
-  ): void {
-    const { cost } = reservation
-    this.#refusalsInRow += 1
-    // Every level had room for it and the server still said no: a limit the headers do not show.
-    const hadRoom = serverUnits.every((unit) => {
-      const meter = this.#meters[unit]
-      // Tokens were given back when the refusal was settled; the request was not.
-      const needed = unit === 'requests' ? 0 : amountOf(unit, cost)
-      return meter === undefined || meter.level(now) >= needed
-    })
-    const rampSaid = refusal.error.code === 'ramp_limit_exceeded'
-    if (!this.#ramp.over || rampSaid) this.#ramp.slow(now)
-    else if (hadRoom) for (const unit of serverUnits) this.#meters[unit]?.learnSlice(now)
-    const bound = Math.min(refusedMsMax, 1000 * 2 ** Math.min(this.#refusalsInRow - 1, 10))
-    const delayMs = refusal.retryAfterMs ?? bound * (0.5 + jitter / 2)
+  refused(now: number, { cost, reservedAt }: Reservation, refusal: Refused, jitter: number): void {
+    const explained = this.#explains(now, cost, refusal.limits)
+    // What was under way together is refused together, and says one thing, not many.
+    if (reservedAt > this.#refusedAt) {
+      this.#refusedAt = now
+      this.#refusalsInRow += 1
+      if (!explained) this.#learnHidden(now, refusal)
+    }
+    const doublings = Math.min(this.#refusalsInRow - 1, 10)
+    const backoffMs = Math.min(refusedMsMax, refusedMsFirst * 2 ** doublings)
+    // A server that says "after 0 seconds" has not said when.
+    const delayMs = refusal.retryAfterMs || backoffMs * (0.5 + jitter / 2)
     this.#refusedUntil = Math.max(this.#refusedUntil, now + delayMs)
   }
 
@@ -238,8 +246,8 @@ export class PoolLimiter {
 
   /** The machine slept: what was known of levels is worth nothing; probe again. */
   forget(now: number): void {
-    for (const unit of serverUnits) delete this.#meters[unit]
-    this.#heard = false
+    this.#meters.clear()
+    this.#heard = this.#kind === 'off'
     this.#refusedUntil = now
   }
 
@@ -248,21 +256,66 @@ export class PoolLimiter {
     this.#ramp.restart(now, perSecond / 2)
   }
 
-  #addMeter(now: number, unit: ServerUnit, reading: { limit: number; remaining: number }): ServerMeter {
-    const meter = new ServerMeter(now, unit, { ...reading, resetAt: 0 })
-    // What is under way was not taken off this meter when it started: it did not exist.
-    meter.take(now, this.#unsettled[unit])
-    this.#meters[unit] = meter
-    return meter
+  #take(now: number, unit: MeterUnit, amount: number): void {
+    if (amount === 0) return
+    this.#taken[unit] += amount
+    this.#meters.get(unit)?.take(now, amount)
   }
 
+  #meter(now: number, unit: MeterUnit, reading: LimitReading): ServerMeter {
+    const known = this.#meters.get(unit)
+    if (known) return known
+    const made = new ServerMeter(now, unit, reading, this.#unsettled[unit])
+    this.#meters.set(unit, made)
+    if (unit === 'requests') this.#ramp.learnRefill(now, reading.limit / 60)
+    return made
+  }
+
+  /** Whether some limit that is known had no room for a request that was refused. */
+  #explains(now: number, cost: Cost, readings: LimitReadings | undefined): boolean {
+    let explained = false
+    for (const [unit, meter] of this.#meters) {
+      const reading = readings?.[unit]
+      if (reading === undefined || !isUsable(reading)) continue
+      const shown = { reading, serverAt: readings?.serverAt }
+      if (meter.explainsRefusal(now, amountOf(unit, cost), shown)) explained = true
+    }
+    return explained
+  }
+
+  /** A refusal though every level had room: too steep a climb, or a limit over less than a minute. */
+  #learnHidden(now: number, refusal: Refused): void {
+    this.#unexplained += 1
+    const rampSaid = refusal.error.code === 'ramp_limit_exceeded'
+    const climbing = this.#ramp.isClimbing(now)
+    if (rampSaid || climbing) this.#ramp.slow(now)
+    // The first one in a climb is put down to the climb; a second is not.
+    if (rampSaid || (climbing && this.#unexplained < 2)) return
+    for (const meter of this.#meters.values()) meter.learnSlice(now)
+  }
+}
+
+/** Of a try that nobody knows the end of, the input may have been counted: it stays on account. */
+function spentBy(outcome: Outcome, reserved: Cost): Cost {
+  if (outcome.kind === 'answered') {
+    return { input: meteredInputTokens(outcome.usage), output: outcome.usage.outputTokens }
+  }
+  const unknown = (outcome.kind === 'broken' || outcome.kind === 'overloaded') && outcome.unknown
+  return { input: unknown ? reserved.input : 0, output: 0 }
+}
+
+function nothing(): Amounts {
+  return { requests: 0, input: 0, output: 0, tokens: 0 }
+}
+
+/** A limit of nothing, or figures that are none, say less than the refusals that follow from them. */
+function isUsable({ limit, remaining, resetAt }: LimitReading): boolean {
+  return limit > 0 && Number.isFinite(limit + remaining + resetAt)
 }
 
 /** The combined token header repeats input + output unless a limit of its own is in force. */
-function isOwnLimit(readings: LimitReadings): boolean {
-  const { tokens, input, output } = readings
-  if (!tokens) return false
-  return !input || !output || tokens.limit !== input.limit + output.limit
+function repeatsOthers({ tokens, input, output }: LimitReadings): boolean {
+  return input !== undefined && output !== undefined && tokens?.limit === input.limit + output.limit
 }
 
 function boundMeters(now: number, bounds: Bounds): readonly BoundMeter[] {

@@ -68,7 +68,10 @@ export class LineScan {
     return this.#number
   }
 
-  /** False for the last line of a file that does not end in a newline, and for one that is too long. */
+  /**
+   * False for the last line of a file that does not end in a newline, and for one that is too
+   * long.
+   */
   get isTerminated(): boolean {
     return this.#isTerminated
   }

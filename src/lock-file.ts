@@ -7,8 +7,8 @@
  * A file keeps the descriptor it was made by, and is rewritten through it in place. So a holder who
  * was put aside goes on writing into its own file, and never over its successor's.
  *
- * Some file systems have no hard links. There the lock is created and then filled; whoever reads it in
- * between finds it unreadable and young.
+ * Some file systems have no hard links. There the lock is created and then filled; whoever reads
+ * it in between finds it unreadable and young.
  */
 
 import { assert } from './assert.ts'
@@ -98,8 +98,14 @@ export class LockFile {
     this.#file.readSync(content, contentBytes, 0)
     this.discard()
     this.#file = file
-    writeAll(file, content)
-    file.syncNow()
+    try {
+      writeAll(file, content)
+      file.syncNow()
+    } catch (error) {
+      // What we made must not keep others out.
+      this.#files.remove(this.#path)
+      throw error
+    }
     return true
   }
 }
@@ -120,8 +126,8 @@ export function readLock(files: Files, path: string): string | undefined {
 }
 
 /**
- * Renames the lock, if it still has the content `expected`, so that its name is free. If it has not,
- * it is given back: someone else was faster.
+ * Renames the lock, if it still has the content `expected`, so that its name is free. If it has
+ * not, it is given back: someone else was faster.
  */
 export function putAside(files: Files, path: string, expected: string, nonce: string): void {
   const aside = `${path}.${nonce}.aside`
@@ -131,7 +137,9 @@ export function putAside(files: Files, path: string, expected: string, nonce: st
     if (systemErrorCode(error) === 'ENOENT') return
     throw error
   }
-  if (readLock(files, aside) === expected) return
+  const found = readLock(files, aside)
+  // Nothing is there when another has taken the lock by now, and cleared away what the dead left.
+  if (found === undefined || found === expected) return
   try {
     files.link(aside, path)
   } catch (error) {
@@ -169,15 +177,18 @@ export function parseHolder(text: string): Holder | undefined {
   } catch {
     return undefined
   }
-  if (typeof content !== 'object' || content === null) return undefined
-  const members = content as Readonly<Record<string, unknown>>
-  const { host, boot_id: bootId, pid, started_at: startedAt, nonce } = members
-  const { taken_at: takenAt, heartbeat_at: heartbeatAt, in_flight: inFlight } = members
+  if (!isObject(content)) return undefined
+  const { host, boot_id: bootId, pid, started_at: startedAt, nonce } = content
+  const { taken_at: takenAt, heartbeat_at: heartbeatAt, in_flight: inFlight } = content
   if (typeof host !== 'string' || typeof bootId !== 'string') return undefined
   if (typeof startedAt !== 'string' || typeof nonce !== 'string') return undefined
   if (typeof pid !== 'number' || typeof takenAt !== 'number') return undefined
   if (typeof heartbeatAt !== 'number' || typeof inFlight !== 'number') return undefined
   return { host, bootId, pid, startedAt, nonce, takenAt, heartbeatAt, inFlight }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
 }
 
 function contentOf(holder: Holder): Uint8Array {

@@ -1,10 +1,10 @@
 /**
  * One run per output: a lock that says whether its holder lives, and can be taken from the dead.
  *
- * Taking is decided by the file system (lock-file.ts). Two who find one dead holder at once end with
- * one new holder, and the other is told who it is. Where three or more meet, the lock can be moved
- * from under its new holder for a moment, in which a third may take it; so the last word is the
- * heartbeat's: a holder whose `beat` finds another's name has lost.
+ * Taking is decided by the file system (lock-file.ts). Two who find one dead holder at once end
+ * with one new holder, and the other is told who it is. Where three or more meet, the lock can
+ * be moved from under its new holder for a moment, in which a third may take it; so the last
+ * word is the heartbeat's: a holder whose `beat` finds another's name has lost.
  *
  * Who is dead?
  *
@@ -13,8 +13,8 @@
  *   another host             alive; presumed dead if the heartbeat is older than 10 minutes
  *   nobody can say, or read  as another host; what is unreadable is presumed dead after 10 s
  *
- * A holder presumed dead is dead if not a byte has changed after the time of three heartbeats. So no
- * two machines' clocks need agree, and no two machines that pass for one harm each other.
+ * A holder presumed dead is dead if not a byte has changed after the time of three heartbeats.
+ * So no two machines' clocks need agree, and no two machines that pass for one harm each other.
  */
 
 import { sleep } from './clock.ts'
@@ -32,8 +32,8 @@ export interface Lock {
   /** Of holders that died with it, if any did: so many requests of theirs may have been billed. */
   readonly previous: { readonly inFlight: number } | undefined
   /**
-   * To be called every 2 s, with the most requests in flight since the last call, and once before the
-   * first request is sent.
+   * To be called every 2 s, with the most requests in flight since the last call, and once
+   * before the first request is sent.
    *
    * @throws {RunError} `LOCK_LOST` when another run holds the lock.
    */
@@ -63,8 +63,8 @@ const roundsMax = 100
 /**
  * Takes the lock of an output. Waits 6 s where a holder is presumed dead.
  *
- * @throws {RunError} `OUTPUT_LOCKED` when another run holds it; `OUTPUT_UNWRITABLE` when there can be
- * no lock.
+ * @throws {RunError} `OUTPUT_LOCKED` when another run holds it; `OUTPUT_UNWRITABLE` when there
+ * can be no lock.
  */
 export async function takeLock(options: LockOptions): Promise<Lock> {
   const { files, clock, output, nonce = randomToken(16) } = options
@@ -83,7 +83,7 @@ export async function takeLock(options: LockOptions): Promise<Lock> {
       // Given up, or put aside by another taker, since we found it taken.
       if (text === undefined) continue
       const verdict = judge(options, text, files.stat(path)?.modifiedAt)
-      if (verdict === 'alive') throw locked(options, path, text)
+      if (verdict === 'alive' || isChanged(presumed, text)) throw locked(options, path, text)
       if (verdict === 'dead' || presumed === text) {
         putAside(files, path, text, nonce)
       } else {
@@ -124,24 +124,27 @@ class HeldLock implements Lock {
 
   beat(inFlight: number): void {
     if (this.#isReleased) return
-    const { clock, output } = this.#options
+    const { files, clock, output } = this.#options
     this.#holder = { ...this.#holder, heartbeatAt: clock.wallTime(), inFlight }
-    try {
-      // Written before it is read: from here on whoever would put us aside finds another content.
-      this.#file.write(this.#holder)
-    } catch (error) {
-      // A disk that takes no heartbeat is no reason to stop: whose name is on the lock decides.
-      if (systemErrorCode(error) === undefined) throw error
+    // A disk that fails is no reason to lose a lock: only another's name on it is.
+    // Written before it is read: from here on whoever would put us aside finds another content.
+    unlessDiskFails(() => this.#file.write(this.#holder))
+    for (let round = 0; round < roundsMax; round++) {
+      const text = unlessDiskFails(() => readLock(files, this.#path) ?? null)
+      // A lock that is gone: someone judges us by it and will give it back, or a user removed the
+      // folder. We live, so it is ours to take, unless somebody has.
+      if (text === null) {
+        if (this.#takeAgain()) return
+        continue
+      }
+      if (text === undefined || this.#isOurs(text)) return
+      const by = parseHolder(text)
+      throw new RunError(
+        'LOCK_LOST',
+        `Cannot go on writing ${output}: ${by ? nameOf(by) : 'another run'} has taken it over`,
+        { hint: 'see that one run at a time writes an output; answers written so far are kept' },
+      )
     }
-    const text = readLock(this.#options.files, this.#path)
-    const isOurs = text === undefined ? this.#takeAgain() : this.#isOurs(text)
-    if (isOurs) return
-    const by = text === undefined ? undefined : parseHolder(text)
-    throw new RunError(
-      'LOCK_LOST',
-      `Cannot go on writing ${output}: ${by === undefined ? 'another run' : nameOf(by)} has taken it over`,
-      { hint: 'see that one run at a time writes an output; answers written so far are kept' },
-    )
   }
 
   release(): void {
@@ -158,27 +161,30 @@ class HeldLock implements Lock {
     return parseHolder(text)?.nonce === this.#holder.nonce
   }
 
-  /**
-   * The lock is gone: someone judges us by it and will give it back, or a user removed the folder. We
-   * are alive, so it is ours to take, if nobody has taken it. False if somebody has.
-   */
+  /** False if there is a lock by now: ours, given back, or another's. */
   #takeAgain(): boolean {
-    let again: LockFile | undefined
-    try {
-      again = new LockFile(this.#options.files, this.#path, this.#holder)
-      if (!again.take()) {
-        again.discard()
-        return false
-      }
-    } catch (error) {
-      again?.discard()
-      // On a full disk no file can be made. The next heartbeat tries again.
-      if (systemErrorCode(error) === undefined) throw error
-      return true
+    const { files } = this.#options
+    // On a full disk no file can be made. The next heartbeat tries again.
+    const again = unlessDiskFails(() => new LockFile(files, this.#path, this.#holder))
+    if (again === undefined) return true
+    const isTaken = unlessDiskFails(() => again.take())
+    if (isTaken === true) {
+      this.#file.close()
+      this.#file = again
+    } else {
+      again.discard()
     }
-    this.#file.close()
-    this.#file = again
-    return true
+    return isTaken !== false
+  }
+}
+
+/** The result, or undefined if the file system failed. */
+function unlessDiskFails<T>(operation: () => T): T | undefined {
+  try {
+    return operation()
+  } catch (error) {
+    if (systemErrorCode(error) === undefined) throw error
+    return undefined
   }
 }
 
@@ -209,8 +215,8 @@ function judge(
 }
 
 /**
- * What dead holders left in flight, from the locks that were put aside, by whomever: a taker may have
- * put one aside and then come second. Removes them, and what dead takers had prepared.
+ * What dead holders left in flight, from the locks that were put aside, by whomever: a taker may
+ * have put one aside and then come second. Removes them, and what dead takers had prepared.
  */
 function inheritance(
   options: LockOptions,
@@ -223,8 +229,7 @@ function inheritance(
     const holder = parseHolder(remains.text)
     // Our own lock may be among them for a moment, while someone finds that we live.
     if (holder?.nonce === me.nonce) continue
-    const isDead =
-      remains.text === presumed || judge(options, remains.text, undefined) === 'dead'
+    const isDead = remains.text === presumed || judge(options, remains.text, undefined) === 'dead'
     if (!isDead) continue
     if (remains.path.endsWith('.aside')) {
       previous = { inFlight: (previous?.inFlight ?? 0) + (holder?.inFlight ?? 0) }
@@ -244,15 +249,22 @@ function locked({ host, clock, output }: LockOptions, path: string, text: string
   const now = clock.wallTime()
   const since = `for ${duration(now - holder.takenAt)}`
   const sign = `last sign of life ${duration(now - holder.heartbeatAt)} ago`
+  const end = holder.host === host.name ? `stop it with "kill ${holder.pid}"` : 'see to it there'
+  const gone = `if that host is gone, its lock is free after 10 min of silence; or remove ${path}`
   const hint =
-    holder.host === host.name
-      ? `wait until it ends, stop it with "kill ${holder.pid}", or name another output with -o`
-      : `wait until it ends, or name another output with -o; if that host is gone, wait 10 minutes after its last sign of life, or remove ${path}`
+    `wait until it ends, ${end}, or name another output with -o` +
+    (holder.host === host.name ? '' : `; ${gone}`)
   return new RunError(
     'OUTPUT_LOCKED',
     `Cannot write ${output}: ${nameOf(holder)} has been writing it ${since} (${sign})`,
     { hint },
   )
+}
+
+/** Whether the holder who was presumed dead has written since. */
+function isChanged(presumed: string | undefined, text: string): boolean {
+  if (presumed === undefined || presumed === text) return false
+  return parseHolder(presumed)?.nonce === parseHolder(text)?.nonce
 }
 
 function nameOf({ pid, host }: Holder): string {

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
 import { MessageStream } from './message-stream.ts'
@@ -65,6 +65,10 @@ function text(index: number, value: string): Event {
 
 function input(index: number, json: string): Event {
   return delta(index, { type: 'input_json_delta', partial_json: json })
+}
+
+function cite(n: number): Event {
+  return delta(0, { type: 'citations_delta', citation: { n } })
 }
 
 function ending(stopReason: string, usage: Record<string, unknown> = { output_tokens: 15 }): Event {
@@ -182,7 +186,6 @@ describe('MessageStream of a whole stream', () => {
   })
 
   test('collects citations behind those a block started with', () => {
-    const cite = (n: number): Event => delta(0, { type: 'citations_delta', citation: { n } })
     for (const [before, expected] of [
       [[], [{ n: 1 }, { n: 2 }]],
       [null, [{ n: 1 }, { n: 2 }]],

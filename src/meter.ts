@@ -12,6 +12,7 @@
  * it may not fit, but it must not wait for ever.
  */
 
+import { unreachable } from './assert.ts'
 import { Bucket } from './bucket.ts'
 import type { LimitReading } from './outcome.ts'
 import { SlidingWindow, type WindowTicket } from './sliding-window.ts'
@@ -36,6 +37,8 @@ export function amountOf(unit: MeterUnit, cost: Cost): number {
       return cost.output
     case 'tokens':
       return cost.input + cost.output
+    default:
+      return unreachable(unit)
   }
 }
 
@@ -56,117 +59,145 @@ export class BoundMeter {
   readonly #window: SlidingWindow
 
   constructor(now: number, options: { name: string; unit: MeterUnit; perMinute: number }) {
+    const { perMinute } = options
     this.name = options.name
     this.unit = options.unit
-    this.perMinute = options.perMinute
-    const capacity = Math.max(1, Math.min(options.perMinute / 60, options.perMinute / 10))
-    this.#bucket = new Bucket(now, { capacity, perMinute: options.perMinute })
-    this.#window = new SlidingWindow({
-      limit: options.perMinute,
-      windowMs: minuteMs + arrivalJitterMs,
-    })
+    this.perMinute = perMinute
+    this.#bucket = new Bucket(now, { capacity: Math.max(1, perMinute / 60), perMinute })
+    this.#window = new SlidingWindow({ limit: perMinute, windowMs: minuteMs + arrivalJitterMs })
   }
 
-  /** The most by which measured usage took one window over the bound. */
+  /** The most that 60 s held over the bound: by measured usage, or by one row larger than it. */
   get worstExcess(): number {
     return this.#window.worstExcess
   }
 
+  /** Milliseconds until this amount may start. */
   delay(now: number, amount: number): number {
     return Math.max(this.#bucket.delayUntil(now, amount), this.#window.delay(now, amount))
   }
 
+  /** Takes the amount on account. */
   reserve(now: number, amount: number): WindowTicket {
     this.#bucket.take(now, amount)
     return this.#window.add(now, amount)
   }
 
+  /** Replaces what was reserved by what it was. */
   settle(now: number, ticket: WindowTicket, reserved: number, actual: number): void {
+    if (actual === reserved) return
     // What was underestimated is repaid: the bucket goes into debt for it.
     this.#bucket.take(now, actual - reserved)
-    this.#window.correct(ticket, actual)
+    this.#window.correct(now, ticket, actual)
   }
 }
 
 /** What a reading is worth, and what it cannot know (see `ServerMeter.observe`). */
 export interface Observation {
   readonly reading: LimitReading
-  /** Units of ours sent since the instant the reading speaks of; already off our own level. */
-  readonly sentSince: number
-  /** Units taken on account for requests not settled yet; the server may have seen none or all of them. */
-  readonly unsettled: number
   /** Milliseconds between the instant the reading speaks of and now. */
   readonly ageMs: number
-  /** Server wall time now, ms since the epoch, if it said. */
+  /** Units of ours taken since that instant, less those given back; already off our own level. */
+  readonly takenSince: number
+  /** Units on account at that instant for requests not settled then; the server may have seen none or all of them. */
+  readonly unsettled: number
+  /** Server wall time, ms since the epoch, if it said. */
   readonly serverAt: number | undefined
 }
+
+/** A debt of more minutes than this is no debt of ours, or a `reset` that means something else. */
+const debtMinutesMax = 10
+/** The shortest time over which a limit is taken to be enforced, and how it is found. */
+const sliceSecondsFirst = 1
+const sliceSecondsMin = 0.2
+const sliceCut = 0.7
 
 /**
  * One limit of the server, as far as its headers tell.
  *
  * Our level has every request of ours taken off when it starts; the server's has
  * it taken off in its own time. So a reading is an interval for our level, from
- * "the server has seen none of what is unsettled" to "all of it"; a level outside is
- * moved to the nearer end. Lower ends repair pessimism, upper ends find other traffic.
+ * "the server has seen all that is unsettled" (our level is the one shown) down to
+ * "it has seen none of it" (all of it is still to come off). A level above was made
+ * too high by other traffic, and falls to the top of the interval; one below was too
+ * pessimistic, and rises to its bottom.
  */
 export class ServerMeter {
   readonly unit: MeterUnit
-  #minute: Bucket
+  readonly #minute: Bucket
   #slice: Bucket | undefined
-  #sliceSeconds: number | undefined
+  #sliceSeconds = sliceSecondsFirst
 
-  constructor(now: number, unit: MeterUnit, reading: LimitReading) {
+  /** `unsettled`: what is under way, of which a level read from headers may know nothing. */
+  constructor(now: number, unit: MeterUnit, reading: LimitReading, unsettled: number) {
     this.unit = unit
-    const perMinute = Math.max(1, reading.limit)
-    const level = Math.max(0, Math.min(perMinute, reading.remaining))
-    this.#minute = new Bucket(now, { capacity: perMinute, perMinute, level })
+    const { limit, remaining } = reading
+    const level = Math.min(limit, remaining) - unsettled
+    this.#minute = new Bucket(now, { capacity: limit, perMinute: limit, level })
   }
 
   get perMinute(): number {
     return this.#minute.perMinute
   }
 
+  /** What is left of the limit at `now`, with all that is under way taken off. */
   level(now: number): number {
     return this.#minute.level(now)
   }
 
+  /** Milliseconds until this amount may start. */
   delay(now: number, amount: number): number {
     const minute = this.#minute.delayUntil(now, amount)
     return this.#slice ? Math.max(minute, this.#slice.delayUntil(now, amount)) : minute
   }
 
+  /** Takes an amount on account; a negative one is given back. */
   take(now: number, amount: number): void {
     this.#minute.take(now, amount)
     this.#slice?.take(now, amount)
   }
 
+  /** Moves the level into the interval that a reading leaves for it. */
   observe(now: number, observation: Observation): void {
-    const { reading, sentSince, unsettled, ageMs } = observation
-    const limit = Math.max(1, reading.limit)
+    const { reading, ageMs, takenSince, unsettled } = observation
+    const { limit } = reading
     if (limit !== this.#minute.perMinute) this.#resize(now, limit)
+    const slack = this.#slack(limit)
+    const shown = shownLevel(observation)
     const refilled = (limit / minuteMs) * ageMs
-    // Token readings are rounded to a thousand; a tenth of a second passes on the way.
-    const rounding = this.unit === 'requests' ? 1 : 500
-    const slack = rounding + limit / 600
-    const shown = this.#shownLevel(limit, observation)
-    const highest = Math.min(limit, shown + refilled) - sentSince + slack
-    const lowest = Math.min(limit, shown + refilled) - sentSince - unsettled - slack
+    // Refill may have been lost to the brim since then: all of it counts for the top, none above it for the bottom.
+    const top = shown + refilled - takenSince
+    const bottom = Math.min(limit, shown + refilled) - takenSince - unsettled
     const level = this.#minute.level(now)
-    if (level > highest) this.#minute.setLevel(now, highest)
-    else if (level < lowest) this.#minute.setLevel(now, lowest)
+    if (level > top + slack) this.#minute.setLevel(now, top)
+    else if (level < bottom - slack) this.#minute.setLevel(now, bottom - slack)
+  }
+
+  /**
+   * The server refused this amount and showed this. Returns whether this limit may be why; then the
+   * level is the least that the reading allows, for one that is a little too high would be refused again and again.
+   */
+  explainsRefusal(
+    now: number,
+    amount: number,
+    shown: Pick<Observation, 'reading' | 'serverAt'>,
+  ): boolean {
+    const { limit } = shown.reading
+    const least = shownLevel(shown) - this.#slack(limit)
+    if (least >= Math.min(amount, limit)) return false
+    this.#minute.setLevel(now, Math.min(this.#minute.level(now), least))
+    return true
   }
 
   /** A refusal though every level had room: the limit is enforced over less than a minute. */
   learnSlice(now: number): void {
-    this.#sliceSeconds = Math.max(0.2, (this.#sliceSeconds ?? 1 / 0.7) * 0.7)
+    if (this.#slice) this.#sliceSeconds = Math.max(sliceSecondsMin, this.#sliceSeconds * sliceCut)
     this.#setSlice(now, 0)
   }
 
-  #shownLevel(limit: number, { reading, serverAt }: Observation): number {
-    if (reading.remaining > 0 || serverAt === undefined) return reading.remaining
-    // `remaining` stops at 0, the level does not; the time to full tells how deep it is (± 1 s).
-    const secondsToFull = (reading.resetAt - serverAt) / 1000 - 1
-    return Math.min(0, limit - (secondsToFull * limit) / 60)
+  /** How far a reading may be off: tokens are rounded to a thousand; a tenth of a second passes on the way. */
+  #slack(limit: number): number {
+    return (this.unit === 'requests' ? 1 : 500) + limit / 600
   }
 
   #resize(now: number, limit: number): void {
@@ -175,7 +206,16 @@ export class ServerMeter {
   }
 
   #setSlice(now: number, level: number): void {
-    const capacity = Math.max(1, (this.perMinute / 60) * (this.#sliceSeconds ?? 1))
+    const capacity = Math.max(1, (this.perMinute / 60) * this.#sliceSeconds)
     this.#slice = new Bucket(now, { capacity, perMinute: this.perMinute, level })
   }
+}
+
+/** The level a reading shows. `remaining` stops at 0, the level does not: the time to full tells how deep it is. */
+function shownLevel({ reading, serverAt }: Pick<Observation, 'reading' | 'serverAt'>): number {
+  const { limit, remaining, resetAt } = reading
+  if (remaining > 0 || serverAt === undefined) return Math.min(limit, remaining)
+  // Both instants are whole seconds.
+  const minutesToFull = (resetAt - serverAt - 1000) / minuteMs
+  return Math.min(0, limit - limit * Math.min(minutesToFull, 1 + debtMinutesMax))
 }

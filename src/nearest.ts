@@ -24,17 +24,24 @@ export function nearest(name: string, known: readonly string[]): string {
   return best === undefined ? '' : `, did you mean "${best}"?`
 }
 
-/** Levenshtein: the fewest single-character insertions, deletions and replacements. */
+/**
+ * The fewest single-character insertions, deletions, replacements, and swaps of neighbours,
+ * where no stretch is changed twice (optimal string alignment).
+ */
 function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index)
+  let beforePrevious: readonly number[] = []
+  let previous: readonly number[] = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let row = 1; row <= a.length; row++) {
     const current = [row]
     for (let column = 1; column <= b.length; column++) {
       const replaced = (previous[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1)
       const removed = (previous[column] ?? 0) + 1
       const inserted = (current[column - 1] ?? 0) + 1
-      current.push(Math.min(replaced, removed, inserted))
+      const isSwap = a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1]
+      const swapped = isSwap ? (beforePrevious[column - 2] ?? Infinity) + 1 : Infinity
+      current.push(Math.min(replaced, removed, inserted, swapped))
     }
+    beforePrevious = previous
     previous = current
   }
   return previous[b.length] ?? 0

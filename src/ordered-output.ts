@@ -1,18 +1,18 @@
 /**
  * `--ordered`: answers in the order of the input, through a spool on disk.
  *
- * Think of a queue at a door. The answer whose turn it is goes straight to the output. One that comes
- * early is appended to the spool, at once and by the same rules as to the output, for it is paid for;
- * of it only a place in the spool is kept in memory. When a row's turn comes, it and those behind it
- * that are there are copied from the spool to the output, in blocks.
+ * Think of a queue at a door. The answer whose turn it is goes straight to the output. One that
+ * comes early is appended to the spool, at once and by the same rules as to the output, for it
+ * is paid for; of it only a place in the spool is kept in memory. When a row's turn comes, it
+ * and those behind it that are there are copied from the spool to the output, in blocks.
  *
  * The spool is a row of files, so that it can give back room while rows still wait: a file of which
  * every line is in the output is removed once the output is synced. Never before: a crash at any
  * moment leaves each answer in the output, or in the spool, or in both, and `findSpool` tells.
  *
  * Order holds by appending as long as nothing that was in the output before belongs after a row
- * answered now. When the input was edited it may; then `isDisordered` says so, and the output is put
- * in order by `rewriteInOrder` at the end.
+ * answered now. When the input was edited it may; then `isDisordered` says so, and the output is
+ * put in order by `rewriteInOrder` at the end.
  */
 
 import { Appender } from './appender.ts'
@@ -36,6 +36,8 @@ export interface OrderedOutputOptions extends AppenderEvents {
   readonly fsync: FsyncPolicy
   /** What an earlier run left in the folder. @default nothing */
   readonly spooled?: Spooled | undefined
+  /** A file of the spool this large gets no more lines. @default 67108864 */
+  readonly partBytesMax?: number | undefined
 }
 
 /** A file of the spool. */
@@ -52,8 +54,7 @@ interface Part {
   left: number
 }
 
-/** A file of the spool this large gets no more lines. */
-const partBytesMax = 64 * 2 ** 20
+const partBytesMaxDefault = 64 * 2 ** 20
 /** The most that is copied to the output in one write. */
 const blockBytesMax = 2 ** 20
 /** The most that is copied in one turn of the event loop; answers must be read in between. */
@@ -68,7 +69,10 @@ export class OrderedOutput {
   readonly #ring: SequenceRing = new SequenceRing()
   /** Files of this run's spool; the last is the one that grows. */
   readonly #parts: Part[] = []
-  /** What an earlier run left, up to the offset `#oldBytes` of the spool. It is removed at the end. */
+  /**
+   * What an earlier run left, up to the offset `#oldBytes` of the spool. It is removed at the
+   * end.
+   */
   readonly #old: SpoolReader
   readonly #oldBytes: number
   /** Lines that wait in the spool for their turn. */
@@ -139,8 +143,9 @@ export class OrderedOutput {
   }
 
   /**
-   * To be called when every row is settled: brings all that waits into the output, then the answers
-   * of an earlier run that no row took, and removes the spool. Closes it, whether it succeeds or not.
+   * To be called when every row is settled: brings all that waits into the output, then the
+   * answers of an earlier run that no row took, and removes the spool. Closes it, whether it
+   * succeeds or not.
    */
   async finish(): Promise<void> {
     const { output, files, spooled } = this.#options
@@ -165,7 +170,10 @@ export class OrderedOutput {
     for (const { path } of [...this.#parts, ...(spooled?.files ?? [])]) files.remove(path)
   }
 
-  /** Lets go of the spool, which stays for the next run. To be called after `flush`, unless all is lost. */
+  /**
+   * Lets go of the spool, which stays for the next run. To be called after `flush`, unless all is
+   * lost.
+   */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -186,7 +194,7 @@ export class OrderedOutput {
   #growingPart(): Part {
     const last = this.#parts.at(-1)
     assert(last !== undefined, 'A spool has a file')
-    if (last.bytes < partBytesMax) return last
+    if (last.bytes < (this.#options.partBytesMax ?? partBytesMaxDefault)) return last
     try {
       const part = this.#openPart(last.number + 1, last.base + last.bytes)
       this.#parts.push(part)
@@ -297,12 +305,13 @@ export class OrderedOutput {
     if (part.left > 0 || part === this.#parts.at(-1)) return
     const remove = (): void => {
       if (this.#isClosed) return
-      this.#parts.splice(this.#parts.indexOf(part), 1)
       part.appender.close()
       this.#options.files.remove(part.path)
+      this.#parts.splice(this.#parts.indexOf(part), 1)
     }
-    // If the output fails, its appender says so, and the file stays.
-    void this.#options.output.flush().then(remove, ignore)
+    // If the output fails, its appender says so, and the file stays. A file that cannot be removed
+    // now is tried again at the end.
+    void this.#options.output.flush().then(remove).catch(ignore)
   }
 }
 

@@ -77,7 +77,7 @@ export class Plan {
     const whole = line.truncated === undefined ? digest(line.bytes) : undefined
     const held = whole === undefined ? undefined : this.#held.take(whole)
     if (whole !== undefined && held !== undefined && !this.#asksAgain(held)) {
-      this.#claim(this.#idOf(line), line.number)
+      this.#claim(this.#idOf(line, held), line.number)
       return { type: 'held', as: held, key: whole }
     }
     const row = this.#checkId(parseLine(line, this.#options))
@@ -132,12 +132,16 @@ export class Plan {
   }
 
   /** The id a held line gives, read without parsing it where that is safe. */
-  #idOf(line: Line): string | undefined {
+  #idOf(line: Line, held: Holding): string | undefined {
     const bytes = Buffer.from(line.bytes.buffer, line.bytes.byteOffset, line.bytes.byteLength)
     if (bytes.subarray(0, customIdHead.length).equals(customIdHead)) {
       const end = bytes.indexOf(quote, customIdHead.length)
       const id = bytes.subarray(customIdHead.length, end)
-      if (end > 0 && !id.includes(backslash)) return defaultless(id.toString(), line.number)
+      // A line that failed may be no JSON, and one may name its id twice: then parsing tells.
+      const isPlain = held !== 'failed' && end > 0 && !id.includes(backslash)
+      if (isPlain && !bytes.includes(customIdName, end)) {
+        return defaultless(id.toString(), line.number)
+      }
     } else if (!bytes.includes(customIdName) && !bytes.includes(unicodeEscape)) return undefined
     const row = parseLine(line, this.#options)
     return row.idGiven ? row.id : undefined
@@ -165,5 +169,6 @@ function workOf(row: Row, sequence: number, retriesFailed: boolean): Work {
     attempts: 0,
     unknownAttempts: 0,
     firstAskedAt: undefined,
+    lastAttempt: undefined,
   }
 }

@@ -4,11 +4,14 @@
  * Pools do not wait for one another: each can be used at the same time, to its own limit.
  */
 
-import { Congestion } from './congestion.ts'
+import type { Backlog } from './backlog.ts'
+import { grainMs } from './bucket.ts'
+import { Congestion, type TryFailure } from './congestion.ts'
 import { LatencyModel } from './latency.ts'
-import type { PoolLimiter } from './limiter.ts'
+import type { Limiter, PoolLimiter, Wait } from './limiter.ts'
 import type { Cost } from './meter.ts'
 import type { Answered } from './outcome.ts'
+import type { Random } from './random.ts'
 import type { AbortReason } from './transport.ts'
 import type { Attempt, Work } from './work.ts'
 
@@ -17,6 +20,8 @@ const streamIdleMsMax = 60_000
 /** An answer expected to take longer, or allowed to be longer, is streamed: idle connections get dropped. */
 const plainExpectedMsMax = 20_000
 const plainMaxTokensMax = 8192
+/** Weight of the newest second in the rate of answers. */
+const rateMemory = 0.2
 
 /** How long one try and one row may take, ms. */
 export interface TimeBounds {
@@ -24,23 +29,54 @@ export interface TimeBounds {
   readonly maxRowTimeMs: number
 }
 
+/** A pool; see above. */
 export class Pool {
   readonly limiter: PoolLimiter
-  readonly congestion: Congestion = new Congestion()
+  readonly #congestion = new Congestion()
   readonly #latency = new LatencyModel()
   readonly #times: TimeBounds
-  inFlight = 0
+  #inFlight = 0
+  /** The one try that may be under way in an outage, besides those from before, is. */
+  #isProbing = false
   #answeredSince = 0
   #goodPerSecond = 0
+  /** The round of starting in which it was found to have to wait. */
+  #waitsInRound = 0
 
   constructor(limiter: PoolLimiter, times: TimeBounds) {
     this.limiter = limiter
     this.#times = times
   }
 
-  /** Whether a try should be streamed: a probe, for its early headers, and what takes long. */
+  get inOutage(): boolean {
+    return this.#congestion.inOutage
+  }
+
+  /** In this round of starting, no row of it can start any more. */
+  passOver(round: number): void {
+    this.#waitsInRound = round
+  }
+
+  isPassedOver(round: number): boolean {
+    return this.#waitsInRound === round
+  }
+
+  /** How long the pool's next row must wait, and for what. Infinity: until something ends. */
+  wait(now: number, cost: Cost): Wait {
+    const delayMs = this.#congestion.delay(now)
+    if (delayMs >= grainMs) return { delayMs, binds: 'outage' }
+    if (this.#congestion.inOutage) {
+      if (this.#isProbing) return { delayMs: Infinity, binds: 'outage' }
+    } else if (this.#inFlight >= this.#congestion.ceiling(now)) {
+      return { delayMs: Infinity, binds: 'congestion' }
+    }
+    return this.limiter.wait(now, cost)
+  }
+
+  /** Whether a try should be streamed: a probe, for its early signs, and what takes long. */
   streams(work: Work, cost: Cost): boolean {
-    if (!this.limiter.heard || work.row.maxTokens > plainMaxTokensMax) return true
+    if (!this.limiter.heard || this.#congestion.inOutage) return true
+    if (work.row.maxTokens > plainMaxTokensMax) return true
     return (this.#latency.expectedMs(cost.output) ?? 0) > plainExpectedMsMax
   }
 
@@ -54,32 +90,100 @@ export class Pool {
   /** Why a try must be ended now, if it must. */
   overdue(now: number, attempt: Attempt): AbortReason | undefined {
     if (now >= attempt.deadlineAt) {
-      const rowMs = now - (attempt.work.firstAskedAt ?? now)
-      return rowMs >= this.#times.maxRowTimeMs ? 'row_timeout' : 'attempt_timeout'
+      return this.isRowOverdue(now, attempt.work) ? 'row_timeout' : 'attempt_timeout'
     }
     if (!attempt.stream) return undefined
     if (attempt.headAt !== undefined) {
-      return now - attempt.lastByteAt >= streamIdleMsMax ? 'idle_timeout' : undefined
+      return now >= attempt.lastByteAt + streamIdleMsMax ? 'idle_timeout' : undefined
     }
-    const waitedMs = now - attempt.startedAt
-    return waitedMs >= this.#latency.firstByteMsMax() ? 'first_byte_timeout' : undefined
+    const overdue = now >= attempt.startedAt + this.#latency.firstByteMsMax()
+    return overdue ? 'first_byte_timeout' : undefined
+  }
+
+  /** Whether all the time the row may take has passed. */
+  isRowOverdue(now: number, work: Work): boolean {
+    return now >= (work.firstAskedAt ?? now) + this.#times.maxRowTimeMs
+  }
+
+  started({ probe }: Attempt): void {
+    this.#inFlight += 1
+    if (probe) this.#isProbing = true
   }
 
   firstByte(now: number, attempt: Attempt): void {
     this.#latency.learnFirstByte(now - attempt.startedAt)
   }
 
+  /** A try is over, however it ended. */
+  ended({ probe }: Attempt): void {
+    this.#inFlight -= 1
+    if (probe) this.#isProbing = false
+  }
+
   answered(now: number, attempt: Attempt, answer: Answered): void {
     this.#answeredSince += 1
     this.limiter.answered()
     this.#latency.learnAnswer(now - attempt.startedAt, answer.usage.outputTokens)
-    const outageEnded = this.congestion.succeeded(now)
+    this.replied(now, attempt)
+  }
+
+  /** The server is at work: it answered, or refused. */
+  replied(now: number, attempt: Attempt): void {
+    const outageEnded = this.#congestion.succeeded(now, attempt.startedAt)
     if (outageEnded) this.limiter.recover(now, Math.max(2, this.#goodPerSecond))
+  }
+
+  /** A try broke. Returns whether that counts against its row. */
+  broke(now: number, attempt: Attempt, random: Random): boolean {
+    const { startedAt, work } = attempt
+    const failure: TryFailure = { row: work.sequence, startedAt, inFlight: this.#inFlight }
+    return this.#congestion.failed(now, failure, random)
   }
 
   /** Closes a period over which answers were counted; a period without any is no rate. */
   countRate(seconds: number): void {
-    if (this.#answeredSince > 0) this.#goodPerSecond = this.#answeredSince / seconds
+    const perSecond = this.#answeredSince / seconds
     this.#answeredSince = 0
+    // What trickles in during an outage was asked before it.
+    if (perSecond === 0 || this.#congestion.inOutage) return
+    const kept = (1 - rateMemory) * this.#goodPerSecond + rateMemory * perSecond
+    this.#goodPerSecond = Math.max(kept, perSecond)
+  }
+}
+
+/** The pools of one run, each made when its first row comes. */
+export class Pools {
+  readonly #limiter: Limiter
+  readonly #times: TimeBounds
+  readonly #pools = new Map<string, Pool>()
+
+  constructor(limiter: Limiter, times: TimeBounds) {
+    this.#limiter = limiter
+    this.#times = times
+  }
+
+  get all(): Iterable<Pool> {
+    return this.#pools.values()
+  }
+
+  of(now: number, { pool: name }: Work): Pool {
+    let pool = this.#pools.get(name)
+    if (pool === undefined) {
+      pool = new Pool(this.#limiter.pool(now, name), this.#times)
+      this.#pools.set(name, pool)
+    }
+    return pool
+  }
+
+  /** The oldest row whose pool was not passed over in this round, and its pool. */
+  oldest(round: number, backlog: Backlog): { pool: Pool; work: Work } | undefined {
+    let oldest: { pool: Pool; work: Work } | undefined
+    for (const pool of this.#pools.values()) {
+      if (pool.isPassedOver(round)) continue
+      const work = backlog.head(pool.limiter.name)
+      if (work === undefined || (oldest && work.sequence > oldest.work.sequence)) continue
+      oldest = { pool, work }
+    }
+    return oldest
   }
 }

@@ -28,8 +28,9 @@ export interface Proxy {
  * @throws RunError `OPTIONS_INVALID` when the variable holds something we cannot go through
  * @example
  * ```ts
- * proxyFor(new URL('https://a.example/'), { HTTPS_PROXY: 'http://p.example:3128' })?.place // => 'p.example:3128'
- * proxyFor(new URL('http://127.0.0.1/'), { HTTP_PROXY: 'http://p.example:3128' }) // => undefined
+ * const environment = { HTTPS_PROXY: 'http://proxy.example:3128' }
+ * proxyFor(new URL('https://a.example/'), environment)?.place // => 'proxy.example:3128'
+ * proxyFor(new URL('https://localhost/'), environment) // => undefined
  * ```
  */
 export function proxyFor(url: URL, environment: Environment): Proxy | undefined {

@@ -78,7 +78,9 @@ export class Random {
     for (let index = 0; index < name.length; index++) {
       hash = Math.imul(hash ^ name.charCodeAt(index), 16777619)
     }
-    return new Random((hash ^ Math.imul(this.#seed | 0, 0x9e3779b1)) >>> 0)
+    const low = (hash ^ Math.imul(this.#seed | 0, 0x9e3779b1)) >>> 0
+    // A seed has up to 53 bits, and two that differ in the upper ones differ in their forks.
+    return new Random((Math.floor(this.#seed / 2 ** 32) & 0x1fffff) * 2 ** 32 + low)
   }
 }
 

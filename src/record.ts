@@ -1,9 +1,10 @@
 /**
  * What the files of an earlier run hold, so that no answer in hand is bought again.
  *
- * The output and failed files are the record of a run; there is no other journal. `recover` reads
- * them when a run starts. Think of what it finds as a bag of keys: identical rows are distinct work,
- * so a key may be in it many times, and each row of the input takes one out (`Held`).
+ * The output and failed files are the record of a run; there is no other journal. `recover`
+ * reads them when a run starts. Think of what it finds as a bag of keys: identical rows are
+ * distinct work, so a key may be in it many times, and each row of the input takes one out
+ * (`Held`).
  *
  * Invariant: an answer beats a failure, and a line is taken by one row.
  */
@@ -121,8 +122,8 @@ export class Held {
   }
 
   /**
-   * Takes one line of this key for a row: an answer if there is one, else a failure. `spooled` is an
-   * answer too, one that `OrderedOutput.placeSpooled` puts in its place.
+   * Takes one line of this key for a row: an answer if there is one, else a failure. `spooled`
+   * is an answer too, one that `OrderedOutput.placeSpooled` puts in its place.
    */
   take(key: string): Holding | undefined {
     if (this.#succeeded.get(key) > 0) {
@@ -142,8 +143,8 @@ export class Held {
   }
 
   /**
-   * Lines no row took: those of rows no longer in the input; and failures of rows that have since been
-   * answered or failed again, where a kill kept the failed file from being compacted.
+   * Lines no row took: those of rows no longer in the input; and failures of rows that have
+   * since been answered or failed again, where a kill kept the failed file from being compacted.
    */
   leftover(): { readonly succeeded: number; readonly failed: number } {
     return { succeeded: this.#succeededLeft, failed: this.#failedLeft }

@@ -1,8 +1,8 @@
 /**
  * The output of `--ordered`, put in order where appending could not keep it.
  *
- * That is so when the input was edited between two runs: an answer bought now belongs before one that
- * was in the output already. Then the file is rewritten once, at the end.
+ * That is so when the input was edited between two runs: an answer bought now belongs before one
+ * that was in the output already. Then the file is rewritten once, at the end.
  *
  * Memory: 23 bytes a line (line-index.ts), whatever the lines hold.
  */
@@ -14,9 +14,10 @@ import { Replacement } from './replacement.ts'
 import { readResultFile } from './result-file.ts'
 
 /**
- * Puts the lines of the file in the order of `keys`, those of no key in it last, as they stood. A key
- * that has no line is passed over (its row failed). Does nothing if the order is that already.
- * Returns whether the file was rewritten. It must not be open to append: it is replaced by another.
+ * Puts the lines of the file in the order of `keys`, those of no key in it last, as they stood.
+ * A key that has no line is passed over (its row failed). Does nothing if the order is that
+ * already. Returns whether the file was rewritten. It must not be open to append: it is replaced
+ * by another.
  */
 export async function rewriteInOrder(
   files: Files,
@@ -53,7 +54,9 @@ class OrderedCopy {
   readonly #path: string
   readonly #lines: LineReader
   #replacement: Replacement | undefined
-  /** The end of the lines that were added in the order of the file; they are the beginning of it. */
+  /**
+   * The end of the lines that were added in the order of the file; they are the beginning of it.
+   */
   #sameBytes = 0
 
   constructor(files: Files, path: string, lines: LineReader) {
@@ -81,7 +84,7 @@ class OrderedCopy {
 
   #begin(): void {
     this.#replacement = new Replacement(this.#files, this.#path)
-    for (let offset = 0; offset < this.#sameBytes; ) {
+    for (let offset = 0; offset < this.#sameBytes;) {
       const line = this.#lines.lineAt(offset)
       this.#replacement.write(line)
       offset += line.length

@@ -84,5 +84,5 @@ export class Replacement {
 
 /** Writes all of `bytes`, however many calls it takes. */
 export function writeAll(file: File, bytes: Uint8Array): void {
-  for (let offset = 0; offset < bytes.length; ) offset += file.write(bytes, offset)
+  for (let offset = 0; offset < bytes.length;) offset += file.write(bytes, offset)
 }

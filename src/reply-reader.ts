@@ -109,7 +109,7 @@ export class ReplyReader {
   /** There will be no more of it. */
   fail({ kind = 'broken', error, unknown }: ReplyFailure): void {
     if (this.#settled) return
-    // A connection may break after the last event of a stream: then the answer is here all the same.
+    // A connection may break after the last event of a stream: the answer is here all the same.
     const result = this.#stream?.end()
     if (result?.kind === 'answered') return this.#finishStream(result)
     const head = readHead(this.#status, this.#headers, this.#limits)

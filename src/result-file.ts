@@ -6,11 +6,11 @@
  *
  *   a complete result line without its newline   the newline is added: that answer is held
  *   the beginning of a line of ours, at the end  cut
- *   NUL bytes at the end                         cut (a power loss kept the length, not the content)
+ *   NUL bytes at the end                         cut (power was lost: length without content)
  *   anything else that is no result line         OUTPUT_FOREIGN, with its line number
  *
- * A file of nothing but NUL bytes is taken for ours: that is what a power loss in the first second of
- * a run leaves, and there is nothing in it to lose.
+ * A file of nothing but NUL bytes is taken for ours: that is what a power loss in the first
+ * second of a run leaves, and there is nothing in it to lose.
  */
 
 import { RunError } from './errors.ts'
@@ -20,7 +20,10 @@ import { LineScan } from './line-scan.ts'
 import { parseResultLine, readResultLine, startsLikeOurs } from './result-line.ts'
 import type { ResultLine } from './result-line.ts'
 
-/** Where a line is: `buffer[start..end)`, without its newline; `offset` is that of `start` in the file. */
+/**
+ * Where a line is: `buffer[start..end)`, without its newline; `offset` is that of `start` in the
+ * file.
+ */
 export interface LinePlace {
   readonly buffer: Buffer
   readonly start: number
@@ -29,8 +32,9 @@ export interface LinePlace {
 }
 
 /**
- * Calls `visit` for each result line of the file, in order, after which the file ends with a newline
- * and may be appended to. Returns its size. A file that is not there, or is a device, has no lines.
+ * Calls `visit` for each result line of the file, in order, after which the file ends with a
+ * newline and may be appended to. Returns its size. A file that is not there, or is a device,
+ * has no lines.
  *
  * @throws {RunError} `OUTPUT_FOREIGN` when it holds something that is no result line;
  * `OUTPUT_UNWRITABLE` when it cannot be read or mended.

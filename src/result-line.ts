@@ -30,7 +30,9 @@ export interface RunFields {
   readonly unknownAttempts?: number | undefined
 }
 
-/** What there is to say of a row that was answered. Members that are JSON text are one value each. */
+/**
+ * What there is to say of a row that was answered. Members that are JSON text are one value each.
+ */
 export interface SucceededRow {
   readonly id: string
   /** The Message, as JSON text. */
@@ -45,7 +47,9 @@ export interface SucceededRow {
 /** The types of a result. */
 export type ResultType = 'succeeded' | 'errored' | 'expired' | 'canceled'
 
-/** What there is to say of a row that failed. `params` or `raw` makes the line valid input again. */
+/**
+ * What there is to say of a row that failed. `params` or `raw` makes the line valid input again.
+ */
 export interface FailedRow {
   readonly id: string
   readonly type: Exclude<ResultType, 'succeeded'>
@@ -273,7 +277,10 @@ function readLastMembers(bytes: Buffer, from: number, to: number): string | unde
     : undefined
 }
 
-/** Whether `bytes[at..to)` is `expected` and more, or all there is of it is the start of `expected`. */
+/**
+ * Whether `bytes[at..to)` is `expected` and more, or all there is of it is the start of
+ * `expected`.
+ */
 function matches(bytes: Uint8Array, at: number, to: number, expected: Uint8Array): boolean {
   const length = Math.min(expected.length, to - at)
   for (let index = 0; index < length; index++) {
@@ -291,7 +298,7 @@ function skipString(bytes: Uint8Array, at: number, to: number): number {
 
 function skipDigits(bytes: Uint8Array, at: number): number {
   let index = at
-  for (let byte = bytes[index]; byte !== undefined && byte >= 0x30 && byte <= 0x39; ) {
+  for (let byte = bytes[index]; byte !== undefined && byte >= 0x30 && byte <= 0x39;) {
     byte = bytes[++index]
   }
   return index
@@ -326,8 +333,11 @@ function parseString(json: string): string | undefined {
 type JsonObject = Readonly<Record<string, unknown>>
 
 function asObject(value: unknown): JsonObject | undefined {
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
-  return isObject ? (value as JsonObject) : undefined
+  return isObject(value) ? value : undefined
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function parseObject(text: string): JsonObject | undefined {

@@ -1,9 +1,9 @@
 /**
- * Errors for replies after which no request can succeed: what to tell the user.
+ * Errors that the scheduler ends a run or a row with: what to tell the user.
  */
 
 import { RunError } from './errors.ts'
-import type { ApiError, RunStop } from './outcome.ts'
+import type { ApiError, Broken, RunStop } from './outcome.ts'
 
 const codes = {
   key: 'KEY_REFUSED',
@@ -34,4 +34,21 @@ export function modelGoneError(model: string, error: ApiError): RunError {
   const message = `Cannot ask the model ${model}: the API answered 404 ${error.message}`
   const hint = 'pass --model NAME to use another; rows of this model were left, not failed'
   return new RunError('MODEL_NOT_FOUND', message, { hint })
+}
+
+/** The error of a run in which nothing succeeded for so long. */
+export function patienceError(patienceMs: number): RunError {
+  const minutes = Math.round(patienceMs / 6000) / 10
+  const message = `Stopped as no row was answered for ${minutes} min (--patience)`
+  const hint = 'run the same command again when the service answers; no row was failed for it'
+  return new RunError('PATIENCE_EXHAUSTED', message, { hint })
+}
+
+/** What a row ends with whose time ran out while it waited to be asked again. */
+export const rowTimeOutcome: Broken = {
+  kind: 'broken',
+  status: 0,
+  requestId: null,
+  error: { type: 'timeout_error', message: 'The row took longer than the time allowed for it' },
+  unknown: false,
 }

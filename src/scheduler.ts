@@ -3,100 +3,99 @@
  *
  * `step(now, event)` takes whatever happened and returns what to do about it. It has no
  * clock, timers, sockets or disk, and draws chance from a seeded `Random`, so that a run
- * replays from its events. `run.ts` performs the decisions.
+ * replays from its events. `loop.ts` performs the decisions.
  *
  *            row                 start
  *   input ────────► queue ──────────────► under way ──► succeed | fail | leave
  *                     ▲  ▲                    │
- *                     │  └── refused, outage ─┤  (front of the queue, no attempt counted)
+ *                     │  └── refused, outage ─┤  (no attempt counted; to the front, a failed
+ *                     │                       │   probe to the back, so that the next is another row)
  *                     └── delayed ◄── broken ─┘  (counted, after a jittered wait)
  *
  * Invariants: an attempt ends in exactly one outcome; a row is in exactly one place;
  * whenever a row is queued, either something is under way, or `nextWakeAt` is finite,
- * or the run is held: no wake-up can be lost.
+ * or the run is held: no wake-up can be lost. A wake-up that finds nothing to do names a
+ * later one: none can repeat without end.
  */
 
-import { assert, unreachable } from './assert.ts'
+import { unreachable } from './assert.ts'
 import { Backlog } from './backlog.ts'
 import { Brake } from './brake.ts'
 import type { Decision, Hold, SchedulerEvent, SchedulerOptions, Unanswered } from './decision.ts'
-import { RunError } from './errors.ts'
+import type { RunError } from './errors.ts'
 import { Estimator } from './estimate.ts'
-import { Limiter } from './limiter.ts'
+import { Limiter, type Wait } from './limiter.ts'
 import type { Cost } from './meter.ts'
-import {
-  type Answered,
-  type Broken,
-  type LimitReadings,
-  meteredInputTokens,
-  type Outcome,
-  type Overloaded,
-  type Refused,
-} from './outcome.ts'
-import { Pool } from './pool.ts'
+import type { Answered, Broken, LimitReadings, Outcome, Overloaded } from './outcome.ts'
+import { Patience } from './patience.ts'
+import { type Pool, Pools } from './pool.ts'
 import type { Random } from './random.ts'
 import { retryDelayMs } from './retry.ts'
-import { modelGoneError, runStopError } from './run-stop.ts'
+import { modelGoneError, patienceError, rowTimeOutcome, runStopError } from './run-stop.ts'
+import { UnderWay } from './under-way.ts'
 import type { Attempt, Work } from './work.ts'
 
 /** Deadlines are looked at this often; they are tens of seconds long. */
 const checkMs = 1000
 
+/** Decides for one run; see above. */
 export class Scheduler {
   readonly #options: SchedulerOptions
   readonly #random: Random
   readonly #limiter: Limiter
   readonly #estimator = new Estimator()
   readonly #brake: Brake
-  readonly #backlog = new Backlog()
-  readonly #pools = new Map<string, Pool>()
-  readonly #inFlight = new Set<Attempt>()
+  readonly #backlog: Backlog
+  readonly #pools: Pools
+  readonly #underWay: UnderWay
+  readonly #patience: Patience
   readonly #modelsGone = new Map<string, RunError>()
   readonly #holds = new Set<Hold>()
   #decisions: Decision[] = []
   #attempts = 0
-  #inFlightBytes = 0
   #inputEnded = false
   #stopping: RunError | undefined
   #sleptAt = -Infinity
-  #progressAt: number
   #checkedAt: number
   #wakeAt = Infinity
   #binds = 'input'
+  #round = 0
 
   constructor(now: number, options: SchedulerOptions, random: Random) {
     this.#options = options
     this.#random = random
     this.#limiter = new Limiter(now, options)
     this.#brake = new Brake(options.maxFailed)
-    this.#progressAt = now
+    this.#backlog = new Backlog(options)
+    this.#pools = new Pools(this.#limiter, options)
+    this.#underWay = new UnderWay(options)
+    this.#patience = new Patience(now, options.patienceMs)
     this.#checkedAt = now
   }
 
   /** True while more rows may be given to it. */
   get hasRoom(): boolean {
-    const { windowRowsMax, windowBytesMax } = this.#options
-    return this.#backlog.rows < windowRowsMax && this.#backlog.bytes < windowBytesMax
+    return this.#backlog.fill < 1
   }
 
   /** True when it would rather have more rows than few: reading on is worth waking the reader. */
   get wantsRows(): boolean {
-    const { windowRowsMax, windowBytesMax } = this.#options
-    return this.#backlog.rows < 0.75 * windowRowsMax && this.#backlog.bytes < 0.75 * windowBytesMax
+    return this.#backlog.fill < 0.75
   }
 
   /** Tries under way. */
   get inFlight(): number {
-    return this.#inFlight.size
+    return this.#underWay.size
   }
 
+  /** Why nothing more is started, if nothing is. */
   get stopping(): RunError | undefined {
     return this.#stopping
   }
 
   /** Nothing is queued or under way, and nothing will come. */
   get finished(): boolean {
-    if (this.#inFlight.size > 0) return false
+    if (this.inFlight > 0) return false
     return this.#stopping !== undefined || (this.#inputEnded && this.#backlog.rows === 0)
   }
 
@@ -127,7 +126,7 @@ export class Scheduler {
   step(now: number, event: SchedulerEvent): readonly Decision[] {
     this.#decisions = []
     this.#apply(now, event)
-    this.#checkNowAndThen(now)
+    this.#check(now)
     this.#pump(now)
     return this.#decisions
   }
@@ -150,14 +149,14 @@ export class Scheduler {
       case 'hold':
         if (event.on) this.#holds.add(event.why)
         else this.#holds.delete(event.why)
-        this.#progressAt = now
+        this.#patience.restart(now)
         return
       case 'slept':
         return this.#slept(now, event.before)
       case 'stop':
         return this.#stopFor(event.error)
       case 'abandon':
-        for (const attempt of this.#inFlight) {
+        for (const attempt of this.#underWay.attempts) {
           this.#decisions.push({ type: 'abort', attempt, reason: 'stopped' })
         }
         return
@@ -172,88 +171,81 @@ export class Scheduler {
       return
     }
     // A source that was slow is no lack of success: patience begins when there is work.
-    if (this.#backlog.rows === 0 && this.#inFlight.size === 0) this.#progressAt = now
-    this.#pool(now, work)
+    if (this.#backlog.rows === 0 && this.inFlight === 0) this.#patience.succeeded(now)
+    this.#pools.of(now, work)
     this.#backlog.add(work)
-  }
-
-  #pool(now: number, { pool: name }: Work): Pool {
-    let pool = this.#pools.get(name)
-    if (pool === undefined) {
-      pool = new Pool(this.#limiter.pool(now, name), this.#options)
-      this.#pools.set(name, pool)
-    }
-    return pool
   }
 
   // Starting.
 
   #pump(now: number): void {
-    this.#wakeAt = this.#inFlight.size > 0 ? now + checkMs : Infinity
-    if (this.#stopping !== undefined) return this.#leave(() => true)
-    this.#backlog.release(now)
-    this.#wakeNoLaterThan(this.#backlog.nextReleaseAt)
-    if (this.#backlog.rows > 0) this.#wakeNoLaterThan(this.#progressAt + this.#options.patienceMs)
-    if (this.#holds.size > 0) {
-      this.#binds = this.#holds.has('output') ? 'output' : 'pause'
-      return
+    this.#wakeAt = Infinity
+    if (this.#stopping === undefined) {
+      this.#backlog.release(now)
+      this.#wakeNoLaterThan(this.#backlog.nextReleaseAt)
+      if (this.#holds.size > 0) this.#binds = this.#holds.has('output') ? 'output' : 'pause'
+      else this.#startRows(now)
+      this.#wakeNoLaterThan(this.#patienceEndsAt())
     }
-    this.#binds = this.#inputEnded ? 'answers' : 'input'
-    for (const pool of this.#pools.values()) this.#startFrom(now, pool)
-    if (this.#inFlight.size > 0) this.#wakeNoLaterThan(now + checkMs)
+    if (this.#stopping !== undefined) {
+      this.#wakeAt = Infinity
+      this.#leave(() => true)
+    }
+    if (this.inFlight > 0) this.#wakeNoLaterThan(this.#checkedAt + checkMs)
   }
 
   #wakeNoLaterThan(at: number): void {
     this.#wakeAt = Math.min(this.#wakeAt, at)
   }
 
-  /** Starts rows of a pool, in order, until one must wait. */
-  #startFrom(now: number, pool: Pool): void {
-    const { name } = pool.limiter
-    for (let work = this.#backlog.head(name); work; work = this.#backlog.head(name)) {
-      const held = this.#heldBy(now, pool, work)
-      if (held !== undefined) {
-        this.#binds = held
-        return
+  /**
+   * Starts all that may start. The oldest row goes first, whatever its pool; a pool that must
+   * wait lets the others pass. Nobody passes a row that waits for what all share:
+   * a large row would else see it taken by small ones for ever.
+   */
+  #startRows(now: number): void {
+    this.#round += 1
+    this.#binds = ''
+    for (;;) {
+      const next = this.#pools.oldest(this.#round, this.#backlog)
+      if (next === undefined) break
+      const { pool, work } = next
+      if (work.lastAttempt !== undefined && pool.isRowOverdue(now, work)) {
+        this.#backlog.take(work.pool)
+        this.#fail(work.lastAttempt, rowTimeOutcome)
+        if (this.#stopping !== undefined) return
+        continue
       }
-      const cost = this.#estimator.estimate(work.row.model, {
-        bodyBytes: work.bodyBytes,
-        maxTokens: work.row.maxTokens,
-      })
-      const wait = this.#limiter.wait(now, pool.limiter, cost)
+      const { bodyBytes, row } = work
+      const cost = this.#estimator.estimate(row.model, { bodyBytes, maxTokens: row.maxTokens })
+      const own = pool.wait(now, cost)
+      const wait = own.delayMs > 0 ? own : this.#sharedWait(now, bodyBytes, cost)
       if (wait.delayMs > 0) {
-        this.#binds = wait.binds
+        if (this.#binds === '' || wait !== own) this.#binds = wait.binds
         this.#wakeNoLaterThan(now + wait.delayMs)
-        return
+        if (wait !== own) return
+        pool.passOver(this.#round)
+        continue
       }
-      this.#backlog.take(name)
+      this.#backlog.take(work.pool)
       this.#start(now, pool, work, cost)
     }
+    if (this.#binds === '') this.#binds = this.#inputEnded ? 'answers' : 'input'
   }
 
-  /** What, other than a meter, keeps this row from starting. */
-  #heldBy(now: number, pool: Pool, work: Work): string | undefined {
-    const { maxConcurrency, maxInFlightBytes } = this.#options
-    if (this.#inFlight.size >= maxConcurrency) return 'concurrency'
-    // A body larger than the whole bound runs alone.
-    const bytes = this.#inFlightBytes + work.bodyBytes
-    if (bytes > maxInFlightBytes && this.#inFlight.size > 0) return 'in-flight bytes'
-    const probeDelayMs = pool.congestion.delay(now)
-    if (probeDelayMs > 0) {
-      this.#wakeNoLaterThan(now + probeDelayMs)
-      return 'outage'
-    }
-    if (pool.inFlight < pool.congestion.ceiling(now)) return undefined
-    return pool.congestion.inOutage ? 'outage' : 'congestion'
+  /** How long a row must wait for what all pools share, and for what. */
+  #sharedWait(now: number, bodyBytes: number, cost: Cost): Wait {
+    const wait = this.#underWay.wait(now, bodyBytes)
+    return wait.delayMs > 0 ? wait : this.#limiter.wait(now, cost)
   }
 
   #start(now: number, pool: Pool, work: Work, cost: Cost): void {
     const stream = pool.streams(work, cost)
-    this.#attempts += 1
     const attempt: Attempt = {
-      number: this.#attempts,
+      number: ++this.#attempts,
       work,
       stream,
+      probe: pool.inOutage,
       cost,
       reservation: this.#limiter.reserve(now, pool.limiter, cost),
       startedAt: now,
@@ -261,38 +253,39 @@ export class Scheduler {
       headAt: undefined,
       lastByteAt: now,
     }
+    this.#patience.started(now, this.inFlight)
     work.firstAskedAt ??= now
-    pool.inFlight += 1
-    this.#inFlight.add(attempt)
-    this.#inFlightBytes += work.bodyBytes
+    work.lastAttempt = attempt
+    pool.started(attempt)
+    this.#underWay.add(attempt)
     this.#decisions.push({ type: 'start', attempt })
   }
 
   // What is under way.
 
-  #checkNowAndThen(now: number): void {
-    if (now - this.#checkedAt < checkMs) return
+  #check(now: number): void {
+    if (now >= this.#patienceEndsAt()) this.#stopFor(patienceError(this.#options.patienceMs))
+    if (now < this.#checkedAt + checkMs) return
     const seconds = (now - this.#checkedAt) / 1000
     this.#checkedAt = now
-    for (const pool of this.#pools.values()) pool.countRate(seconds)
-    for (const attempt of this.#inFlight) {
-      const reason = this.#pool(now, attempt.work).overdue(now, attempt)
+    for (const pool of this.#pools.all) pool.countRate(seconds)
+    for (const attempt of this.#underWay.attempts) {
+      const reason = this.#pools.of(now, attempt.work).overdue(now, attempt)
       if (reason) this.#decisions.push({ type: 'abort', attempt, reason })
     }
-    const idle = this.#backlog.rows === 0 && this.#inFlight.size === 0
-    if (idle || this.#holds.size > 0) this.#progressAt = now
-    if (now - this.#progressAt < this.#options.patienceMs) return
-    const minutes = Math.round(this.#options.patienceMs / 6000) / 10
-    const message = `Stopped as no row was answered for ${minutes} min (--patience)`
-    const hint = 'run the same command again when the service answers; no row was failed for it'
-    this.#stopFor(new RunError('PATIENCE_EXHAUSTED', message, { hint }))
+  }
+
+  #patienceEndsAt(): number {
+    if (this.#stopping !== undefined) return Infinity
+    const waiting = this.#backlog.rows
+    return this.#patience.endsAt({ inFlight: this.inFlight, waiting, held: this.#holds.size > 0 })
   }
 
   #slept(now: number, before: number): void {
     this.#sleptAt = before
-    this.#progressAt = now
-    for (const pool of this.#pools.values()) pool.limiter.forget(now)
-    for (const attempt of this.#inFlight) {
+    this.#patience.restart(now)
+    for (const pool of this.#pools.all) pool.limiter.forget(now)
+    for (const attempt of this.#underWay.attempts) {
       if (attempt.startedAt > before) continue
       this.#decisions.push({ type: 'abort', attempt, reason: 'slept' })
     }
@@ -302,7 +295,7 @@ export class Scheduler {
     attempt.headAt = now
     attempt.lastByteAt = now
     if (!attempt.stream || status !== 200) return
-    const pool = this.#pool(now, attempt.work)
+    const pool = this.#pools.of(now, attempt.work)
     pool.firstByte(now, attempt)
     pool.limiter.observe(now, attempt.reservation, limits, true)
   }
@@ -310,12 +303,11 @@ export class Scheduler {
   // Outcomes.
 
   #ended(now: number, attempt: Attempt, outcome: Outcome): void {
-    assert(this.#inFlight.delete(attempt), `Attempt ${attempt.number} ended twice`)
     const { work } = attempt
-    const pool = this.#pool(now, work)
-    pool.inFlight -= 1
-    this.#inFlightBytes -= work.bodyBytes
-    this.#limiter.settle(now, attempt.reservation, spentBy(outcome))
+    const pool = this.#pools.of(now, work)
+    this.#underWay.remove(attempt)
+    pool.ended(attempt)
+    this.#limiter.settle(now, attempt.reservation, outcome)
     // A stream's headers spoke of its start and were used then; all others speak of now.
     if (outcome.status > 0 && !(attempt.stream && outcome.status === 200)) {
       pool.limiter.observe(now, attempt.reservation, outcome.limits, false)
@@ -324,20 +316,22 @@ export class Scheduler {
       case 'answered':
         return this.#answered(now, pool, attempt, outcome)
       case 'refused':
-        return this.#refused(now, pool, attempt, outcome)
+        pool.replied(now, attempt)
+        pool.limiter.refused(now, attempt.reservation, outcome, this.#random.float())
+        return this.#again(now, attempt, outcome, 0, outcome.retryAfterMs)
       case 'overloaded':
       case 'broken':
         return this.#broke(now, pool, attempt, outcome)
       case 'no_socket':
-        pool.congestion.noSocket(now, this.#inFlight.size)
-        return this.#again(now, attempt, outcome, 0)
+        this.#underWay.noSocket(now)
+        return this.#again(now, attempt, outcome)
       case 'invalid':
-        this.#progressAt = now
-        pool.congestion.succeeded(now)
+        this.#patience.succeeded(now)
+        pool.replied(now, attempt)
         return this.#fail(attempt, outcome)
       case 'no_model':
-        this.#progressAt = now
-        pool.congestion.succeeded(now)
+        this.#patience.succeeded(now)
+        pool.replied(now, attempt)
         this.#modelsGone.set(work.row.model, modelGoneError(work.row.model, outcome.error))
         this.#decisions.push({ type: 'leave', work })
         return this.#leave((other) => other.row.model === work.row.model)
@@ -351,45 +345,40 @@ export class Scheduler {
 
   #answered(now: number, pool: Pool, attempt: Attempt, outcome: Answered): void {
     const { work } = attempt
-    this.#progressAt = now
+    this.#patience.succeeded(now)
     pool.answered(now, attempt, outcome)
     this.#estimator.learn(work.row.model, work.bodyBytes, attempt.cost, outcome.usage)
     this.#brake.succeeded()
     this.#decisions.push({ type: 'succeed', work, attempt, outcome })
   }
 
-  #refused(now: number, pool: Pool, attempt: Attempt, outcome: Refused): void {
-    pool.congestion.succeeded(now)
-    pool.limiter.refused(now, attempt.reservation, outcome, this.#random.float())
-    this.#again(now, attempt, outcome, 0)
-  }
-
   #broke(now: number, pool: Pool, attempt: Attempt, outcome: Broken | Overloaded): void {
     const { work } = attempt
     if (outcome.unknown) work.unknownAttempts += 1
+    if (this.#stopping !== undefined) return this.#again(now, attempt, outcome)
     // Sockets that died while the machine slept say nothing about the server or the row.
-    if (attempt.startedAt <= this.#sleptAt) return this.#again(now, attempt, outcome, 0)
-    if (this.#stopping !== undefined) return this.#again(now, attempt, outcome, 0)
-    const failure = { row: work.sequence, startedAt: attempt.startedAt, inFlight: pool.inFlight }
-    pool.congestion.failed(now, failure, this.#random)
-    const rowMs = now - (work.firstAskedAt ?? now)
-    if (rowMs >= this.#options.maxRowTimeMs) return this.#fail(attempt, outcome)
-    if (pool.congestion.inOutage) return this.#again(now, attempt, outcome, 0)
+    const counts = attempt.startedAt > this.#sleptAt && pool.broke(now, attempt, this.#random)
+    if (!counts) return this.#again(now, attempt, outcome)
     work.attempts += 1
     if (work.attempts >= this.#options.maxAttempts) return this.#fail(attempt, outcome)
     const delayMs = retryDelayMs(work.attempts, outcome.retryAfterMs, this.#random)
     this.#again(now, attempt, outcome, delayMs)
   }
 
-  /** The row waits to start again, at the front of its queue or after a delay. */
-  #again(now: number, attempt: Attempt, outcome: Unanswered, delayMs: number): void {
-    const { work } = attempt
-    if (this.#stopping !== undefined) {
+  /** The row waits to start again: after a delay, or in its queue, where it is known to wait for `poolMs`. */
+  #again(now: number, attempt: Attempt, outcome: Unanswered, delayMs = 0, poolMs = 0): void {
+    const { work, probe } = attempt
+    if (this.#stopping !== undefined || this.#modelsGone.has(work.row.model)) {
       this.#decisions.push({ type: 'leave', work })
       return
     }
+    this.#patience.failed()
+    const pool = this.#pools.of(now, work)
+    if (pool.isRowOverdue(now + delayMs + poolMs, work)) return this.#fail(attempt, outcome)
     if (this.#options.rereadable) work.body = undefined
     if (delayMs > 0) this.#backlog.putBackAt(now + delayMs, work)
+    // The next probe is another row's: one that breaks whatever it meets would keep the outage up.
+    else if (probe) this.#backlog.add(work)
     else this.#backlog.putBack(work)
     this.#decisions.push({ type: 'retry', work, attempt, outcome, delayMs })
   }
@@ -409,13 +398,4 @@ export class Scheduler {
     this.#stopping = error
     this.#decisions.push({ type: 'stop', error })
   }
-}
-
-/** What an outcome cost the limits; undefined when nobody knows. */
-function spentBy(outcome: Outcome): Cost | undefined {
-  if (outcome.kind === 'answered') {
-    return { input: meteredInputTokens(outcome.usage), output: outcome.usage.outputTokens }
-  }
-  const unknown = (outcome.kind === 'broken' || outcome.kind === 'overloaded') && outcome.unknown
-  return unknown ? undefined : { input: 0, output: 0 }
 }

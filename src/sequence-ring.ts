@@ -1,9 +1,9 @@
 /**
  * What is known of the rows from the next one on, in twelve bytes a row.
  *
- * Think of a window over the sequence of rows, whose first place is the row whose turn it is. Of each
- * row in it either nothing is known, or that it is skipped, or where its line is kept. The window
- * moves on when its first row is passed.
+ * Think of a window over the sequence of rows, whose first place is the row whose turn it is. Of
+ * each row in it either nothing is known, or that it is skipped, or where its line is kept. The
+ * window moves on when its first row is passed.
  *
  * Memory: two columns in a ring, which grows by a quarter when a row comes that lies farther ahead:
  * 15 bytes at most for each row between the next and the farthest.

@@ -12,10 +12,22 @@
  */
 
 import { assert } from './assert.ts'
+import { grainMs } from './bucket.ts'
 
 /** Names one addition, for correcting it. */
 export type WindowTicket = number
 
+/**
+ * Amounts of the last `windowMs`, at most `limit` together.
+ *
+ * @example
+ * ```ts
+ * const window = new SlidingWindow({ limit: 3, windowMs: 1000 })
+ * window.add(0, 2)
+ * window.delay(400, 1) // => 0
+ * window.delay(400, 2) // => 600
+ * ```
+ */
 export class SlidingWindow {
   readonly #limit: number
   readonly #windowMs: number
@@ -28,12 +40,15 @@ export class SlidingWindow {
   #worstExcess = 0
 
   constructor({ limit, windowMs }: { readonly limit: number; readonly windowMs: number }) {
-    assert(limit > 0 && windowMs > 0, `Window needs positive limit and length: ${limit}, ${windowMs}`)
+    assert(
+      limit > 0 && windowMs > 0,
+      `Window needs positive limit and length: ${limit}, ${windowMs}`,
+    )
     this.#limit = limit
     this.#windowMs = windowMs
   }
 
-  /** The most by which corrections ever took one window over the limit. */
+  /** The most that a window ever held over the limit: by corrections, or by one amount larger than it. */
   get worstExcess(): number {
     return this.#worstExcess
   }
@@ -44,17 +59,16 @@ export class SlidingWindow {
     return this.#sum
   }
 
-  /** Milliseconds until `amount` fits, 0 if it does. More than the limit fits only an empty window. */
+  /** Milliseconds until `amount` fits, 0 if it does. More than the limit fits only a window of nothing. */
   delay(now: number, amount: number): number {
     this.#forget(now)
-    let excess = this.#sum + amount - this.#limit
-    if (excess <= 1e-9 || this.#oldest === this.#next) return 0
-    for (let ticket = this.#oldest; ticket < this.#next; ticket++) {
+    // Sums of fractions are off by what rounding leaves behind.
+    const tolerance = this.#limit * 1e-9
+    let excess = this.#sum + Math.min(amount, this.#limit) - this.#limit
+    for (let ticket = this.#oldest; excess > tolerance && ticket < this.#next; ticket++) {
       const slot = ticket % this.#at.length
       excess -= this.#amount[slot] ?? 0
-      if (excess <= 1e-9 || ticket === this.#next - 1) {
-        return Math.max(0, (this.#at[slot] ?? now) + this.#windowMs - now)
-      }
+      if (excess <= tolerance) return Math.max(0, (this.#at[slot] ?? 0) + this.#windowMs - now)
     }
     return 0
   }
@@ -66,27 +80,33 @@ export class SlidingWindow {
     const slot = ticket % this.#at.length
     this.#at[slot] = now
     this.#amount[slot] = amount
-    this.#sum += amount
+    this.#change(amount)
     return ticket
   }
 
   /** Replaces the amount of an addition; one that has left the window is left alone. */
-  correct(ticket: WindowTicket, amount: number): void {
+  correct(now: number, ticket: WindowTicket, amount: number): void {
+    this.#forget(now)
     if (ticket < this.#oldest) return
     const slot = ticket % this.#at.length
-    this.#sum += amount - (this.#amount[slot] ?? 0)
+    this.#change(amount - (this.#amount[slot] ?? 0))
     this.#amount[slot] = amount
+  }
+
+  #change(amount: number): void {
+    this.#sum += amount
     this.#worstExcess = Math.max(this.#worstExcess, this.#sum - this.#limit)
   }
 
   #forget(now: number): void {
     while (this.#oldest < this.#next) {
       const slot = this.#oldest % this.#at.length
-      if ((this.#at[slot] ?? 0) > now - this.#windowMs) break
+      // Whoever waited for an entry to leave must find it gone, whatever rounding made of the instant.
+      if ((this.#at[slot] ?? 0) + this.#windowMs > now + grainMs) break
       this.#sum -= this.#amount[slot] ?? 0
       this.#oldest++
     }
-    // Sums of fractions drift; an empty window holds exactly nothing.
+    // What rounding left behind goes: an empty window holds exactly nothing.
     if (this.#oldest === this.#next) this.#sum = 0
   }
 

@@ -1,11 +1,12 @@
 /**
  * The spool of `--ordered`, as an earlier run left it.
  *
- * Answers that came before their turn wait in files of the `.sluice` folder (see ordered-output.ts). They
- * are paid for, so these files are a record, as the output is. A kill can leave a line in the spool
- * and in the output, since it leaves the spool only after the output is safe: then the output's
- * counts. Which lines those are is told by the digest of the whole line. Two answers to identical
- * rows are told apart by it too, as each has its own message and request id.
+ * Answers that came before their turn wait in files of the `.sluice` folder (see
+ * ordered-output.ts). They are paid for, so these files are a record, as the output is. A kill
+ * can leave a line in the spool and in the output, since it leaves the spool only after the
+ * output is safe: then the output's counts. Which lines those are is told by the digest of the
+ * whole line. Two answers to identical rows are told apart by it too, as each has its own
+ * message and request id.
  */
 
 import { Fingerprints } from './fingerprints.ts'
@@ -17,7 +18,10 @@ import { writeAll } from './replacement.ts'
 import { openToAppend, readResultFile } from './result-file.ts'
 import type { LinePlace } from './result-file.ts'
 
-/** One file of the spool. Offsets in the spool count through its files: `base` is where this one begins. */
+/**
+ * One file of the spool. Offsets in the spool count through its files: `base` is where this one
+ * begins.
+ */
 export interface SpoolFile {
   readonly number: number
   readonly path: string
@@ -27,7 +31,9 @@ export interface SpoolFile {
 
 /** What waits in the spool. */
 export interface Spooled {
-  /** Lines that are not in the output, per key. */
+  /** How many lines are not in the output. */
+  readonly count: number
+  /** The same, per key. */
   readonly counts: Fingerprints
   /** Where in the spool they are. */
   readonly index: LineIndex
@@ -77,8 +83,9 @@ export function findSpool(files: Files, folder: string): SpoolSearch | undefined
 }
 
 /**
- * Appends what waits in the spool to the output, in no particular order, and removes the spool: for a
- * run that goes on without `--ordered`. The rows find their answers `spooled` all the same.
+ * Appends what waits in the spool to the output, in no particular order, and removes the spool:
+ * for a run that goes on without `--ordered`. The rows find their answers `spooled` all the
+ * same.
  */
 export function pourSpool(files: Files, output: string, { index, files: parts }: Spooled): void {
   const target = openToAppend(files, output)
@@ -139,7 +146,7 @@ function indexSpool(
     })
   }
   index.seal()
-  return { counts, index, files: spoolFiles }
+  return { count: index.left, counts, index, files: spoolFiles }
 }
 
 function digestOf({ buffer, start, end }: LinePlace): string {

@@ -27,6 +27,8 @@ export interface Work {
   unknownAttempts: number
   /** When its first try began. */
   firstAskedAt: number | undefined
+  /** The latest try, ended or not; a row whose time runs out while it waits fails with it. */
+  lastAttempt: Attempt | undefined
 }
 
 /** One try under way. */
@@ -35,6 +37,8 @@ export interface Attempt {
   readonly number: number
   readonly work: Work
   readonly stream: boolean
+  /** In an outage, one try at a time finds out whether it is over. */
+  readonly probe: boolean
   readonly cost: Cost
   readonly reservation: Reservation
   readonly startedAt: number

@@ -3,14 +3,15 @@
  *
  * Cells: ordered or not × failures present or not × input edited between kills or not. In each, at
  * least 25 lives end by SIGKILL. Afterwards every row of the input as it then is has exactly one
- * line; and no row whose line was in the files at a kill is ever asked again.
+ * line; no row whose line was in the files at a kill is ever asked again; and at a kill no more rows
+ * were asked and without a line than there were sockets (40).
  *
  * The checks compute keys and read files on their own; they share no code with what they check.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -21,6 +22,7 @@ import { startSimulator } from '../src/simulator/index.ts'
 const killsPerCell = 25
 const rowCount = 1200
 const livesMax = 200
+const concurrency = 40
 const bin = fileURLToPath(new URL('../bin/sluice.js', import.meta.url))
 
 interface Cell {
@@ -41,6 +43,8 @@ describe('kill -9 at random instants', () => {
       process.stderr.write(`${JSON.stringify({ ...cell, ...report })}\n`)
       expect(report.kills).toBeGreaterThanOrEqual(killsPerCell)
       expect(report).toMatchObject({ lost: 0, doubled: 0, heldAndAsked: 0, misplaced: 0 })
+      // Where tries fail, rows that wait for their next one have no line either.
+      if (!cell.failures) expect(report.mostUnread).toBeLessThanOrEqual(concurrency)
     },
     280_000,
   )
@@ -89,7 +93,8 @@ class Input {
     }
     // Ids on some rows, none on others, and now and then two rows alike to the byte.
     if (number % 3 === 0) return JSON.stringify({ custom_id: `id-${number}`, params: body })
-    if (number % 50 === 1) return JSON.stringify({ ...body, messages: [{ role: 'user', content: 'Same.' }] })
+    if (number % 50 === 1)
+      return JSON.stringify({ ...body, messages: [{ role: 'user', content: 'Same.' }] })
     return JSON.stringify({ ...body, metadata: { number } })
   }
 }
@@ -99,8 +104,10 @@ interface Report {
   readonly lives: number
   readonly rows: number
   readonly received: number
-  /** Requests the simulator got for rows that were under way at a kill. */
+  /** Rows asked in one life that had been asked in an earlier one. */
   readonly askedAgain: number
+  /** Most rows that were asked in a life and had no line when it was killed. */
+  readonly mostUnread: number
   readonly lost: number
   readonly doubled: number
   readonly heldAndAsked: number
@@ -125,7 +132,14 @@ async function killLoop(cell: Cell): Promise<Report> {
     latencyMs: 250,
     outputTokens: 12,
     faults: cell.failures
-      ? { 'server-error': 0.02, 'reset-before': 0.01, 'reset-after': 0.02, cut: 0.02, overloaded: 0.01, 'rate-limit': 0.01 }
+      ? {
+          'server-error': 0.02,
+          'reset-before': 0.01,
+          'reset-after': 0.02,
+          cut: 0.02,
+          overloaded: 0.01,
+          'rate-limit': 0.01,
+        }
       : {},
     observe: ({ type, body }) => {
       if (type !== 'received') return
@@ -134,40 +148,44 @@ async function killLoop(cell: Cell): Promise<Report> {
     },
   })
   const input = new Input(random.fork('rows'), cell.failures)
+  for (const line of input.lines) promptsByKey.set(keyOf(line), promptOf(line))
   let kills = 0
   let lives = 0
   let askedAgain = 0
   let heldAndAsked = 0
-  // Prompts whose line was in the files at a kill, and how often they had been asked by then.
-  let held = new Map<string, number>()
-  let underWay = new Set<string>()
+  let mostUnread = 0
   try {
     writeFileSync(files.input, input.text)
     for (;;) {
       lives += 1
       if (lives > livesMax) throw new Error(`Not done after ${livesMax} lives`)
-      const life = startRun(files, simulator.url, cell.ordered)
-      const killAfterMs = kills < killsPerCell ? random.integer(150, 900) : Infinity
-      const code = await lifeOf(life, killAfterMs)
-      for (const [prompt, before] of held) {
-        if (prompt !== 'Same.' && (asked.get(prompt) ?? 0) > before) heldAndAsked += 1
-      }
-      for (const prompt of underWay) if (!held.has(prompt)) askedAgain += 1
-      if (code !== null && code > 1) throw new Error(`Exit code ${code}: ${life.spawnargs.join(' ')}`)
-      if (code !== null && kills >= killsPerCell) break
-      if (code === null) kills += 1
       const before = new Map(asked)
-      const prompts = promptsHeld(files, input)
-      held = new Map([...prompts].map((prompt) => [prompt, before.get(prompt) ?? 0]))
-      underWay = new Set([...before.keys()].filter((prompt) => !prompts.has(prompt)))
+      const held = promptsHeld(files)
+      const life = startRun(files, simulator.url, cell.ordered)
+      const code = await lifeOf(life, kills < killsPerCell ? random.integer(150, 900) : Infinity)
+      const askedNow = [...asked].filter(([prompt, count]) => count > (before.get(prompt) ?? 0))
+      const prompts = askedNow.map(([prompt]) => prompt).filter((prompt) => prompt !== 'Same.')
+      askedAgain += prompts.filter((prompt) => before.has(prompt)).length
+      heldAndAsked += prompts.filter((prompt) => held.has(prompt)).length
+      if (code !== null && code > 1)
+        throw new Error(`Exit code ${code}: ${life.spawnargs.join(' ')}`)
+      if (code !== null && kills >= killsPerCell) break
+      if (code === null) {
+        kills += 1
+        const heldThen = promptsHeld(files)
+        const unread = prompts.filter((prompt) => !heldThen.has(prompt)).length
+        mostUnread = Math.max(mostUnread, unread)
+      }
       // A cell that is done early goes on with new rows.
       if (code !== null) for (let more = 0; more < 200; more++) input.edit()
       if (cell.edits || code !== null) input.edit()
       writeFileSync(files.input, input.text)
+      for (const line of input.lines) promptsByKey.set(keyOf(line), promptOf(line))
     }
     const received = [...asked.values()].reduce((sum, count) => sum + count, 0)
     const counted = countOut(files, input, cell.ordered && !cell.failures)
-    return { kills, lives, rows: input.lines.length, received, askedAgain, heldAndAsked, ...counted }
+    const figures = { kills, lives, rows: input.lines.length, received, askedAgain, mostUnread }
+    return { ...figures, heldAndAsked, ...counted }
   } finally {
     await simulator.close()
     rmSync(folder, { recursive: true, force: true })
@@ -181,7 +199,17 @@ interface RunFiles {
 }
 
 function startRun(files: RunFiles, url: string, ordered: boolean): ChildProcess {
-  const flags = ['-o', files.output, '--base-url', url, '--ramp', 'off', '-j', '40', '-q']
+  const flags = [
+    '-o',
+    files.output,
+    '--base-url',
+    url,
+    '--ramp',
+    'off',
+    '-j',
+    String(concurrency),
+    '-q',
+  ]
   if (ordered) flags.push('--ordered')
   return spawn(process.execPath, [bin, 'run', files.input, ...flags], {
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -238,10 +266,19 @@ interface Body {
   readonly messages?: readonly { readonly content: string }[]
 }
 
-function promptsHeld(files: RunFiles, input: Input): ReadonlySet<string> {
-  const keys = new Set([...readLines(files.output), ...readLines(files.failed)].map(({ run }) => run.key))
-  return new Set(input.lines.filter((line) => keys.has(keyOf(line))).map(promptOf))
+/** The prompts of all rows whose line is in a file of the run, spool included. */
+function promptsHeld(files: RunFiles): ReadonlySet<string> {
+  const folder = `${files.output}.sluice`
+  const spools = (existsSync(folder) ? readdirSync(folder) : []).filter((name) =>
+    name.endsWith('.spool'),
+  )
+  const all = [files.output, files.failed, ...spools.map((name) => path.join(folder, name))]
+  const keys = all.flatMap(readLines).map(({ run }) => run.key)
+  return new Set(keys.map((key) => promptsByKey.get(key) ?? key))
 }
+
+/** What a key stands for: of every row there ever was. */
+const promptsByKey = new Map<string, string>()
 
 /** Lines the files lack, have too many of, or have out of order. */
 function countOut(
@@ -262,7 +299,9 @@ function countOut(
     lost += Math.max(0, count - found)
     doubled += Math.max(0, found - count)
   }
-  const order = readLines(files.output).map(({ run }) => run.key).filter((key) => wanted.has(key))
+  const order = readLines(files.output)
+    .map(({ run }) => run.key)
+    .filter((key) => wanted.has(key))
   const expected = input.lines.map(keyOf)
   const misplaced = inOrder ? order.filter((key, index) => key !== expected[index]).length : 0
   return { lost, doubled, misplaced }

@@ -5,7 +5,7 @@
  * list of faults, and unknown flags are taken out before commander sees them.
  */
 
-import { Command, Option } from 'commander'
+import { Command, type Help, Option } from 'commander'
 import { nearest } from '../nearest.ts'
 import { type Flag, type Layer, LayerBuilder } from './flag.ts'
 
@@ -41,12 +41,13 @@ export function makeCommand(spec: CommandSpec, act: (line: CommandLine) => Promi
     command.addOption(option)
   }
   command.helpOption('-h, --help', 'show this help')
+  command.configureHelp({ padWidth: () => termColumns, formatItem: helpItem })
   const examples = spec.examples.map((line) => `  ${line}`)
   command.addHelpText('after', `\nExamples:\n${examples.join('\n')}`)
   command.action(() => {
     const given = command.args
     const faults = [...layer.faults, ...argumentFaults(spec, given, layer.faults.length > 0)]
-    return act({ argument: given[0], values: layer.values, faults })
+    return act({ argument: given[0], values: layer.values, headers: layer.headers, faults })
   })
   return command
 }
@@ -129,6 +130,16 @@ function spellings(flag: Flag): readonly string[] {
 
 function dashedShort(short: string): string {
   return short.length === 1 ? `-${short}` : `--${short}`
+}
+
+const termColumns = 24
+
+/** A flag and its text; behind a long flag the text stands on the next line. */
+function helpItem(term: string, columns: number, text: string, helper: Help): string {
+  const indent = ' '.repeat(columns + 4)
+  const lines = helper.boxWrap(text, (helper.helpWidth ?? 80) - indent.length).split('\n')
+  const first = term.length <= columns ? `${term.padEnd(columns + 2)}${lines.shift() ?? ''}` : term
+  return [`  ${first}`, ...lines.map((line) => `${indent}${line}`)].join('\n')
 }
 
 /** As the help shows it: `-j, --max-concurrency <N>`. */

@@ -30,7 +30,7 @@ const filesFlags: readonly Flag[] = [
     read: readText,
     group: files,
     about: 'where the results go; "-" is stdout, from which nothing can be resumed',
-    otherwise: 'requests.jsonl: requests.results.jsonl',
+    otherwise: 'INPUT with .results.jsonl',
   },
   {
     name: 'ordered',

@@ -105,7 +105,7 @@ export function setUpRun(line: CommandLine, layer: Layer, around: Surroundings):
 export function faultsMessage(faults: readonly string[]): string {
   const [first] = faults
   if (faults.length === 1 && first !== undefined) return `Cannot start: ${first}`
-  return [`Cannot start, for ${faults.length} reasons`, ...faults].join('\n  ')
+  return [`Cannot start, as ${faults.length} things are wrong`, ...faults].join('\n')
 }
 
 function textIn(values: Layer['values'], name: string): string | undefined {

@@ -70,6 +70,15 @@ describe('drawWork()', () => {
     expect(work?.productionMs).toBeCloseTo(490, 9)
   })
 
+  test('takes longer for a longer answer, but not before its first byte', () => {
+    // 490 ms of production for 200 tokens.
+    const off = works({ latencySigma: 0 }).filter(
+      ({ outputTokens, firstByteMs, productionMs }) =>
+        firstByteMs !== 210 || Math.abs(productionMs - outputTokens * 2.45) > 1e-6,
+    )
+    expect(off).toEqual([])
+  })
+
   test('caps the answer at max_tokens and says so', () => {
     const drawn = works({}, 150)
     expect(Math.max(...drawn.map(({ outputTokens }) => outputTokens))).toBe(150)

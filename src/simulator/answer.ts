@@ -64,7 +64,7 @@ type WorkSettings = Pick<
   'seed' | 'latencyMs' | 'latencySigma' | 'firstByteShare' | 'outputTokens' | 'outputSigma'
 >
 
-/** How often each request was asked, as a table of fixed size: a million requests share few slots. */
+/** How often each request was asked, in a table of fixed size: few of a million share a slot. */
 export class AskCounts {
   readonly #counts = new Uint8Array(2 ** 20)
 

@@ -285,7 +285,7 @@ describe('checkRequest() refuses with 400', () => {
     [
       'max_tokens above the cap (§7)',
       { body: { model: 'claude-haiku-4-5', max_tokens: 64_001 } },
-      'max_tokens: 64001 > 64000, which is the maximum allowed number of output tokens for claude-haiku-4-5',
+      'max_tokens: 64001 > 64000, the most that claude-haiku-4-5 can produce',
     ],
   ])('%s', (_name, call, message) => {
     expect(check(call)).toEqual(invalid(message))

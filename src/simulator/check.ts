@@ -97,7 +97,7 @@ function checkBody(
 
 /** Keys that documentation, templates and `.env` examples put where a key belongs. */
 const placeholder =
-  /^(?:(?:your|my|the)[-_ ]|<|\$|\{|x{3,}|\.{3}|changeme|placeholder|example|sk-ant-(?:\.{2,}|x{3,}|your))/i
+  /^(?:sk-ant-)?(?:your[-_ ]|my[-_ ]|the[-_ ]|[<${]|x{3}|\.{2}|changeme|placeholder|example)/i
 
 function keyProblem(
   headers: WireRequest['headers'],

@@ -30,7 +30,7 @@ export interface EnforcedMeterReading {
   readonly fullInMs: number
 }
 
-/** Levels are sums of fractions: a client that paces exactly must not be refused for the last bit. */
+/** Levels are sums of fractions: who paces exactly must not be refused for the last bit. */
 const roundingError = 1e-6
 
 /** A limit with its buckets and the flow that drains them. */
@@ -116,7 +116,7 @@ export class EnforcedMeter {
     }
   }
 
-  /** Changes the limit; levels are kept, capped at the new capacity. A limit that is new starts full. */
+  /** Changes the limit; levels are kept, capped at the new capacity. A new limit starts full. */
   resize(now: number, perMinute: number | null): void {
     this.#settle(now)
     const wasLimited = this.#perMinute !== null

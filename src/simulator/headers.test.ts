@@ -82,7 +82,7 @@ test.each([
   expect(headers({ input: reading(40_000, level) })['input-tokens-remaining']).toBe(remaining)
 })
 
-test('rateLimitHeaders() reset says when the bucket is full, beyond a minute when in debt (§1.7)', () => {
+test('rateLimitHeaders() reset is beyond a minute when in debt (§1.7)', () => {
   // 40,000 a minute and 2,000 in debt: 42,000 missing are 63 s.
   const shown = headers({ input: reading(40_000, -2000), output: reading(8000, 8000) })
   expect(shown['input-tokens-reset']).toBe('2026-11-22T10:01:03Z')

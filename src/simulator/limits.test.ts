@@ -1,5 +1,5 @@
 /**
- * The server's limiter, by arithmetic: limits are chosen so that a unit comes back every millisecond.
+ * The server's limiter, by arithmetic: with most limits here a unit comes back every millisecond.
  * Sections are those of the API facts.
  */
 

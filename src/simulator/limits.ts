@@ -98,7 +98,7 @@ export class PoolLimiter {
     return { heldInput: ask.heldInput, heldOutput, flowPerMs: 0, flowSince: now }
   }
 
-  /** The prompt is processed: corrects its input, and lets `output` tokens flow over `durationMs`. */
+  /** The prompt is processed: corrects its input; `output` tokens flow over `durationMs`. */
   firstByte(now: number, hold: Hold, input: number, output: number, durationMs: number): void {
     this.#takeInput(now, input - hold.heldInput)
     hold.heldInput = input
@@ -109,7 +109,7 @@ export class PoolLimiter {
     this.#combined.startFlow(now, hold.flowPerMs)
   }
 
-  /** The work ended after `output` tokens: takes what did not flow, gives back what was too much. */
+  /** The work ended after `output` tokens: what flowed is corrected to that. */
   end(now: number, hold: Hold, output: number): void {
     if (hold.flowPerMs > 0) {
       this.#output.stopFlow(now, hold.flowPerMs)

@@ -138,7 +138,7 @@ class Driver {
     const chunks: Uint8Array[] = []
     let length = 0
     request.on('data', (chunk: Uint8Array) => {
-      // Of a body that is too large, enough is kept to see that it is; the rest is read and dropped.
+      // Of a body that is too large, enough is kept to see that it is; the rest is dropped.
       if (length <= requestBytesMax) chunks.push(chunk)
       length += chunk.length
     })
@@ -160,7 +160,9 @@ class Driver {
     const wire = { method, path, headers: plainHeaders(request.headers), body }
     const reception = this.#model.receive(this.#clock.now(), this.#clock.wallTime(), wire)
     const { id, step, fault } = reception
-    const pending = { id, response, body, fault, isReported: false, cancel: undefined }
+    // Bodies are kept for the observer alone.
+    const kept = this.#observe === undefined ? empty : body
+    const pending = { id, response, body: kept, fault, isReported: false, cancel: undefined }
     this.#report(pending, 'received', 0)
     if (step.nextAt === undefined && isEnded(step)) {
       this.#perform(pending, step)
@@ -179,10 +181,12 @@ class Driver {
 
   /** Does a step, and sees to the next. */
   #perform(pending: Pending, step: Step): void {
-    act(pending.response, step.actions)
+    const isThere = act(pending.response, step.actions)
     const { nextAt } = step
     const ended = isEnded(step)
-    if (ended) this.#reportEnd(pending)
+    // Its leaving may be known before its `close` event has come.
+    if (!isThere) this.#reportLeaving(pending)
+    else if (ended) this.#reportEnd(pending)
     if (nextAt !== undefined) {
       const delayMs = Math.max(0, nextAt - this.#clock.now())
       pending.cancel = this.#clock.after(delayMs, () => this.#advance(pending))
@@ -198,11 +202,14 @@ class Driver {
     if (pending.response.writableFinished) return
     if (!this.#pending.has(pending)) return
     this.#model.disconnect(this.#clock.now(), pending.id)
-    if (!pending.isReported) {
-      pending.isReported = true
-      this.#report(pending, 'disconnected', statusOf(pending.response))
-    }
+    this.#reportLeaving(pending)
     if (pending.cancel === undefined) this.#pending.delete(pending)
+  }
+
+  #reportLeaving(pending: Pending): void {
+    if (pending.isReported) return
+    pending.isReported = true
+    this.#report(pending, 'disconnected', statusOf(pending.response))
   }
 
   #reportEnd(pending: Pending): void {
@@ -222,6 +229,8 @@ class Driver {
   }
 }
 
+const empty = new Uint8Array()
+
 function isEnded({ actions }: Step): boolean {
   const last = actions.at(-1)?.type
   return last === 'end' || last === 'reset'
@@ -231,10 +240,12 @@ function statusOf(response: http.ServerResponse): number {
   return response.headersSent ? response.statusCode : 0
 }
 
-/** Does the actions on the client's connection, if it is still there. */
-function act(response: http.ServerResponse, actions: readonly WireAction[]): void {
+/** Does the actions on the client's connection; false, and nothing, if it is not there any more. */
+function act(response: http.ServerResponse, actions: readonly WireAction[]): boolean {
   const { socket } = response
-  if (response.destroyed || socket === null) return
+  if (response.destroyed) return false
+  // A response that has ended has no socket any more, and nothing left to do.
+  if (socket === null) return true
   for (const [index, action] of actions.entries()) {
     const next = actions[index + 1]?.type
     switch (action.type) {
@@ -258,6 +269,7 @@ function act(response: http.ServerResponse, actions: readonly WireAction[]): voi
         break
     }
   }
+  return true
 }
 
 function reset(socket: http.IncomingMessage['socket']): void {

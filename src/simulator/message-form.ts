@@ -144,7 +144,8 @@ export function breakpointsProblem(body: JsonRecord): string | undefined {
     hasShort ||= ttl === '5m'
   }
   if (marks.length <= breakpointsMax) return undefined
-  return `A maximum of ${breakpointsMax} blocks with cache_control may be provided. Found ${marks.length}.`
+  const maximum = `A maximum of ${breakpointsMax} blocks with cache_control may be provided.`
+  return `${maximum} Found ${marks.length}.`
 }
 
 const contentTypes = new Set([

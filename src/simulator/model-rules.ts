@@ -53,7 +53,8 @@ export function modelRuleProblem(
 ): string | undefined {
   const maxTokens = Number(body['max_tokens'])
   if (maxTokens > model.outputTokensMax) {
-    return `max_tokens: ${maxTokens} > ${model.outputTokensMax}, which is the maximum allowed number of output tokens for ${model.id}`
+    const { id, outputTokensMax } = model
+    return `max_tokens: ${maxTokens} > ${outputTokensMax}, the most that ${id} can produce`
   }
   if (model.line === '') return undefined
   return (
@@ -102,7 +103,7 @@ function messagesRule(messages: unknown, { id, generation }: SimulatedModel): st
     ? messages.map((message: unknown) => (isRecord(message) ? message['role'] : undefined))
     : []
   if (roles.at(-1) === 'assistant' && generation >= 4.6) {
-    return `${id} does not support assistant message prefill: the conversation must end with a user message`
+    return `${id} does not support prefill: the conversation must end with a user message`
   }
   // Which models take them is not published; the newer API version came with the 5.5 generation.
   if (generation < 5 && roles.includes('system')) {

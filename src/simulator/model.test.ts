@@ -267,6 +267,8 @@ test('setLimits() changes every pool, or one, also before its first request', ()
   model.setLimits(0, { requestsPerMinute: 1 }, 'claude-sonnet-5')
   expect([status('claude-sonnet-5'), status('claude-sonnet-5')]).toEqual([200, 429])
   expect([status('claude-opus-5'), status('claude-opus-5')]).toEqual([200, 200])
+  model.setLimits(0, { requestsPerMinute: 1 }, 'claude-opus-5')
+  expect([status('claude-opus-5'), status('claude-opus-5')]).toEqual([200, 429])
   expect(() => model.setLimits(0, { requestsPerMinute: -1 })).toThrow('"requestsPerMinute"')
 })
 
@@ -422,6 +424,13 @@ test('a spend limit says nothing of trying again (§1.5); a rate limit and 529 d
   expect(headersOf('rate-limit')).toMatchObject({ 'retry-after': '1', 'x-should-retry': 'true' })
   expect(headersOf('overloaded')).toMatchObject({ 'x-should-retry': 'true' })
   expect(headersOf('overloaded')).not.toHaveProperty('retry-after')
+})
+
+test('a fault of the work befalls only what the limits let in', () => {
+  const model = new SimulatorModel({ latencyMs: 0, requestsPerMinute: 1, faults: { cut: 1 } })
+  expect(deliver(model, 0, request())).toMatchObject({ fault: 'cut', ending: 'reset' })
+  expect(deliver(model, 0, request())).toMatchObject({ fault: undefined, status: 429 })
+  expect(model.totals).toMatchObject({ faulted: 1, refused429: 1 })
 })
 
 test('html is either of a proxy’s two pages', () => {

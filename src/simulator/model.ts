@@ -28,7 +28,7 @@ import {
   type SimulatorOptions,
   type SimulatorSettings,
 } from './options.ts'
-import { encodeJson, errorReply, jsonReply, type ReplyContext } from './replies.ts'
+import { encodeJson, errorReply, jsonReply, refusalProblem, type ReplyContext } from './replies.ts'
 import type { Step, WireAction, WireRequest } from './wire.ts'
 
 /** What the model did with a request that just came. */
@@ -73,6 +73,7 @@ export class SimulatorModel {
   readonly #settings: SimulatorSettings
   readonly #organizationId: string
   readonly #faultRandom: Random
+  readonly #pageRandom: Random
   readonly #idRandom: Random
   readonly #asks = new AskCounts()
   readonly #exchanges = new Map<number, Exchange>()
@@ -99,6 +100,7 @@ export class SimulatorModel {
     this.#limits = settings
     this.#faults = settings.faults
     this.#faultRandom = random.fork('faults')
+    this.#pageRandom = random.fork('pages')
     this.#idRandom = random.fork('ids')
     this.#organizationId = uuid(random.fork('organization'))
   }
@@ -201,20 +203,23 @@ export class SimulatorModel {
       )
     }
     if (fault !== undefined) {
-      if (fault !== 'slow-first-byte') this.#totals.faulted++
-      const random = this.#faultRandom
+      const random = this.#pageRandom
       const saysRetryAfter = settings.retryAfter
       const actions = doorFault(fault, { context, random, headersNow, saysRetryAfter })
-      if (actions !== undefined) return { id, step: done(actions), fault }
+      if (actions !== undefined) {
+        this.#totals.faulted++
+        return { id, step: done(actions), fault }
+      }
     }
     const heldInput = settings.admissionEstimate ? Math.ceil(body.length / 4) : request.inputTokens
     const admission = limiter.admit(now, { heldInput, maxTokens: request.maxTokens })
     if ('meter' in admission) {
       this.#totals.refused429++
       const extra = [...headersNow(), ...this.#retryAfter(admission), shouldRetry]
-      const problem = this.#refusalProblem(admission, request)
+      const problem = refusalProblem(admission, context, request.model.id)
       return { id, step: done(errorReply(context, problem, extra)) }
     }
+    if (fault !== undefined && fault !== 'slow-first-byte') this.#totals.faulted++
     const bodyHash = hashBytes(body)
     const { requestId, organizationId, wallTime } = context
     const exchange = new Exchange(now, {
@@ -264,17 +269,6 @@ export class SimulatorModel {
     if (!this.#settings.retryAfter) return []
     return [['retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000)))]]
   }
-
-  #refusalProblem({ meter, limit }: Refusal, { model }: CheckedRequest): Problem {
-    const whose = `(org: ${this.#organizationId}, model: ${model.id})`
-    const problem = { status: 429, type: 'rate_limit_error' }
-    if (meter === 'acceleration') {
-      const message = `This request would exceed your organization's acceleration limit ${whose}. Increase your usage gradually.`
-      return { ...problem, message, code: 'ramp_limit_exceeded' }
-    }
-    const message = `This request would exceed your organization's rate limit of ${limit} ${meter} per minute ${whose}. Reduce the prompt length, the tokens requested, or try again later.`
-    return { ...problem, message }
-  }
 }
 
 const notFound: Problem = { status: 404, type: 'not_found_error', message: 'Not Found' }
@@ -296,5 +290,6 @@ function done(actions: readonly WireAction[]): Step {
 function uuid(random: Random): string {
   let hex = ''
   while (hex.length < 32) hex += random.uint32().toString(16).padStart(8, '0')
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+  const [time, middle, node] = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(20, 32)]
+  return `${time}-${middle}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${node}`
 }

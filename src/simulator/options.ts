@@ -40,6 +40,7 @@ export const faultNames = [
   'slow-first-byte',
 ] as const
 
+/** The name of a fault. */
 export type FaultName = (typeof faultNames)[number]
 
 /** The share of requests, 0 to 1, that each fault befalls; together at most 1. */
@@ -54,7 +55,7 @@ export interface SimulatorSettings extends PoolLimits {
    * minute; `shown`, where they show the slice. @default 'none'
    */
   readonly slice: 'hidden' | 'shown' | 'none'
-  /** Length of that slice: it holds limit × seconds ÷ 60. Without a slice it means nothing. @default 60 */
+  /** Length of that slice, which holds limit × seconds ÷ 60; idle without one. @default 60 */
   readonly burstSeconds: number
   /**
    * What counts to the output limit: tokens as they are `produced`, or `max_tokens` `reserved` at
@@ -91,9 +92,9 @@ export interface SimulatorSettings extends PoolLimits {
   readonly faults: FaultRates
   /** The instant (`now`) from which nothing is faulted any more; null: never. @default null */
   readonly faultUntil: number | null
-  /** `current`: the published ones, others are 404; `any`: whatever the request names. @default 'current' */
+  /** `current`: the published ones; `any`: whatever the request names. @default 'current' */
   readonly models: 'current' | 'any'
-  /** API keys that are accepted; null: every one that does not look like a placeholder. @default null */
+  /** API keys it takes; null: every one that does not look like a placeholder. @default null */
   readonly keys: readonly string[] | null
 }
 

@@ -4,6 +4,7 @@
 
 import type { Problem } from './check.ts'
 import { httpDate, type Header } from './headers.ts'
+import type { Refusal } from './limits.ts'
 import type { WireAction } from './wire.ts'
 
 /** Where a response comes from: what its head says of itself. */
@@ -49,6 +50,22 @@ export function errorMembers(problem: Omit<Problem, 'status'>, requestId: string
   const { type, message, code } = problem
   const details = code === undefined ? {} : { details: { error_code: code } }
   return { error: { type, message, ...details }, request_id: requestId }
+}
+
+/** What a 429 of the limiter says. Clients must not parse it: the API's wording is not stable. */
+export function refusalProblem(
+  { meter, limit }: Refusal,
+  { organizationId }: ReplyContext,
+  model: string,
+): Problem {
+  const isRamp = meter === 'acceleration'
+  const what = isRamp ? 'acceleration limit' : `rate limit of ${limit} ${meter} per minute`
+  const advice = isRamp ? 'Increase your usage gradually.' : 'Please wait and try again.'
+  const message =
+    `This request would exceed your organization's ${what}` +
+    ` (org: ${organizationId}, model: ${model}). ${advice}`
+  const problem = { status: 429, type: 'rate_limit_error', message }
+  return isRamp ? { ...problem, code: 'ramp_limit_exceeded' } : problem
 }
 
 /** A page as a proxy before the API sends it: none of the API's headers. */

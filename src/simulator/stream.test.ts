@@ -71,7 +71,7 @@ test('streamPieces() are the events of §6, in their order', () => {
   ])
 })
 
-test('message_start has final input and one output token; message_delta has all usage (§6)', () => {
+test('message_start has the final input, message_delta all usage (§6)', () => {
   const events = parseStream(messageOf('A short answer.'))
   expect(events[0]?.data.message).toMatchObject({
     content: [],
@@ -108,10 +108,15 @@ test('streamPieces() put together give the text back, in few pieces', () => {
 })
 
 test('streamPieces() cuts the middle at any byte, inside characters too', () => {
-  const text = '水門🚢'.repeat(400)
-  const { middle } = streamPieces(messageOf(text))
+  const { middle } = streamPieces(messageOf('水門🚢'.repeat(400)))
   const broken = middle.filter((piece) => new TextDecoder().decode(piece).includes('\uFFFD'))
   expect(broken.length).toBeGreaterThan(0)
+})
+
+test('messageEvents() never parts a surrogate pair', () => {
+  // Pairs begin at odd places, so slices of an even length would end inside one.
+  const { deltas } = messageEvents(messageOf(`x${'🚢'.repeat(400)}`))
+  expect(deltas.map(({ data }) => JSON.stringify(data)).join('')).not.toContain('\\ud')
 })
 
 test('streamPieces() of a share ends with a whole event', () => {

@@ -19,7 +19,7 @@ export interface WireRequest {
   readonly body: Uint8Array
 }
 
-/** Something to do to the client's connection. After `end` or `reset` of an exchange comes nothing. */
+/** Something to do to the client's connection. After `end` or `reset` comes nothing. */
 export type WireAction =
   | {
       readonly type: 'head'

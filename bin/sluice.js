@@ -1,0 +1,38 @@
+#!/usr/bin/env node
+// Written for the oldest Node that reads modules, so that one which is too old is told so.
+
+import fs from 'fs'
+import module from 'module'
+import { fileURLToPath } from 'url'
+
+const needed = [22, 19, 0]
+const main = new URL('../dist/cli/main.js', import.meta.url)
+
+/** True when this Node's version is at least the one that is needed. */
+function isNewEnough() {
+  const version = process.versions.node.split('.').map(Number)
+  for (let part = 0; part < needed.length; part++) {
+    if (version[part] !== needed[part]) return version[part] > needed[part]
+  }
+  return true
+}
+
+/** Says why nothing can be run. */
+function refuse(message) {
+  process.stderr.write(message + '\n')
+  process.exitCode = 2
+}
+
+if (!isNewEnough()) {
+  refuse(
+    'sluice needs Node >= ' + needed[0] + '.' + needed[1] + ', this is v' + process.versions.node,
+  )
+} else if (!fs.existsSync(fileURLToPath(main))) {
+  refuse(
+    'sluice is not built yet: run "npm run build" in ' +
+      fileURLToPath(new URL('..', import.meta.url)),
+  )
+} else {
+  if (module.enableCompileCache) module.enableCompileCache()
+  void import(main.href).then((command) => command.main(process.argv.slice(2)))
+}

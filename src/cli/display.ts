@@ -1,0 +1,134 @@
+/**
+ * A run as it is seen on standard error while it goes on: an observer with a clock.
+ *
+ * On a terminal one live block, at most five times a second; elsewhere one plain line every
+ * five seconds, the first after five. What happens once (a notice, the first failed rows, an
+ * output that cannot be written) is a line that stays.
+ */
+
+import type { Cancel, Clock } from '../clock.ts'
+import type { RowFailed, RunEvent, RunStarted } from '../events.ts'
+import { type Snapshot, Stats } from '../stats.ts'
+import type { Paint } from './paint.ts'
+import { progressLine, progressLines, type ShownBounds } from './progress.ts'
+import type { Terminal } from './terminal.ts'
+import { formatCount, formatDuration, plural, printable, truncate } from './text.ts'
+
+/** How a run is shown. */
+export interface DisplayOptions {
+  readonly clock: Clock
+  readonly terminal: Terminal
+  readonly paint: Paint
+  readonly bounds: ShownBounds
+  /** `live` needs a terminal; `silent` shows errors only, later and elsewhere. */
+  readonly kind: 'live' | 'lines' | 'messages' | 'silent'
+}
+
+const liveEveryMs = 200
+const lineEveryMs = 5000
+/** Of a file full of bad rows, so many are told; all are in the failed file. */
+const failuresToldMax = 5
+const failureColumns = 300
+
+export class Display {
+  readonly #options: DisplayOptions
+  readonly #stats = new Stats()
+  #failuresTold = 0
+  #failedOutput = ''
+  #cancel: Cancel | undefined
+
+  constructor(options: DisplayOptions) {
+    this.#options = options
+    if (options.kind === 'live') this.#every(liveEveryMs, () => this.#showBlock())
+    if (options.kind === 'lines') this.#every(lineEveryMs, () => this.#printLine())
+  }
+
+  /** Told of everything that happens in the run. */
+  observe(event: RunEvent): void {
+    this.#stats.observe(event)
+    if (this.#options.kind === 'silent') return
+    if (event.type === 'run_started') this.#started(event)
+    else if (event.type === 'notice') this.note(event.message)
+    else if (event.type === 'row_failed') this.#rowFailed(event)
+    else if (event.type === 'run_stopping') this.#stopping(event.code)
+    else if (event.type === 'output_blocked') this.#outputBlocked(event.code)
+  }
+
+  /** A line that stays. */
+  note(message: string): void {
+    if (this.#options.kind === 'silent') return
+    const { terminal, paint } = this.#options
+    terminal.print([`${paint('warn', 'note')}: ${printable(message)}`])
+  }
+
+  /** Says what the first signal does. */
+  interrupted(graceMs: number): void {
+    const { inFlight } = this.#snapshot().attempts
+    const again = '^C again to exit at once'
+    if (inFlight === 0) return this.note(`stopping; ${again}`)
+    const requests = plural(inFlight, 'request')
+    this.note(`finishing ${requests} under way (up to ${formatDuration(graceMs)}); ${again}`)
+  }
+
+  /** Takes the block away; nothing is shown after it. */
+  end(): void {
+    this.#cancel?.()
+    this.#options.terminal.rest()
+  }
+
+  #snapshot(): Snapshot {
+    return this.#stats.snapshot(this.#options.clock.now())
+  }
+
+  #every(ms: number, show: () => void): void {
+    this.#cancel = this.#options.clock.after(ms, () => {
+      show()
+      this.#every(ms, show)
+    })
+  }
+
+  #showBlock(): void {
+    const { terminal, paint, bounds } = this.#options
+    // The last column is left free: some terminals wrap as soon as it is written to.
+    const columns = terminal.columns - 1
+    terminal.show(progressLines(this.#snapshot(), { columns, paint, bounds }))
+  }
+
+  #printLine(): void {
+    const { terminal, paint, bounds } = this.#options
+    terminal.print([progressLine(this.#snapshot(), { columns: terminal.columns, paint, bounds })])
+  }
+
+  #started({ held, output, failedOutput }: RunStarted): void {
+    this.#failedOutput = failedOutput
+    const failed = held.failed > 0 ? ` and ${formatCount(held.failed)} failed` : ''
+    if (held.succeeded + held.failed > 0) {
+      this.note(`going on: ${output} has ${plural(held.succeeded, 'answer')}${failed}`)
+    }
+  }
+
+  #rowFailed({ line, id, error, status }: RowFailed): void {
+    if (this.#failuresTold >= failuresToldMax) return
+    this.#failuresTold += 1
+    const { terminal, paint } = this.#options
+    const name = id === `line-${line}` ? '' : ` (${id})`
+    const reply = status === 0 ? error.type : `${status} ${error.type}`
+    const text = printable(`line ${line}${name}: ${reply}: ${error.message}`)
+    terminal.print([`${paint('bad', 'failed')} ${truncate(text, failureColumns)}`])
+    if (this.#failuresTold < failuresToldMax) return
+    const place = this.#failedOutput === '' ? 'counted' : `written to ${this.#failedOutput}`
+    this.note(`further failed rows are only ${place}`)
+  }
+
+  #stopping(code: string): void {
+    const { inFlight } = this.#snapshot().attempts
+    // What a signal does was said when it came; with nothing under way the end is here.
+    if (code === 'INTERRUPTED' || inFlight === 0) return
+    this.note(`stopping (${code}): finishing ${plural(inFlight, 'request')} under way`)
+  }
+
+  #outputBlocked(code: string | null): void {
+    if (code === null) this.note('the output can be written again; going on')
+    else this.note(`the output cannot be written (${code}): waiting, nothing is lost`)
+  }
+}

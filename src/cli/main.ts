@@ -1,0 +1,88 @@
+/**
+ * The command `sluice`: reads which command is meant, loads it, and exits with its code.
+ *
+ * Each command is loaded inside its action, so that a run loads nothing but what it needs.
+ */
+
+import { Command, CommanderError } from 'commander'
+import { exitCodes, RunError } from '../errors.ts'
+import { nearest } from '../nearest.ts'
+import { version } from '../version.ts'
+import { type CommandLine, makeCommand } from './command.ts'
+import { bugComplaint, complaintLines } from './messages.ts'
+import { painter } from './paint.ts'
+import { about, runSpec, simulateSpec, specs } from './program.ts'
+import { printMessage, stderrTakesColor } from './streams.ts'
+
+/** Runs the command line and ends the process. */
+export async function main(args: readonly string[]): Promise<void> {
+  // A reader that went away (a closed pager, a lost terminal) must not end a run.
+  process.stderr.on('error', () => {})
+  process.exit(await exitCodeOf(args))
+}
+
+async function exitCodeOf(args: readonly string[]): Promise<number> {
+  let exitCode: number = exitCodes.succeeded
+  const act =
+    (load: () => Promise<(line: CommandLine) => Promise<number>>) =>
+    async (line: CommandLine): Promise<void> => {
+      const command = await load()
+      exitCode = await command(line)
+    }
+  const program = makeProgram()
+  program.addCommand(
+    makeCommand(
+      runSpec,
+      act(async () => (await import('./run.ts')).runCommand),
+    ),
+  )
+  program.addCommand(
+    makeCommand(
+      simulateSpec,
+      act(async () => (await import('./simulate.ts')).simulateCommand),
+    ),
+  )
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return exitCode
+  } catch (error) {
+    return failedToStart(error)
+  }
+}
+
+function makeProgram(): Command {
+  const program = new Command('sluice')
+  program.description(about).version(version, '-V, --version', 'show the version')
+  program.helpOption('-h, --help', 'show this help').helpCommand('help [COMMAND]', 'show its help')
+  program.usage('COMMAND [options]').enablePositionalOptions().exitOverride()
+  program.configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage()}` })
+  // What commander would say is said below, in the form of every other error.
+  program.configureOutput({ outputError: () => {} })
+  program.on('command:*', ([word = '']: readonly string[]) => {
+    const known = specs.map(({ name }) => name)
+    const message = `Cannot start: unknown command ${JSON.stringify(word)}${nearest(word, known)}`
+    throw new RunError('OPTIONS_INVALID', message, { hint: 'to send a file: sluice run FILE' })
+  })
+  return program
+}
+
+function failedToStart(error: unknown): number {
+  const paint = painter(stderrTakesColor())
+  if (error instanceof CommanderError) {
+    // Help and version were shown; help that nobody asked for is a usage error.
+    if (error.exitCode === 0) return exitCodes.succeeded
+    if (error.code === 'commander.help') return exitCodes.usage
+    const [text = ''] = error.message.replace(/^error: /, '').split('\n')
+    const hint = 'options stand behind the command: sluice run FILE --option'
+    printMessage(
+      complaintLines({ code: 'OPTIONS_INVALID', message: `Cannot start: ${text}`, hint }, paint),
+    )
+    return exitCodes.usage
+  }
+  if (error instanceof RunError) {
+    printMessage(complaintLines(error, paint))
+    return error.exitCode
+  }
+  printMessage(complaintLines(bugComplaint(error, undefined), paint))
+  return exitCodes.bug
+}

@@ -1,0 +1,38 @@
+/**
+ * The commands and their flags; docs/cli.md is written from this.
+ */
+
+import { runFlags } from './run-flags.ts'
+import { simulateFlags } from './simulate-flags.ts'
+import type { CommandSpec } from './command.ts'
+
+/** What sluice is, in one sentence. */
+export const about = 'Sends a file of Claude Messages API requests as fast as your limits allow.'
+
+/** `sluice run`. */
+export const runSpec: CommandSpec = {
+  name: 'run',
+  about: 'get one answer for every request of a file',
+  argument: { name: 'INPUT', about: 'a JSONL file of requests, or "-" for stdin' },
+  flags: runFlags,
+  examples: [
+    'sluice run requests.jsonl',
+    'sluice run requests.jsonl -o answers.jsonl --rpm 500 --max-failed 5%',
+    'cat requests.jsonl | sluice run - > answers.jsonl',
+  ],
+}
+
+/** `sluice simulate`. */
+export const simulateSpec: CommandSpec = {
+  name: 'simulate',
+  about: 'serve the API on this machine, to try things with no key',
+  flags: simulateFlags,
+  examples: [
+    'sluice simulate',
+    'sluice simulate --rpm 50 --itpm 30000 --otpm 8000 --latency 2s',
+    'sluice simulate --fault overloaded=0.05 --fault reset-after=0.01',
+  ],
+}
+
+/** All commands, in the order of the help. */
+export const specs: readonly CommandSpec[] = [runSpec, simulateSpec]

@@ -1,0 +1,168 @@
+/**
+ * What a run looks like while it runs: a snapshot to lines, and nothing else.
+ *
+ *   sluice   1,234 of 3,201 rows   38 %   12.3 rows/s   left 2 min 40 s
+ *   requests 738 of 1,000/min   input 81k of 2M/min   output 12k of 400k/min
+ *   in flight 42   retries 3   429s 0   failed 1   $0.0123   binds requests
+ *
+ * Fields that do not fit are left out whole, the least telling first; no line is ever
+ * longer than the terminal is wide.
+ */
+
+import type { LimitReading } from '../outcome.ts'
+import type { PoolSnapshot, Snapshot } from '../stats.ts'
+import { type Field, fitFields, type Paint } from './paint.ts'
+import {
+  formatCost,
+  formatCount,
+  formatDuration,
+  formatRate,
+  formatShare,
+  formatShort,
+  printable,
+  truncate,
+} from './text.ts'
+
+/** The user's bounds, per minute, over all pools. */
+export interface ShownBounds {
+  readonly requests?: number | undefined
+  readonly input?: number | undefined
+  readonly output?: number | undefined
+}
+
+/** Where lines are shown, and beside which bounds. */
+export interface ProgressOptions {
+  readonly columns: number
+  readonly paint: Paint
+  readonly bounds: ShownBounds
+}
+
+/** A screen is no place for more; the summary of a run with many models is in its figures. */
+const poolLinesMax = 6
+const poolNameColumns = 20
+
+/** The live block. */
+export function progressLines(snapshot: Snapshot, options: ProgressOptions): string[] {
+  const { columns, paint } = options
+  const name = { text: snapshot.stopping === null ? 'sluice' : 'stopping', tone: 'strong' } as const
+  return [
+    fitFields([name, ...rowFields(snapshot)], columns, paint),
+    ...limitLines(snapshot, options),
+    fitFields(stateFields(snapshot), columns, paint),
+  ]
+}
+
+/** The same on one line, for a log: what does not fit is left out. */
+export function progressLine(snapshot: Snapshot, options: ProgressOptions): string {
+  const fields = [...rowFields(snapshot), ...stateFields(snapshot)]
+  return fitFields(fields, options.columns, options.paint)
+}
+
+function rowFields(snapshot: Snapshot): Field[] {
+  const { rows, rates, leftMs, stopping } = snapshot
+  const done = rows.succeeded + rows.failed + rows.heldSucceeded + rows.heldFailed
+  const fields: Field[] = [{ text: `${doneOf(done, snapshot)} rows`, tone: 'strong' }]
+  if (rows.expected !== null) fields.push({ text: formatShare(done, rows.expected), rank: 2 })
+  if (rows.succeeded + rows.failed > 0) {
+    fields.push({ text: formatRate(rates.rowsPerSecond), rank: 3 })
+  }
+  if (leftMs !== null && stopping === null) {
+    fields.push({ label: 'left', text: formatDuration(leftMs), rank: 1 })
+  }
+  return fields
+}
+
+/** Until all of the input was read, how much there is of it is known from its bytes only. */
+function doneOf(done: number, { rows }: Snapshot): string {
+  if (rows.expected === null) return formatCount(done)
+  return `${formatCount(done)} of ${rows.readAll ? '' : '~'}${formatCount(rows.expected)}`
+}
+
+function limitLines({ pools, rates }: Snapshot, options: ProgressOptions): string[] {
+  const { columns, paint, bounds } = options
+  if (pools.length === 0) return []
+  const [only, ...others] = pools
+  if (only !== undefined && others.length === 0) {
+    return [fitFields(meterFields(only, bounds), columns, paint)]
+  }
+  const nameOf = (name: string): Field => ({
+    text: truncate(printable(name), poolNameColumns).padEnd(
+      Math.min(poolNameColumns, Math.max(...pools.map((pool) => pool.name.length))),
+    ),
+    tone: 'quiet',
+  })
+  const lines = pools
+    .slice(0, poolLinesMax)
+    .map((pool) => fitFields([nameOf(pool.name), ...meterFields(pool, {})], columns, paint))
+  const unseen = pools.length - poolLinesMax
+  if (unseen > 0) lines.push(paint('quiet', truncate(`and ${unseen} more models`, columns)))
+  // The user's bounds hold for all pools together, so their figures are sums.
+  if (Object.values(bounds).some((bound) => bound !== undefined)) {
+    const requestsPerMinute = pools.reduce((sum, pool) => sum + pool.requestsPerMinute, 0)
+    const all = { ...rates, name: 'all', requestsPerMinute, limits: undefined }
+    lines.push(fitFields([nameOf('all'), ...meterFields(all, bounds)], columns, paint))
+  }
+  return lines
+}
+
+function meterFields(pool: PoolSnapshot, bounds: ShownBounds): Field[] {
+  const { limits } = pool
+  return [
+    meterField('requests', pool.requestsPerMinute, limits?.requests, bounds.requests),
+    meterField('input', pool.inputTokensPerMinute, limits?.input, bounds.input),
+    { ...meterField('output', pool.outputTokensPerMinute, limits?.output, bounds.output), rank: 1 },
+  ]
+}
+
+function meterField(
+  label: string,
+  perMinute: number,
+  reading: LimitReading | undefined,
+  bound: number | undefined,
+): Field {
+  const limit = Math.min(reading?.limit ?? Infinity, bound ?? Infinity)
+  const used = formatShort(perMinute)
+  const text = limit === Infinity ? `${used}/min` : `${used} of ${formatShort(limit)}/min`
+  // Close to the limit is where a run should be.
+  return { label, text, tone: perMinute >= 0.9 * limit ? 'good' : 'plain' }
+}
+
+function stateFields(snapshot: Snapshot): Field[] {
+  const { attempts, rows, costNanoUsd, unpriced, binds, outputBlocked, stopping } = snapshot
+  const failed = rows.failed + rows.heldFailed
+  const retries = attempts.overloaded + attempts.broken
+  const fields: Field[] = [
+    { label: 'in flight', text: formatCount(attempts.inFlight), rank: 3 },
+    { label: 'retries', text: formatCount(retries), tone: retries > 0 ? 'warn' : 'plain', rank: 5 },
+    {
+      label: '429s',
+      text: formatCount(attempts.refused),
+      tone: attempts.refused > 0 ? 'warn' : 'plain',
+      rank: 4,
+    },
+    { label: 'failed', text: formatCount(failed), tone: failed > 0 ? 'bad' : 'plain' },
+    { text: `${formatCost(costNanoUsd)}${unpriced > 0 ? ' + unknown' : ''}` },
+  ]
+  if (outputBlocked !== null) {
+    fields.push({ text: `cannot write: ${outputBlocked}`, tone: 'bad' })
+  } else if (stopping === null && binds !== '') {
+    fields.push({ label: 'binds', text: bindName(binds), rank: 6 })
+  }
+  return fields
+}
+
+/** What keeps the next row from starting, in few words. */
+export function bindName(binds: string): string {
+  return bindNames[binds] ?? printable(binds)
+}
+
+const bindNames: Readonly<Record<string, string>> = {
+  answers: 'last answers',
+  'first reply': 'first answer',
+  congestion: 'server errors',
+  '--max-requests-per-minute': '--rpm',
+  '--max-input-tokens-per-minute': '--itpm',
+  '--max-output-tokens-per-minute': '--otpm',
+  concurrency: '--max-concurrency',
+  'in-flight bytes': '--max-in-flight-bytes',
+}

@@ -1,0 +1,58 @@
+/**
+ * The command that goes on where a run stopped: the one that was given, less what must not
+ * be repeated (a key, `--overwrite`), quoted for a shell.
+ */
+
+import { isSecretHeader } from './redact.ts'
+
+/** Flags with a value that is not repeated, and flags that would start over. */
+const withValue = new Set(['--api-key'])
+const withoutValue = new Set(['--overwrite', '--yes', '-y'])
+
+/**
+ * The command line, quoted. `args` are what followed the program's name.
+ *
+ * @example
+ * ```ts
+ * resumeCommand('sluice', ['run', 'my file.jsonl', '--overwrite']) // => "sluice run 'my file.jsonl'"
+ * ```
+ */
+export function resumeCommand(
+  program: string,
+  args: readonly string[],
+  platform = 'linux',
+): string {
+  const kept: string[] = []
+  for (let index = 0; index < args.length; index++) {
+    const word = args[index] ?? ''
+    if (withValue.has(word)) index += 1
+    else if (!withoutValue.has(word) && !word.startsWith('--api-key=')) kept.push(word)
+  }
+  const quoted = kept.map((word, index) => quote(withoutSecret(kept[index - 1], word), platform))
+  return [program, ...quoted].join(' ')
+}
+
+/** The value of a header that may be a secret is left for the user to put back. */
+function withoutSecret(before: string | undefined, word: string): string {
+  const match = /^(-H|--header=)?([^:]*:)/.exec(word)
+  const isHeader = before === '-H' || before === '--header' || match?.[1] !== undefined
+  if (!isHeader || match === null || !isSecretHeader(match[2] ?? '')) return word
+  return `${match[0]} …`
+}
+
+function quote(word: string, platform: string): string {
+  if (/^[\w@%+=:,./-]+$/.test(word)) return word
+  if (platform === 'win32') return `"${word.replaceAll('"', '\\"')}"`
+  return `'${word.replaceAll("'", String.raw`'\''`)}'`
+}
+
+/** What the user typed to get here: the name alone, through npx, or a path to the script. */
+export function programName(
+  script: string | undefined,
+  variables: Readonly<Record<string, string | undefined>>,
+): string {
+  if (variables['npm_command'] === 'exec') return 'npx sluice'
+  return script !== undefined && /[\\/]bin[\\/]sluice\.js$/.test(script)
+    ? `node ${script}`
+    : 'sluice'
+}

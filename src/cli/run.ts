@@ -1,0 +1,204 @@
+/**
+ * `sluice run`: the command around `run()`.
+ *
+ * It gathers what it is told, shows the run as it goes, listens to signals, and says at the
+ * end what became of every row. Standard output carries data only: results, the `--json`
+ * object, or nothing. Whatever happens, there is one exit code and one clear message.
+ */
+
+import { isatty } from 'node:tty'
+import { type Clock, SystemClock } from '../clock.ts'
+import { exitCodes, RunError } from '../errors.ts'
+import { readOptions, type RunOptions } from '../options.ts'
+import { run } from '../run.ts'
+import { errorJson, type RunSummary, summaryJson } from '../summary.ts'
+import { version } from '../version.ts'
+import type { CommandLine } from './command.ts'
+import { Display, type DisplayOptions } from './display.ts'
+import { FileSink, type Log, noLog, openLog } from './log.ts'
+import { bugComplaint, type Complaint, complaintLines } from './messages.ts'
+import { type Paint, painter } from './paint.ts'
+import { type Redact, redactor } from './redact.ts'
+import { programName, resumeCommand } from './resume.ts'
+import { runFlags } from './run-flags.ts'
+import { type Face, readFace, readSecrets, setUpRun } from './run-setup.ts'
+import { onSignals } from './signals.ts'
+import { faultText, gather } from './sources.ts'
+import { printData, stderrTakesColor } from './streams.ts'
+import { lastLine, summaryLines } from './summary-text.ts'
+import { Terminal } from './terminal.ts'
+
+/** What one command speaks with. */
+interface Voice {
+  readonly face: Face
+  readonly redact: Redact
+  readonly paint: Paint
+  readonly terminal: Terminal
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** Runs the command; resolves to the exit code, with nothing left under way. */
+export async function runCommand(line: CommandLine): Promise<number> {
+  const layer = await gather(line, runFlags, { folder: process.cwd(), variables: process.env })
+  const face = readFace(layer)
+  const redact = redactor(readSecrets(layer))
+  const terminal = new Terminal(process.stderr, redact)
+  const paint = painter(takesColor(face))
+  let voice: Voice = { face, redact, paint, terminal, clock: new SystemClock(), log: noLog }
+  try {
+    const isAttended = process.stdin.isTTY || process.stderr.isTTY
+    const setup = setUpRun(line, layer, { isAttended, stdin: process.stdin })
+    voice = { ...voice, log: await startLog(voice) }
+    return await runWatched(voice, setup.options, setup.notices)
+  } catch (error) {
+    return await fail(voice, error)
+  } finally {
+    voice.log.close()
+    await terminal.flushed()
+  }
+}
+
+/** The run itself, seen, logged and stoppable. */
+async function runWatched(
+  voice: Voice,
+  options: RunOptions,
+  notices: readonly string[],
+): Promise<number> {
+  const { face, terminal, paint, clock, log } = voice
+  const { graceMs } = readOptions(options)
+  const kind = displayKind(face, options)
+  const display = new Display({ clock, terminal, paint, kind, bounds: shownBounds(options) })
+  const stop = new AbortController()
+  const offSignals = onSignals(clock, {
+    first: () => {
+      display.interrupted(graceMs)
+      stop.abort()
+    },
+    again: () => exitNow(display, exitCodes.interrupted),
+  })
+  const crash = async (error: unknown): Promise<void> => {
+    display.end()
+    await fail(voice, error)
+    exitNow(display, exitCodes.bug)
+  }
+  const crashed = (error: unknown): void => void crash(error)
+  process.on('uncaughtException', crashed)
+  for (const notice of notices) display.note(notice)
+  log.say('info', { event: 'start', version, pid: process.pid }, 'sluice run')
+  try {
+    const observers = [display, log].map((each) => each.observe.bind(each))
+    const running = run(options, { signal: stop.signal, observers })
+    // Only now: nothing that is for the eye stands in the way of the first request.
+    const ready = kind === 'live' ? terminal.goLive() : Promise.resolve()
+    const [summary] = await Promise.all([running, ready])
+    display.end()
+    return await finish(voice, summary)
+  } finally {
+    display.end()
+    offSignals()
+    process.off('uncaughtException', crashed)
+  }
+}
+
+function exitNow(display: Display, exitCode: number): never {
+  display.end()
+  process.exit(exitCode)
+}
+
+function takesColor({ color }: Face): boolean {
+  if (color !== 'auto') return color === 'always'
+  return stderrTakesColor()
+}
+
+function displayKind(face: Face, { output }: RunOptions): DisplayOptions['kind'] {
+  if (face.quiet) return 'silent'
+  if (!face.progress) return 'messages'
+  const { CI, TERM } = process.env
+  const isCi = CI !== undefined && !['', '0', 'false'].includes(CI)
+  // Results that scroll through the same terminal would tear a block apart.
+  const isShared = output === '-' && isatty(1)
+  return process.stderr.isTTY && TERM !== 'dumb' && !isCi && !isShared ? 'live' : 'lines'
+}
+
+function shownBounds(options: RunOptions): DisplayOptions['bounds'] {
+  return {
+    requests: options.maxRequestsPerMinute,
+    input: options.maxInputTokensPerMinute,
+    output: options.maxOutputTokensPerMinute,
+  }
+}
+
+async function startLog({ face, redact, terminal }: Voice): Promise<Log> {
+  const { logFile } = face
+  const level = face.logLevel ?? (logFile === undefined ? 'off' : 'info')
+  if (level === 'off') return noLog
+  if (logFile === undefined) {
+    // Above the block, if there is one.
+    return openLog(level, { write: (line) => terminal.print([line.trimEnd()]) }, redact)
+  }
+  try {
+    const sink = new FileSink(logFile, (error) => {
+      terminal.print([
+        `note: the log ends here, as ${logFile} cannot be written: ${faultText(error)}`,
+      ])
+    })
+    return await openLog(level, sink, redact)
+  } catch (error) {
+    const message = `Cannot start: --log-file cannot be written to ${logFile}: ${faultText(error)}`
+    throw new RunError('OPTIONS_INVALID', message, { cause: error })
+  }
+}
+
+/** Says how the run went; its exit code. */
+async function finish(voice: Voice, summary: RunSummary): Promise<number> {
+  const { face, terminal, paint, log } = voice
+  const { exitCode, rows } = summary
+  log.say('info', { event: 'end', exit_code: exitCode, rows }, lastLine(summary, painter(false)))
+  const complaints = complaintsOf(summary).flatMap((each) => complaintLines(each, paint))
+  if (face.quiet) {
+    terminal.print(complaints)
+    if (exitCode === exitCodes.someFailed) terminal.print([lastLine(summary, paint)])
+  } else {
+    const ending = [...complaints, ...resumeLines(summary, paint)]
+    const parts = [summaryLines(summary, paint), ending, [lastLine(summary, paint)]]
+    // A blank line between parts that are there.
+    terminal.print(parts.filter((part) => part.length > 0).flatMap((part) => ['', ...part]))
+  }
+  if (face.json) await printData(voice.redact(summaryJson(summary)))
+  return exitCode
+}
+
+/** What stopped the run, and models that do not exist; a user's own ^C is no error. */
+function complaintsOf({ stopped, modelsGone }: RunSummary): readonly Complaint[] {
+  const all = stopped === null || stopped.code === 'INTERRUPTED' ? [] : [stopped]
+  const further = modelsGone.filter(({ message }) => message !== stopped?.message)
+  return [...all, ...further]
+}
+
+function resumeLines({ stopped, output }: RunSummary, paint: Paint): readonly string[] {
+  if (stopped === null || output === '-') return []
+  const args = process.argv.slice(2)
+  const command = resumeCommand(programName(process.argv[1], process.env), args, process.platform)
+  const input = args.includes('-') ? ', with the same input' : ''
+  const asked = stopped.code === 'INTERRUPTED' ? 'stopped as asked; ' : ''
+  return [`${asked}to go on${input}:`, `  ${paint('strong', command)}`]
+}
+
+/** Says why nothing was run, or that sluice is broken; the exit code. */
+async function fail(voice: Voice, error: unknown): Promise<number> {
+  const { face, terminal, paint, log } = voice
+  const complaint = complaintOf(error, face.logFile)
+  const exitCode = error instanceof RunError ? error.exitCode : exitCodes.bug
+  const stack = error instanceof Error ? error.stack : undefined
+  log.say('fatal', { event: 'failed', code: complaint.code, stack }, complaint.message)
+  terminal.print(complaintLines(complaint, paint))
+  const { code, message, hint = null } = complaint
+  if (face.json) await printData(voice.redact(errorJson(exitCode, { code, message, hint })))
+  return exitCode
+}
+
+function complaintOf(error: unknown, logFile: string | undefined): Complaint {
+  if (!(error instanceof RunError)) return bugComplaint(error, logFile)
+  return { code: error.code, message: error.message, hint: error.hint }
+}

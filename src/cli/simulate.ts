@@ -1,0 +1,97 @@
+/**
+ * `sluice simulate`: the API on loopback, until ^C.
+ *
+ * Standard output carries one line, the URL, for scripts; what is for people goes to
+ * standard error.
+ */
+
+import { exitCodes, RunError } from '../errors.ts'
+import { systemErrorCode } from '../files.ts'
+import { type RunningSimulator, startSimulator, type StartOptions } from '../simulator/index.ts'
+import type { CommandLine } from './command.ts'
+import type { Layer } from './flag.ts'
+import { complaintLines } from './messages.ts'
+import { painter } from './paint.ts'
+import { faultsMessage } from './run-setup.ts'
+import { printData, printMessage, stderrTakesColor } from './streams.ts'
+import { formatCount, formatShort, plural } from './text.ts'
+
+const portDefault = 4010
+
+/** Options of the simulator whose name is not that of their flag. */
+const optionNames: Readonly<Record<string, string>> = {
+  rpm: 'requestsPerMinute',
+  itpm: 'inputTokensPerMinute',
+  otpm: 'outputTokensPerMinute',
+  latency: 'latencyMs',
+  'burst-seconds': 'burstSeconds',
+}
+
+/** Serves until it is told to stop; resolves to the exit code. */
+export async function simulateCommand(line: CommandLine): Promise<number> {
+  const paint = painter(stderrTakesColor())
+  let simulator: RunningSimulator
+  try {
+    if (line.faults.length > 0) throw new RunError('OPTIONS_INVALID', faultsMessage(line.faults))
+    simulator = await start(startOptions(line.values))
+  } catch (error) {
+    if (!(error instanceof RunError)) throw error
+    printMessage(complaintLines(error, paint))
+    return error.exitCode
+  }
+  await printData(simulator.url)
+  printMessage([
+    'simulating the Claude API; ^C ends it. In another terminal:',
+    '',
+    `  ${paint('strong', exampleRun(simulator.url))}`,
+    '',
+  ])
+  await signalled()
+  printMessage(totalLines(simulator))
+  await simulator.close()
+  return exitCodes.succeeded
+}
+
+async function start(options: StartOptions): Promise<RunningSimulator> {
+  try {
+    return await startSimulator(options)
+  } catch (error) {
+    if (systemErrorCode(error) !== 'EADDRINUSE') throw error
+    const message = `Cannot listen on port ${options.port}: it is in use`
+    throw new RunError('OPTIONS_INVALID', message, { hint: 'pass --port 0 for one that is free' })
+  }
+}
+
+/** The simulator checks them itself, all together. */
+function startOptions(values: Layer['values']): StartOptions {
+  const options: Record<string, unknown> = { port: portDefault }
+  for (const [name, { value }] of values) {
+    if (name === 'fault') options['faults'] = Object.fromEntries(Array.isArray(value) ? value : [])
+    else options[optionNames[name] ?? name] = value
+  }
+  return options
+}
+
+/** Any key will do, and none of the user's need leave its place. */
+function exampleRun(url: string): string {
+  const run = `sluice run requests.jsonl --base-url ${url}`
+  return process.platform === 'win32'
+    ? `${run} --api-key simulated`
+    : `ANTHROPIC_API_KEY=simulated ${run}`
+}
+
+function signalled(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.once(signal, () => resolve())
+    }
+  })
+}
+
+function totalLines({ model: { totals } }: RunningSimulator): readonly string[] {
+  const { received, answered, refused429, faulted, inputTokens, outputTokens } = totals
+  const counts = [`${formatCount(answered)} answered`, `429s ${formatCount(refused429)}`]
+  if (faulted > 0) counts.push(`${formatCount(faulted)} faulted`)
+  const tokens = `${formatShort(inputTokens)} input and ${formatShort(outputTokens)} output tokens`
+  return ['', `${plural(received, 'request')}: ${counts.join(', ')}; ${tokens}`]
+}

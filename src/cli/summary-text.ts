@@ -1,0 +1,154 @@
+/**
+ * What a run says of itself when it ends, for people: one block, and always the same last line.
+ *
+ *   rows      3,201: 3,200 answered, 1 failed; 1,000 of them were there before
+ *   time      4 min 18 s, 12.4 rows/s
+ *   tokens    1.23M input, 8.1M read from cache, 40k written to it, 640k output
+ *   cost      $4.12
+ *   tries     3,214: 429s 0, 2 overloaded, 11 broken
+ *   bound by  requests 92 %, ramp 5 %
+ *
+ *   done 3,200, failed 1, cost $4.12, requests.results.jsonl
+ *
+ * Nothing is said of what did not happen, but for the failed rows and the 429s: that there
+ * were none of those is news.
+ */
+
+import type { RunSummary } from '../summary.ts'
+import { bindName } from './progress.ts'
+import type { Paint } from './paint.ts'
+import {
+  formatCost,
+  formatCount,
+  formatDuration,
+  formatRate,
+  formatShort,
+  plural,
+  printable,
+} from './text.ts'
+
+const labelColumns = 10
+/** A share of the time below which nothing is said to have bound a run. */
+const boundPercentMin = 1
+const boundsShownMax = 4
+
+/** The block, without its last line. */
+export function summaryLines(summary: RunSummary, paint: Paint): string[] {
+  const parts: readonly (readonly [label: string, text: string])[] = [
+    ['rows', rowsText(summary)],
+    ['time', timeText(summary)],
+    ['tokens', tokensText(summary)],
+    ['cost', costText(summary)],
+    ['billed', possiblyBilledText(summary)],
+    ['tries', triesText(summary)],
+    ['bound by', boundText(summary)],
+    ['excess', excessText(summary)],
+    ['estimate', estimateText(summary)],
+    ['failed', summary.rows.failed > 0 ? printable(summary.failedOutput) : ''],
+    ['note', notInInputText(summary)],
+  ]
+  return parts
+    .filter(([, text]) => text !== '')
+    .map(([label, text]) => `${paint('quiet', label.padEnd(labelColumns))}${text}`)
+}
+
+/** The last line of every run: done, failed, cost, output path. */
+export function lastLine({ rows, snapshot, output, exitCode }: RunSummary, paint: Paint): string {
+  const done = paint(exitCode === 0 ? 'good' : 'strong', `done ${formatCount(rows.succeeded)}`)
+  const failed = paint(rows.failed > 0 ? 'bad' : 'plain', `failed ${formatCount(rows.failed)}`)
+  const left = rows.left > 0 ? `, ${paint('warn', `left ${formatCount(rows.left)}`)}` : ''
+  const path = output === '-' ? 'stdout' : printable(output)
+  const cost = `cost ${formatCost(snapshot.costNanoUsd)}${snapshot.unpriced > 0 ? ' + unknown' : ''}`
+  return `${done}, ${failed}${left}, ${cost}, ${path}`
+}
+
+function rowsText({ rows, snapshot }: RunSummary): string {
+  const { heldSucceeded, heldFailed } = snapshot.rows
+  const counts = [`${formatCount(rows.succeeded)} answered`, `${formatCount(rows.failed)} failed`]
+  if (rows.left > 0) counts.push(`${formatCount(rows.left)} left`)
+  const held = heldSucceeded + heldFailed
+  const before = held === 0 ? '' : `; ${formatCount(held)} of them settled before this run`
+  return `${formatCount(rows.selected)}: ${counts.join(', ')}${before}`
+}
+
+function timeText({ snapshot }: RunSummary): string {
+  const settled = snapshot.rows.succeeded + snapshot.rows.failed
+  const elapsed = formatDuration(snapshot.elapsedMs)
+  if (settled === 0 || snapshot.elapsedMs <= 0) return elapsed
+  return `${elapsed}, ${formatRate((settled * 1000) / snapshot.elapsedMs)}`
+}
+
+function tokensText({ snapshot: { tokens } }: RunSummary): string {
+  const { input, cacheRead, cacheWrite, output } = tokens
+  if (input + cacheRead + cacheWrite + output === 0) return ''
+  const parts = [`${formatShort(input)} input`]
+  if (cacheRead > 0) parts.push(`${formatShort(cacheRead)} read from cache`)
+  if (cacheWrite > 0) parts.push(`${formatShort(cacheWrite)} written to it`)
+  parts.push(`${formatShort(output)} output`)
+  return parts.join(', ')
+}
+
+function costText({ snapshot }: RunSummary): string {
+  const { costNanoUsd, unpriced } = snapshot
+  if (snapshot.rows.succeeded === 0) return ''
+  if (unpriced === 0) return formatCost(costNanoUsd)
+  const without = `${plural(unpriced, 'answer')} of models without a known price`
+  return costNanoUsd === 0 ? `unknown: ${without}` : `${formatCost(costNanoUsd)}, and ${without}`
+}
+
+function possiblyBilledText({ snapshot }: RunSummary): string {
+  const { rows, costNanoUsdMax, killedInFlight } = snapshot.possiblyBilledTwice
+  const parts: string[] = []
+  if (rows > 0) {
+    const most =
+      costNanoUsdMax === null ? 'at a price unknown' : `at most ${formatCost(costNanoUsdMax)}`
+    parts.push(`${plural(rows, 'row')}, ${most}`)
+  }
+  if (killedInFlight > 0) {
+    parts.push(`up to ${formatCount(killedInFlight)} under way when an earlier run was killed`)
+  }
+  return parts.length === 0 ? '' : `possibly twice: ${parts.join('; ')}`
+}
+
+function triesText({ snapshot: { attempts } }: RunSummary): string {
+  const parts = [`429s ${formatCount(attempts.refused)}`]
+  if (attempts.overloaded > 0) parts.push(`overloaded ${formatCount(attempts.overloaded)}`)
+  if (attempts.broken > 0) parts.push(`broken ${formatCount(attempts.broken)}`)
+  return `${formatCount(attempts.started)}: ${parts.join(', ')}`
+}
+
+/** What the run waited for, by its share of the time. */
+function boundText({ snapshot }: RunSummary): string {
+  const total = snapshot.bound.reduce((sum, [, ms]) => sum + ms, 0)
+  if (total === 0 || snapshot.attempts.started === 0) return ''
+  return snapshot.bound
+    .map(([name, ms]) => ({ name, percent: Math.round((100 * ms) / total) }))
+    .filter(({ percent }) => percent >= boundPercentMin)
+    .slice(0, boundsShownMax)
+    .map(({ name, percent }) => `${bindName(name)} ${percent} %`)
+    .join(', ')
+}
+
+function excessText({ boundExcess }: RunSummary): string {
+  return Object.entries(boundExcess)
+    .filter(([, excess]) => excess > 0)
+    .map(
+      ([flag, excess]) =>
+        `${bindName(flag)} passed by ${formatCount(excess)} in one minute at most`,
+    )
+    .join(', ')
+}
+
+function estimateText({ estimateErrorPercent }: RunSummary): string {
+  if (estimateErrorPercent === null) return ''
+  const percent = Math.abs(estimateErrorPercent)
+  if (percent < 0.05) return 'input tokens as estimated'
+  const side = estimateErrorPercent > 0 ? 'too high' : 'too low'
+  return `input tokens ${percent.toFixed(1)} % ${side}`
+}
+
+function notInInputText({ notInInput }: RunSummary): string {
+  if (notInInput === null || notInInput === 0) return ''
+  const rows = notInInput === 1 ? 'a row' : 'rows'
+  return `${plural(notInInput, 'answer')} in the output of ${rows} no longer in the input`
+}

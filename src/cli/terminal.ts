@@ -1,0 +1,89 @@
+/**
+ * Where messages go: standard error, with at most one live block at its bottom.
+ *
+ * Lines that stay are written above the block. Nothing is ever left behind: the cursor is
+ * not hidden, no mode is changed, so a process that is killed leaves a usable terminal.
+ */
+
+import type { WriteStream } from 'node:tty'
+import type { Redact } from './redact.ts'
+import { displayWidth } from './text.ts'
+
+/** What log-update gives. */
+interface Block {
+  (text: string): void
+  clear(): void
+}
+
+/** Writes to standard error. */
+export class Terminal {
+  readonly #stream: WriteStream
+  readonly #redact: Redact
+  #block: Block | undefined
+  #lines: readonly string[] = []
+
+  constructor(stream: WriteStream, redact: Redact) {
+    this.#stream = stream
+    this.#redact = redact
+  }
+
+  get columns(): number {
+    return this.#stream.isTTY ? this.#stream.columns : 80
+  }
+
+  /** Makes it a terminal with a live block; until this resolves, `show` does nothing. */
+  async goLive(): Promise<void> {
+    const { createLogUpdate } = await import('log-update')
+    this.#block = createLogUpdate(this.#stream, { showCursor: true })
+    this.#stream.on('resize', this.#resized)
+  }
+
+  /** Lines that stay. */
+  print(lines: readonly string[]): void {
+    if (lines.length === 0) return
+    const text = this.#redact(`${lines.join('\n')}\n`)
+    this.#block?.clear()
+    this.#stream.write(text)
+    if (this.#lines.length > 0) this.#block?.(this.#lines.join('\n'))
+  }
+
+  /** The block, from now on. */
+  show(lines: readonly string[]): void {
+    if (this.#block === undefined) return
+    this.#lines = lines
+    this.#block(this.#redact(lines.join('\n')))
+  }
+
+  /** Removes the block for good. */
+  rest(): void {
+    this.#block?.clear()
+    this.#block = undefined
+    this.#lines = []
+    this.#stream.off('resize', this.#resized)
+  }
+
+  /** Resolves when all that was written has left the process, or cannot. */
+  flushed(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#stream.write('', () => resolve())
+    })
+  }
+
+  /**
+   * A terminal that became narrower has wrapped the block onto more rows than the block has
+   * lines; the rows too many are erased here, or they would stay above every later block.
+   */
+  readonly #resized = (): void => {
+    const rows = this.#lines.map((line) => Math.ceil(visibleWidth(line) / this.columns) - 1)
+    const wrapped = rows.reduce((sum, extra) => sum + Math.max(0, extra), 0)
+    this.#stream.write('\u001b[2K\u001b[1A'.repeat(wrapped))
+    this.#block?.clear()
+    this.#lines = []
+  }
+}
+
+/** The width without the colours. */
+function visibleWidth(line: string): number {
+  // eslint-disable-next-line no-control-regex
+  return displayWidth(line.replaceAll(/\u001b\[[\d;]*m/g, ''))
+}
