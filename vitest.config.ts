@@ -1,10 +1,33 @@
-import { defineConfig } from 'vitest/config'
+/**
+ * Two projects: `core` runs sources as they are, `command` runs the built command, and so
+ * builds it first. Vitest builds only when a test of `command` is to run.
+ */
 
-export default defineConfig({
+import { defineConfig, type ViteUserConfig } from 'vitest/config'
+
+/** Tests that spawn `bin/sluice.js`. */
+const commandTests = ['test/cli.test.ts', 'test/kill.test.ts']
+
+const config: ViteUserConfig = defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
-    // The command-line tests spawn real processes; two cores carry two of them at a time.
+    // The command's tests spawn real processes; two cores carry two of them at a time.
     maxWorkers: 2,
     testTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'core',
+          include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+          exclude: commandTests,
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'command', include: commandTests, globalSetup: ['test/build.ts'] },
+      },
+    ],
   },
 })
+
+export default config

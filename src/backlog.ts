@@ -1,9 +1,15 @@
 /**
  * The look-ahead window: rows taken on and not under way, by pool.
  *
- * New rows join the back of their pool's queue, returning ones the front; a row that
- * must wait for its retry sits in a heap until its instant. Rows and bytes are
- * counted, and the caller reads no further ahead than its bounds allow.
+ * New rows join the back of their pool's queue. A row that must wait for its retry sits
+ * in a heap until its instant; then it goes before the new ones, but takes turns with
+ * them: were the same few broken rows tried over and over, their failures would not tell
+ * a bad row from a server that is out. Rows and bytes are counted, and the caller reads
+ * no further ahead than its bounds allow.
+ *
+ *   add ─────────► new ──────┐
+ *   putBack ─────► new, first├─► head, take
+ *   putBackAt ─► delayed ─► due, every other turn
  *
  * Invariant: a row's body does not change while it is in here, or bytes would be miscounted.
  */
@@ -12,23 +18,22 @@ import { Heap } from './heap.ts'
 import { Queue } from './queue.ts'
 import type { Work } from './work.ts'
 
+/** How far to read ahead. */
+export interface WindowBounds {
+  readonly windowRowsMax: number
+  readonly windowBytesMax: number
+}
+
 /** Rows that wait; see above. */
 export class Backlog {
-  readonly #rowsMax: number
-  readonly #bytesMax: number
-  readonly #queues = new Map<string, Queue<Work>>()
+  readonly #bounds: WindowBounds
+  readonly #lines = new Map<string, Line>()
   readonly #delayed = new Heap<Work>()
   #rows = 0
   #bytes = 0
 
-  constructor(window: { readonly windowRowsMax: number; readonly windowBytesMax: number }) {
-    this.#rowsMax = window.windowRowsMax
-    this.#bytesMax = window.windowBytesMax
-  }
-
-  /** How full the window is, from 0; returning rows can take it beyond 1. */
-  get fill(): number {
-    return Math.max(this.#rows / this.#rowsMax, this.#bytes / this.#bytesMax)
+  constructor(bounds: WindowBounds) {
+    this.#bounds = bounds
   }
 
   /** Rows waiting, those that wait for a retry included. */
@@ -41,6 +46,12 @@ export class Backlog {
     return this.#bytes
   }
 
+  /** How full the window is, from 0; returning rows can take it beyond 1. */
+  get fill(): number {
+    const { windowRowsMax, windowBytesMax } = this.#bounds
+    return Math.max(this.#rows / windowRowsMax, this.#bytes / windowBytesMax)
+  }
+
   /** The instant at which the next delayed row is due; Infinity when there is none. */
   get nextReleaseAt(): number {
     return this.#delayed.nextAt
@@ -49,13 +60,13 @@ export class Backlog {
   /** A new row, or one that lets the others go first: behind all others of its pool. */
   add(work: Work): void {
     this.#count(work, 1)
-    this.#queue(work.pool).pushBack(work)
+    this.#line(work.pool).pushBack(work)
   }
 
   /** A row that comes back, before all others of its pool. */
   putBack(work: Work): void {
     this.#count(work, 1)
-    this.#queue(work.pool).pushFront(work)
+    this.#line(work.pool).pushFront(work)
   }
 
   /** A row that comes back at an instant. */
@@ -64,25 +75,22 @@ export class Backlog {
     this.#delayed.push(at, work)
   }
 
-  /** Moves the delayed rows that are due to the front of their queues, those due first in front. */
+  /** Lets the delayed rows that are due join the queues. */
   release(now: number): void {
-    if (this.#delayed.nextAt > now) return
-    const due: Work[] = []
     while (this.#delayed.nextAt <= now) {
       const work = this.#delayed.pop()
-      if (work) due.push(work)
+      if (work) this.#line(work.pool).pushDue(work)
     }
-    for (const work of due.toReversed()) this.#queue(work.pool).pushFront(work)
   }
 
   /** The row of a pool that is next. */
   head(pool: string): Work | undefined {
-    return this.#queues.get(pool)?.peek()
+    return this.#lines.get(pool)?.peek()
   }
 
   /** Takes the head of a pool's queue out of the window. */
   take(pool: string): Work | undefined {
-    const work = this.#queues.get(pool)?.popFront()
+    const work = this.#lines.get(pool)?.pop()
     if (work) this.#count(work, -1)
     return work
   }
@@ -90,40 +98,78 @@ export class Backlog {
   /** Takes out every row that `leaves` says, wherever it waits, in order. */
   remove(leaves: (work: Work) => boolean): readonly Work[] {
     const removed: Work[] = []
-    const keep = (work: Work): boolean => {
+    const keeps = (work: Work): boolean => {
       if (!leaves(work)) return true
       this.#count(work, -1)
       removed.push(work)
       return false
     }
-    for (const queue of this.#queues.values()) {
-      for (let left = queue.size; left > 0; left--) {
-        const work = queue.popFront()
-        if (work && keep(work)) queue.pushBack(work)
-      }
-    }
+    for (const line of this.#lines.values()) line.filter(keeps)
     const kept: [number, Work][] = []
     while (this.#delayed.size > 0) {
       const at = this.#delayed.nextAt
       const work = this.#delayed.pop()
-      if (work && keep(work)) kept.push([at, work])
+      if (work && keeps(work)) kept.push([at, work])
     }
     for (const [at, work] of kept) this.#delayed.push(at, work)
     return removed
   }
 
-  #queue(pool: string): Queue<Work> {
-    let queue = this.#queues.get(pool)
-    if (queue === undefined) {
-      queue = new Queue()
-      this.#queues.set(pool, queue)
+  #line(pool: string): Line {
+    let line = this.#lines.get(pool)
+    if (line === undefined) {
+      line = new Line()
+      this.#lines.set(pool, line)
     }
-    return queue
+    return line
   }
 
   #count(work: Work, direction: 1 | -1): void {
     this.#rows += direction
     // A row without its body waits for a retry; its bytes are on disk.
     if (work.body !== undefined) this.#bytes += direction * work.bodyBytes
+  }
+}
+
+/** The rows of one pool that may start: those due for a retry, and the others. */
+class Line {
+  readonly #due = new Queue<Work>()
+  readonly #others = new Queue<Work>()
+  #isDuesTurn = true
+
+  pushDue(work: Work): void {
+    this.#due.pushBack(work)
+  }
+
+  pushBack(work: Work): void {
+    this.#others.pushBack(work)
+  }
+
+  pushFront(work: Work): void {
+    this.#others.pushFront(work)
+  }
+
+  peek(): Work | undefined {
+    return this.#next().peek()
+  }
+
+  pop(): Work | undefined {
+    const queue = this.#next()
+    this.#isDuesTurn = queue === this.#others
+    return queue.popFront()
+  }
+
+  filter(keeps: (work: Work) => boolean): void {
+    for (const queue of [this.#due, this.#others]) {
+      for (let left = queue.size; left > 0; left--) {
+        const work = queue.popFront()
+        if (work && keeps(work)) queue.pushBack(work)
+      }
+    }
+  }
+
+  #next(): Queue<Work> {
+    if (this.#due.size === 0) return this.#others
+    return this.#isDuesTurn || this.#others.size === 0 ? this.#due : this.#others
   }
 }

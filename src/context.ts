@@ -44,6 +44,7 @@ export function systemContext(): RunContext {
         http2: settings.http2,
         userAgent: `sluice/${version}`,
         clock,
+        environment: process.env,
       }),
   }
 }

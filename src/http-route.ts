@@ -64,7 +64,7 @@ const framingNames: ReadonlySet<string> = new Set([
 export function routeTo(options: HttpRouteOptions): HttpRoute {
   const url = readBaseUrl(options.baseUrl)
   const path = `${url.pathname.replace(/\/+$/, '')}/v1/messages`
-  const proxy = proxyFor(url, options.environment ?? process.env)
+  const proxy = proxyFor(url, options.environment ?? {})
   const isTls = url.protocol === 'https:'
   const place = `${url.hostname}:${portOf(url)}`
   const headers = readHeaders(options)

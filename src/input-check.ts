@@ -19,9 +19,14 @@ const shownMax = 10
 export async function checkInput(source: Source, settings: Settings): Promise<void> {
   if (source.reread === undefined) {
     const message = 'Cannot check the whole input first as it is a stream, which is read once'
-    throw new RunError('OPTIONS_INVALID', message, { hint: 'give a file, or --on-invalid-row fail' })
+    throw new RunError('OPTIONS_INVALID', message, {
+      hint: 'give a file, or --on-invalid-row fail',
+    })
   }
-  const plan = new Plan({ take: () => undefined }, { ...parseOptionsOf(settings), retryFailed: false })
+  const plan = new Plan(
+    { take: () => undefined },
+    { ...parseOptionsOf(settings), retryFailed: false },
+  )
   const shown: string[] = []
   let count = 0
   for await (const lines of source.batches()) {
@@ -37,7 +42,11 @@ export async function checkInput(source: Source, settings: Settings): Promise<vo
   const more = count > shown.length ? `\n  and ${count - shown.length} more` : ''
   const place = typeof settings.input === 'string' ? settings.input : 'the input'
   const rows = count === 1 ? 'a row that is no request' : `${count} rows that are no requests`
-  throw new RunError('LINE_INVALID', `Cannot run ${place}: it has ${rows}\n  ${shown.join('\n  ')}${more}`, {
-    hint: 'fix the lines, or pass --on-invalid-row fail to write them to the failed file and go on',
-  })
+  throw new RunError(
+    'LINE_INVALID',
+    `Cannot run ${place}: it has ${rows}\n  ${shown.join('\n  ')}${more}`,
+    {
+      hint: 'fix the lines, or pass --on-invalid-row fail to write them to the failed file and go on',
+    },
+  )
 }

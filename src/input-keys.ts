@@ -8,7 +8,10 @@ import type { Source } from './source.ts'
 
 /** Reads the input once more, as far as `first` asks. */
 export async function* keysOf(source: Source, settings: Settings): AsyncGenerator<string> {
-  const plan = new Plan({ take: () => undefined }, { ...parseOptionsOf(settings), retryFailed: false })
+  const plan = new Plan(
+    { take: () => undefined },
+    { ...parseOptionsOf(settings), retryFailed: false },
+  )
   for await (const lines of source.batches()) {
     for (const line of lines) {
       if (plan.count >= settings.first) return

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
-import { readMembers, writeMembers } from './json-members.ts'
+import { readMemberTexts, writeMemberTexts } from './json-members.ts'
 
-describe('readMembers()', () => {
+describe('readMemberTexts()', () => {
   test.each<[string, [string, string][]]>([
     ['{}', []],
     [' { } ', []],
@@ -43,7 +43,7 @@ describe('readMembers()', () => {
     ['{"a:b":1}', [['a:b', '1']]],
     ['{"a":1,"a":2}', [['a', '2']]],
   ])('takes %j apart', (text, expected) => {
-    expect([...readMembers(text)]).toEqual(expected)
+    expect([...readMemberTexts(text)]).toEqual(expected)
   })
 
   test.each([
@@ -58,14 +58,14 @@ describe('readMembers()', () => {
     ['{"a', []],
     ['{', []],
   ])('keeps what is complete of %j', (text, names) => {
-    expect([...readMembers(text).keys()]).toEqual(names)
+    expect([...readMemberTexts(text).keys()]).toEqual(names)
   })
 
-  test('with writeMembers() gives back every object, however it is spaced', () => {
+  test('with writeMemberTexts() gives back every object, however it is spaced', () => {
     const objects = fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 3 }))
     fc.assert(
       fc.property(objects, fc.constantFrom(0, 1, '\t'), (object, space) => {
-        const written = writeMembers(readMembers(JSON.stringify(object, null, space)))
+        const written = writeMemberTexts(readMemberTexts(JSON.stringify(object, null, space)))
         expect(JSON.parse(written)).toEqual(JSON.parse(JSON.stringify(object)))
       }),
     )
@@ -76,8 +76,8 @@ describe('readMembers()', () => {
     fc.assert(
       fc.property(objects, fc.nat(), (object, cut) => {
         const text = JSON.stringify(object)
-        const whole = readMembers(text)
-        for (const [name, value] of readMembers(text.slice(0, cut % text.length))) {
+        const whole = readMemberTexts(text)
+        for (const [name, value] of readMemberTexts(text.slice(0, cut % text.length))) {
           expect(value).toBe(whole.get(name))
         }
       }),

@@ -15,11 +15,11 @@
  *
  * @example
  * ```ts
- * readMembers('{"a": 12345678901234567890, "b": [1, 2]}').get('a') // => '12345678901234567890'
- * [...readMembers('{"a": 1, "b": [1, ').keys()] // => ['a']
+ * readMemberTexts('{"a": 12345678901234567890, "b": [1, 2]}').get('a') // => '12345678901234567890'
+ * [...readMemberTexts('{"a": 1, "b": [1, ').keys()] // => ['a']
  * ```
  */
-export function readMembers(text: string): Map<string, string> {
+export function readMemberTexts(text: string): Map<string, string> {
   const members = new Map<string, string>()
   let position = text.indexOf('{') + 1
   for (;;) {
@@ -40,10 +40,10 @@ export function readMembers(text: string): Map<string, string> {
  *
  * @example
  * ```ts
- * writeMembers(new Map([['a', '1.0'], ['b', '"x"']])) // => '{"a":1.0,"b":"x"}'
+ * writeMemberTexts(new Map([['a', '1.0'], ['b', '"x"']])) // => '{"a":1.0,"b":"x"}'
  * ```
  */
-export function writeMembers(members: ReadonlyMap<string, string>): string {
+export function writeMemberTexts(members: ReadonlyMap<string, string>): string {
   const parts: string[] = []
   for (const [name, value] of members) parts.push(`${JSON.stringify(name)}:${value}`)
   return `{${parts.join(',')}}`

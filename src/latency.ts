@@ -7,6 +7,10 @@
 
 const samplesMax = 256
 const samplesPerSort = 64
+/** What is that many times as slow as the slowest hundredth hangs, but never sooner than this. */
+const slowFactor = 5
+const firstByteMsMin = 30_000
+const answerMsMin = 60_000
 
 /** A percentile of the recent samples of one quantity. */
 export class RecentPercentile {
@@ -59,17 +63,17 @@ export class LatencyModel {
 
   /** The longest a stream's first byte may take: max(30 s, 5 × p99). */
   firstByteMsMax(): number {
-    return Math.max(30_000, 5 * (this.#firstByte.value() ?? 0))
+    return Math.max(firstByteMsMin, slowFactor * (this.#firstByte.value() ?? 0))
   }
 
   /**
-   * The longest a plain answer may take: max(60 s, 5 × p99 for that length), at most `timeoutMs`.
+   * The longest a plain answer may take: max(60 s, 5 × p99 for that length); Infinity at first.
    * The length is the most it may be: a long answer must not be taken for a hung one.
    */
-  answerMsMax(maxTokens: number, timeoutMs: number): number {
+  answerMsMax(maxTokens: number): number {
     const perToken = this.#perToken.value()
-    if (perToken === undefined) return timeoutMs
-    return Math.min(timeoutMs, Math.max(60_000, 5 * perToken * maxTokens))
+    if (perToken === undefined) return Infinity
+    return Math.max(answerMsMin, slowFactor * perToken * maxTokens)
   }
 
   /** How long an answer of this length usually takes; undefined before there are answers. */

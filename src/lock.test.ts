@@ -290,7 +290,7 @@ function stateOf({ bench, takers }: Race): string {
 }
 
 describe('takers at once', () => {
-  test('two, in every order of their operations: one wins, and nothing is left behind', async () => {
+  test('two, in every order of their operations: one wins, nothing is left behind', async () => {
     const seen = new Set<string>()
     const schedules: number[][] = [[]]
     let ends = 0

@@ -427,7 +427,13 @@ export class Loop {
 
   #stopping(error: RunError): void {
     const { code, message } = error
-    this.#observe({ type: 'run_stopping', at: this.#now(), code, message, hint: error.hint ?? null })
+    this.#observe({
+      type: 'run_stopping',
+      at: this.#now(),
+      code,
+      message,
+      hint: error.hint ?? null,
+    })
   }
 
   /**
@@ -443,7 +449,10 @@ export class Loop {
     throw new RunError(
       'COUNT_MISMATCH',
       `Lost count of ${plan.count - this.#settled.count} of ${plan.count} rows, among them ${rows}`,
-      { hint: 'run the same command again: rows without a line are asked', cause: scheduler.stopping },
+      {
+        hint: 'run the same command again: rows without a line are asked',
+        cause: scheduler.stopping,
+      },
     )
   }
 
@@ -455,4 +464,3 @@ export class Loop {
     this.#parts.observe(event)
   }
 }
-

@@ -12,7 +12,7 @@
  * no answer is given unless `message_stop` was read.
  */
 
-import { readMembers, writeMembers } from './json-members.ts'
+import { readMemberTexts, writeMemberTexts } from './json-members.ts'
 import type { Answered, ApiError } from './outcome.ts'
 import { onOneLine, readApiError, readUsage } from './reply.ts'
 
@@ -147,12 +147,12 @@ export class MessageStream {
   }
 
   #start(data: string): void {
-    this.#message = readMembers(readMembers(data).get('message') ?? '')
-    this.#usage = readMembers(this.#message.get('usage') ?? '')
+    this.#message = readMemberTexts(readMemberTexts(data).get('message') ?? '')
+    this.#usage = readMemberTexts(this.#message.get('usage') ?? '')
   }
 
   #startBlock({ index }: Json, data: string): void {
-    const members = readMembers(readMembers(data).get('content_block') ?? '')
+    const members = readMemberTexts(readMemberTexts(data).get('content_block') ?? '')
     this.#blocks.set(index, {
       members,
       text: textOf(members, 'text'),
@@ -183,7 +183,7 @@ export class MessageStream {
         return
       case 'citations_delta':
         block.citations.push(
-          readMembers(readMembers(data).get('delta') ?? '').get('citation') ?? '',
+          readMemberTexts(readMemberTexts(data).get('delta') ?? '').get('citation') ?? '',
         )
         return
       default:
@@ -193,9 +193,9 @@ export class MessageStream {
   /** Takes over what is known at the end: stop reason, container, cumulative usage. */
   #amend(data: string): void {
     if (this.#message === undefined) return
-    const members = readMembers(data)
-    merge(this.#usage, readMembers(members.get('usage') ?? ''))
-    merge(this.#message, readMembers(members.get('delta') ?? ''))
+    const members = readMemberTexts(data)
+    merge(this.#usage, readMemberTexts(members.get('usage') ?? ''))
+    merge(this.#message, readMemberTexts(members.get('delta') ?? ''))
     // What stands beside them (`context_management`) belongs to the Message as well.
     for (const name of ['type', 'usage', 'delta']) members.delete(name)
     merge(this.#message, members)
@@ -212,14 +212,14 @@ export class MessageStream {
       blocks.push(text)
     }
     message.set('content', `[${blocks.join(',')}]`)
-    message.set('usage', writeMembers(this.#usage))
+    message.set('usage', writeMemberTexts(this.#usage))
     const usage = readUsage(parse(message.get('usage') ?? ''))
     if (usage === undefined || textOf(message, 'type') !== 'message') {
       return this.#fault('The stream holds no Message with usage')
     }
     this.#result = {
       kind: 'answered',
-      message: onOneLine(writeMembers(message)),
+      message: onOneLine(writeMemberTexts(message)),
       usage,
       model: textOf(message, 'model'),
       stopReason: typeof stopReason === 'string' ? stopReason : null,
@@ -264,12 +264,12 @@ function writeBlock(block: Block, mayBeCut: boolean): string | undefined {
     if (!isWhole && !mayBeCut) return undefined
     members.set('input', isWhole ? block.input : completeMembers(block.input))
   }
-  return writeMembers(members)
+  return writeMemberTexts(members)
 }
 
 /** Of a tool's input that ran into a limit, the members that are complete. */
 function completeMembers(input: string): string {
-  const whole = writeMembers(readMembers(input))
+  const whole = writeMemberTexts(readMemberTexts(input))
   return parse(whole) === undefined ? '{}' : whole
 }
 

@@ -23,7 +23,10 @@ export interface RunOptions {
   readonly apiKey?: string | undefined
   /** A token, sent as `Authorization: Bearer`, instead of a key. */
   readonly authToken?: string | undefined
-  /** Origin and optional prefix; `/v1/messages` is appended. @default 'https://api.anthropic.com' */
+  /**
+   * Origin and optional prefix; `/v1/messages` is appended.
+   * @default 'https://api.anthropic.com'
+   */
   readonly baseUrl?: string | undefined
   /** @default '2023-06-01' */
   readonly anthropicVersion?: string | undefined
@@ -261,13 +264,11 @@ function isHeaderValue(value: string): boolean {
 }
 
 /** Headers that say how a request is framed; two of them would be a fault or a way to smuggle. */
-const ownHeaders = new Set([
+const framingHeaders = new Set([
   'connection',
   'content-encoding',
   'content-length',
-  'content-type',
   'expect',
-  'host',
   'keep-alive',
   'te',
   'trailer',
@@ -280,7 +281,7 @@ function checkHeaders(headers: Record<string, string>, context: z.RefinementCtx)
   for (const [name, value] of Object.entries(headers)) {
     if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name))
       fail(`must not name ${JSON.stringify(name)}: no header can`)
-    else if (ownHeaders.has(name.toLowerCase()))
+    else if (framingHeaders.has(name.toLowerCase()))
       fail(`must not set ${name}, which sluice sets itself`)
     else if (!isHeaderValue(value))
       fail(`must hold characters a header can carry: ${name} does not`)

@@ -80,24 +80,25 @@ export class Pool {
     return (this.#latency.expectedMs(cost.output) ?? 0) > plainExpectedMsMax
   }
 
-  /** The instant by which a try that starts now must be over. */
-  deadlineAt(now: number, work: Work, stream: boolean): number {
+  /** The instant by which a try that starts now must be over, whatever it shows. */
+  deadlineAt(now: number, work: Work): number {
     const { timeoutMs, maxRowTimeMs } = this.#times
-    const answerMs = stream ? timeoutMs : this.#latency.answerMsMax(work.row.maxTokens, timeoutMs)
-    return Math.min(now + answerMs, (work.firstAskedAt ?? now) + maxRowTimeMs)
+    return Math.min(now + timeoutMs, (work.firstAskedAt ?? now) + maxRowTimeMs)
   }
 
   /** Why a try must be ended now, if it must. */
   overdue(now: number, attempt: Attempt): AbortReason | undefined {
-    if (now >= attempt.deadlineAt) {
-      return this.isRowOverdue(now, attempt.work) ? 'row_timeout' : 'attempt_timeout'
+    const { stream, startedAt, headAt, lastByteAt, deadlineAt, work } = attempt
+    if (now >= deadlineAt) return this.isRowOverdue(now, work) ? 'row_timeout' : 'attempt_timeout'
+    // Judged by what is known now: the first answers to come are the fast ones.
+    if (!stream) {
+      const answerMsMax = this.#latency.answerMsMax(work.row.maxTokens)
+      return now >= startedAt + answerMsMax ? 'attempt_timeout' : undefined
     }
-    if (!attempt.stream) return undefined
-    if (attempt.headAt !== undefined) {
-      return now >= attempt.lastByteAt + streamIdleMsMax ? 'idle_timeout' : undefined
+    if (headAt !== undefined) {
+      return now >= lastByteAt + streamIdleMsMax ? 'idle_timeout' : undefined
     }
-    const overdue = now >= attempt.startedAt + this.#latency.firstByteMsMax()
-    return overdue ? 'first_byte_timeout' : undefined
+    return now >= startedAt + this.#latency.firstByteMsMax() ? 'first_byte_timeout' : undefined
   }
 
   /** Whether all the time the row may take has passed. */

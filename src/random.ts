@@ -68,7 +68,7 @@ export class Random {
   }
 
   /** One of the items. */
-  pick<T>(items: readonly [T, ...T[]]): T {
+  pick<T>(items: readonly [T, ...(readonly T[])]): T {
     return items[this.integer(0, items.length - 1)] ?? items[0]
   }
 

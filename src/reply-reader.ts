@@ -37,6 +37,8 @@ export interface ReplyReaderOptions {
 /** Of an error's body no more than this is kept: it is an error object or an edge's HTML page. */
 const errorBytesMax = 1024 * 1024
 
+const secretCharsMin = 6
+
 /** Reads one reply; see above. */
 export class ReplyReader {
   readonly #listener: Listener
@@ -138,7 +140,9 @@ export class ReplyReader {
 
   #withoutSecret(outcome: Outcome): Outcome {
     const secret = this.#secret
-    if (outcome.kind === 'answered' || secret === undefined || secret === '') return outcome
+    if (outcome.kind === 'answered' || secret === undefined) return outcome
+    // What is so short is no secret, and would be found in ordinary words.
+    if (secret.length < secretCharsMin) return outcome
     if (!outcome.error.message.includes(secret)) return outcome
     const message = outcome.error.message.replaceAll(secret, '…')
     return { ...outcome, error: { ...outcome.error, message } }

@@ -58,7 +58,12 @@ export async function run(
   const transport = context.transport(settings)
   const parts = { context, settings, source, plan, scheduler, transport, ledger, prices, observe }
   const loop = new Loop(parts)
-  observe({ type: 'run_started', at: clock.now(), wallAt: clock.wallTime(), ...opening(context, settings, ledger) })
+  observe({
+    type: 'run_started',
+    at: clock.now(),
+    wallAt: clock.wallTime(),
+    ...opening(context, settings, ledger),
+  })
   const interrupt = (): void => {
     const hint = 'run the same command again to go on'
     loop.stop(new RunError('INTERRUPTED', 'Stopped as asked', { hint }), settings.graceMs)
@@ -69,8 +74,8 @@ export async function run(
     await loop.run()
     const ending = { readAll: loop.readAll, stopped: scheduler.stopping !== undefined, source }
     const written = await Promise.race([ledger.flush().then(() => true), loop.graceOver])
-    if (written !== true) throw notWritten(loop.unsettled, settings)
-    const notInInput = await ledger.finish(ending)
+    if (written !== true && loop.unsettled > 0) throw notWritten(loop.unsettled, settings)
+    const notInInput = written === true ? await ledger.finish(ending) : null
     loop.countOut()
     return summarize(scheduler, {
       input: nameOf(settings),

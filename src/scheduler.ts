@@ -249,7 +249,7 @@ export class Scheduler {
       cost,
       reservation: this.#limiter.reserve(now, pool.limiter, cost),
       startedAt: now,
-      deadlineAt: pool.deadlineAt(now, work, stream),
+      deadlineAt: pool.deadlineAt(now, work),
       headAt: undefined,
       lastByteAt: now,
     }

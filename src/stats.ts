@@ -47,7 +47,10 @@ export interface Snapshot {
     /** Rows read from the input so far; all selected rows once `readAll`. */
     readonly read: number
     readonly readAll: boolean
-    /** All selected rows: exact once `readAll`, before that from the share of bytes read; null for a stream. */
+    /**
+     * All selected rows: exact once `readAll`, before that from the share of bytes read; null for
+     * a stream.
+     */
     readonly expected: number | null
     /** Settled in this run. */
     readonly succeeded: number
@@ -284,10 +287,24 @@ export class Stats {
     const { succeeded, failed, heldSucceeded, heldFailed, left } = this.#rows
     const settled = succeeded + failed
     if (expected === null || settled === 0) return null
+    const rows = Math.max(0, expected - settled - heldSucceeded - heldFailed - left)
     // Where answers are minutes apart the last ten seconds say nothing; the whole run does.
     const wholeRun = settled / Math.max(1, (now - this.#startedAt) / 1000)
     const perSecond = this.#settledRate.perSecond(now) || wholeRun
-    return (Math.max(0, expected - settled - heldSucceeded - heldFailed - left) / perSecond) * 1000
+    return Math.max((rows / perSecond) * 1000, this.#refillMs(rows))
+  }
+
+  /**
+   * The time in which the requests limits let so many rows pass. A run begins on full buckets,
+   * far above the rate at which it must go on; that rate is known from the first reply.
+   */
+  #refillMs(rows: number): number {
+    const readings = [...this.#pools.values()].map(({ limits }) => limits?.requests)
+    const known = readings.filter((reading) => reading !== undefined)
+    if (known.length === 0 || known.length < readings.length) return 0
+    const remaining = sum(known.map((reading) => reading.remaining))
+    const perMinute = sum(known.map((reading) => reading.limit))
+    return (Math.max(0, rows - remaining) / perMinute) * 60_000
   }
 }
 

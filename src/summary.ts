@@ -16,6 +16,7 @@ export interface Stopped {
   readonly hint: string | null
 }
 
+/** How a run went. */
 export interface RunSummary {
   /** 0 all succeeded, 1 some failed, 3 stopped (cli: exit codes). */
   readonly exitCode: number
@@ -32,7 +33,7 @@ export interface RunSummary {
     readonly failed: number
     readonly left: number
   }
-  /** Answers in the output whose rows are no longer in the input; null when not all of it was read. */
+  /** Answers in the output whose rows left the input; null when not all of it was read. */
   readonly notInInput: number | null
   /** Estimated over actual input tokens less one, in percent. */
   readonly estimateErrorPercent: number | null

@@ -12,7 +12,7 @@ import { type Snapshot, Stats } from '../stats.ts'
 import type { Paint } from './paint.ts'
 import { progressLine, progressLines, type ShownBounds } from './progress.ts'
 import type { Terminal } from './terminal.ts'
-import { formatCount, formatDuration, plural, printable, truncate } from './text.ts'
+import { formatCount, formatDuration, plural, printable, shownPath, truncate } from './text.ts'
 
 /** How a run is shown. */
 export interface DisplayOptions {
@@ -20,6 +20,8 @@ export interface DisplayOptions {
   readonly terminal: Terminal
   readonly paint: Paint
   readonly bounds: ShownBounds
+  /** Where the user is: paths are shown from there. */
+  readonly folder: string
   /** `live` needs a terminal; `silent` shows errors only, later and elsewhere. */
   readonly kind: 'live' | 'lines' | 'messages' | 'silent'
 }
@@ -100,11 +102,12 @@ export class Display {
   }
 
   #started({ held, output, failedOutput }: RunStarted): void {
-    this.#failedOutput = failedOutput
+    const { folder } = this.#options
+    this.#failedOutput = shownPath(failedOutput, folder)
+    if (held.succeeded + held.failed === 0) return
     const failed = held.failed > 0 ? ` and ${formatCount(held.failed)} failed` : ''
-    if (held.succeeded + held.failed > 0) {
-      this.note(`going on: ${output} has ${plural(held.succeeded, 'answer')}${failed}`)
-    }
+    const answers = `${plural(held.succeeded, 'answer')}${failed}`
+    this.note(`going on: ${shownPath(output, folder)} has ${answers}`)
   }
 
   #rowFailed({ line, id, error, status }: RowFailed): void {

@@ -40,24 +40,31 @@ export interface Field {
   readonly rank?: number
 }
 
-const gap = '   '
+/** Where fields are put. */
+export interface Fit {
+  readonly columns: number
+  readonly paint: Paint
+  /** Between two fields. @default three blanks */
+  readonly gap?: string
+}
 
 /** The fields on one line of at most so many columns: those that do not fit are left out whole. */
-export function fitFields(fields: readonly Field[], columns: number, paint: Paint): string {
+export function fitFields(fields: readonly Field[], { columns, paint, gap = '   ' }: Fit): string {
   const kept = [...fields]
-  while (kept.length > 1 && widthOf(kept) > columns) {
+  while (kept.length > 1 && widthOf(kept, gap) > columns) {
     const rank = Math.max(...kept.map((field) => field.rank ?? 0))
     kept.splice(
       kept.findLastIndex((field) => (field.rank ?? 0) === rank),
       1,
     )
   }
-  if (widthOf(kept) > columns)
-    return kept.map((field) => truncate(plainText(field), columns))[0] ?? ''
+  const [first] = kept
+  if (first === undefined) return ''
+  if (widthOf(kept, gap) > columns) return truncate(plainText(first), columns)
   return kept.map((field) => painted(field, paint)).join(gap)
 }
 
-function widthOf(fields: readonly Field[]): number {
+function widthOf(fields: readonly Field[], gap: string): number {
   const widths = fields.map((field) => displayWidth(plainText(field)))
   return widths.reduce((sum, width) => sum + width, 0) + gap.length * (fields.length - 1)
 }

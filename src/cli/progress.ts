@@ -43,19 +43,20 @@ const poolNameColumns = 20
 
 /** The live block. */
 export function progressLines(snapshot: Snapshot, options: ProgressOptions): string[] {
-  const { columns, paint } = options
   const name = { text: snapshot.stopping === null ? 'sluice' : 'stopping', tone: 'strong' } as const
   return [
-    fitFields([name, ...rowFields(snapshot)], columns, paint),
+    fitFields([name, ...rowFields(snapshot)], options),
     ...limitLines(snapshot, options),
-    fitFields(stateFields(snapshot), columns, paint),
+    fitFields(stateFields(snapshot), options),
   ]
 }
 
-/** The same on one line, for a log: what does not fit is left out. */
+/** The same on one line, for a log: what is zero, or does not fit, is left out. */
 export function progressLine(snapshot: Snapshot, options: ProgressOptions): string {
-  const fields = [...rowFields(snapshot), ...stateFields(snapshot)]
-  return fitFields(fields, options.columns, options.paint)
+  const state = stateFields(snapshot).filter(
+    ({ label, text }) => text !== '0' || label === 'failed',
+  )
+  return fitFields([...rowFields(snapshot), ...state], { ...options, gap: '  ' })
 }
 
 function rowFields(snapshot: Snapshot): Field[] {
@@ -79,52 +80,59 @@ function doneOf(done: number, { rows }: Snapshot): string {
 }
 
 function limitLines({ pools, rates }: Snapshot, options: ProgressOptions): string[] {
-  const { columns, paint, bounds } = options
-  if (pools.length === 0) return []
   const [only, ...others] = pools
-  if (only !== undefined && others.length === 0) {
-    return [fitFields(meterFields(only, bounds), columns, paint)]
-  }
+  if (only === undefined) return []
+  const { bounds } = options
+  if (others.length === 0) return [fitFields(meterFields(only, bounds, '/min'), options)]
+  const shown = pools.slice(0, poolLinesMax)
+  const columns = Math.min(poolNameColumns, Math.max(...shown.map(({ name }) => name.length)))
   const nameOf = (name: string): Field => ({
-    text: truncate(printable(name), poolNameColumns).padEnd(
-      Math.min(poolNameColumns, Math.max(...pools.map((pool) => pool.name.length))),
-    ),
+    text: truncate(printable(name), columns).padEnd(columns),
     tone: 'quiet',
   })
-  const lines = pools
-    .slice(0, poolLinesMax)
-    .map((pool) => fitFields([nameOf(pool.name), ...meterFields(pool, {})], columns, paint))
-  const unseen = pools.length - poolLinesMax
-  if (unseen > 0) lines.push(paint('quiet', truncate(`and ${unseen} more models`, columns)))
-  // The user's bounds hold for all pools together, so their figures are sums.
+  const lineOf = (pool: PoolSnapshot, bounds: ShownBounds): string =>
+    fitFields([nameOf(pool.name), ...meterFields(pool, bounds, ''), perMinute], options)
+  const lines = shown.map((pool) => lineOf(pool, {}))
+  const unseen = pools.length - shown.length
+  if (unseen > 0) lines.push(fitFields([{ text: `and ${unseen} more`, tone: 'quiet' }], options))
+  // The user's bounds hold for all pools together, so the figures beside them are sums.
   if (Object.values(bounds).some((bound) => bound !== undefined)) {
     const requestsPerMinute = pools.reduce((sum, pool) => sum + pool.requestsPerMinute, 0)
-    const all = { ...rates, name: 'all', requestsPerMinute, limits: undefined }
-    lines.push(fitFields([nameOf('all'), ...meterFields(all, bounds)], columns, paint))
+    lines.push(lineOf({ ...rates, name: 'all', requestsPerMinute, limits: undefined }, bounds))
   }
   return lines
 }
 
-function meterFields(pool: PoolSnapshot, bounds: ShownBounds): Field[] {
-  const { limits } = pool
+const perMinute: Field = { text: 'a minute', tone: 'quiet', rank: 2 }
+
+function meterFields(
+  { limits, ...pool }: PoolSnapshot,
+  bounds: ShownBounds,
+  unit: string,
+): Field[] {
   return [
-    meterField('requests', pool.requestsPerMinute, limits?.requests, bounds.requests),
-    meterField('input', pool.inputTokensPerMinute, limits?.input, bounds.input),
-    { ...meterField('output', pool.outputTokensPerMinute, limits?.output, bounds.output), rank: 1 },
+    meterField('requests', pool.requestsPerMinute, limits?.requests, bounds.requests, unit),
+    meterField('input', pool.inputTokensPerMinute, limits?.input, bounds.input, unit),
+    {
+      ...meterField('output', pool.outputTokensPerMinute, limits?.output, bounds.output, unit),
+      rank: 1,
+    },
   ]
 }
 
 function meterField(
   label: string,
-  perMinute: number,
+  used: number,
   reading: LimitReading | undefined,
   bound: number | undefined,
+  unit: string,
 ): Field {
   const limit = Math.min(reading?.limit ?? Infinity, bound ?? Infinity)
-  const used = formatShort(perMinute)
-  const text = limit === Infinity ? `${used}/min` : `${used} of ${formatShort(limit)}/min`
+  const of = unit === '' ? '/' : ' of '
+  const text =
+    limit === Infinity ? formatShort(used) : `${formatShort(used)}${of}${formatShort(limit)}`
   // Close to the limit is where a run should be.
-  return { label, text, tone: perMinute >= 0.9 * limit ? 'good' : 'plain' }
+  return { label, text: `${text}${unit}`, tone: used >= 0.9 * limit ? 'good' : 'plain' }
 }
 
 function stateFields(snapshot: Snapshot): Field[] {

@@ -14,7 +14,7 @@ const withoutValue = new Set(['--overwrite', '--yes', '-y'])
  *
  * @example
  * ```ts
- * resumeCommand('sluice', ['run', 'my file.jsonl', '--overwrite']) // => "sluice run 'my file.jsonl'"
+ * resumeCommand('sluice', ['run', 'a b.jsonl', '--overwrite']) // => "sluice run 'a b.jsonl'"
  * ```
  */
 export function resumeCommand(

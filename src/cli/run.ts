@@ -27,6 +27,7 @@ import { faultText, gather } from './sources.ts'
 import { printData, stderrTakesColor } from './streams.ts'
 import { lastLine, summaryLines } from './summary-text.ts'
 import { Terminal } from './terminal.ts'
+import { shownPath } from './text.ts'
 
 /** What one command speaks with. */
 interface Voice {
@@ -68,7 +69,9 @@ async function runWatched(
   const { face, terminal, paint, clock, log } = voice
   const { graceMs } = readOptions(options)
   const kind = displayKind(face, options)
-  const display = new Display({ clock, terminal, paint, kind, bounds: shownBounds(options) })
+  const bounds = shownBounds(options)
+  const folder = process.cwd()
+  const display = new Display({ clock, terminal, paint, kind, bounds, folder })
   const stop = new AbortController()
   const offSignals = onSignals(clock, {
     first: () => {
@@ -160,13 +163,19 @@ async function finish(voice: Voice, summary: RunSummary): Promise<number> {
     terminal.print(complaints)
     if (exitCode === exitCodes.someFailed) terminal.print([lastLine(summary, paint)])
   } else {
+    const seen = asSeenFrom(process.cwd(), summary)
     const ending = [...complaints, ...resumeLines(summary, paint)]
-    const parts = [summaryLines(summary, paint), ending, [lastLine(summary, paint)]]
+    const parts = [summaryLines(seen, paint), ending, [lastLine(seen, paint)]]
     // A blank line between parts that are there.
     terminal.print(parts.filter((part) => part.length > 0).flatMap((part) => ['', ...part]))
   }
   if (face.json) await printData(voice.redact(summaryJson(summary)))
   return exitCode
+}
+
+function asSeenFrom(folder: string, summary: RunSummary): RunSummary {
+  const output = shownPath(summary.output, folder)
+  return { ...summary, output, failedOutput: shownPath(summary.failedOutput, folder) }
 }
 
 /** What stopped the run, and models that do not exist; a user's own ^C is no error. */

@@ -2,6 +2,7 @@
  * The flags of `sluice simulate`, in the order of its help.
  */
 
+import { faultNames } from '../simulator/options.ts'
 import type { Flag } from './flag.ts'
 import {
   readDuration,
@@ -81,7 +82,7 @@ export const simulateFlags: readonly Flag[] = [
     read: readFaultRate,
     repeatable: true,
     group: behaviour,
-    about: 'the share of requests, 0 to 1, that a fault befalls; may be repeated',
+    about: `the share of requests, 0 to 1, that a fault befalls: ${faultNames.join(', ')}`,
     otherwise: 'no faults',
   },
   {

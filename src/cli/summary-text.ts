@@ -58,7 +58,8 @@ export function lastLine({ rows, snapshot, output, exitCode }: RunSummary, paint
   const failed = paint(rows.failed > 0 ? 'bad' : 'plain', `failed ${formatCount(rows.failed)}`)
   const left = rows.left > 0 ? `, ${paint('warn', `left ${formatCount(rows.left)}`)}` : ''
   const path = output === '-' ? 'stdout' : printable(output)
-  const cost = `cost ${formatCost(snapshot.costNanoUsd)}${snapshot.unpriced > 0 ? ' + unknown' : ''}`
+  const unknown = snapshot.unpriced > 0 ? ' + unknown' : ''
+  const cost = `cost ${formatCost(snapshot.costNanoUsd)}${unknown}`
   return `${done}, ${failed}${left}, ${cost}, ${path}`
 }
 

@@ -5,6 +5,8 @@
  * machine wrote it. Exact figures belong to the JSON forms; these are for the eye.
  */
 
+import path from 'node:path'
+
 /**
  * A whole number with thousands separators.
  *
@@ -132,9 +134,27 @@ export function printable(text: string): string {
   )
 }
 
+/**
+ * A path as one would type it here: relative if it lies in the folder, else as it is.
+ *
+ * @example
+ * ```ts
+ * shownPath('/data/out.jsonl', '/data') // => 'out.jsonl'
+ * shownPath('/tmp/out.jsonl', '/data') // => '/tmp/out.jsonl'
+ * ```
+ */
+export function shownPath(file: string, folder: string): string {
+  const relative = path.relative(folder, file)
+  const isInside = !relative.startsWith('..') && !path.isAbsolute(relative) && relative !== ''
+  return path.isAbsolute(file) && isInside ? relative : file
+}
+
 const zeroWidth = /^[\p{Mn}\p{Me}\p{Cf}]$/u
-const doubleWidth =
-  /^[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\p{Emoji_Presentation}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6]$/u
+const doubleWidth = new RegExp(
+  String.raw`^[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}` +
+    String.raw`\p{Emoji_Presentation}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6]$`,
+  'u',
+)
 
 function characterWidth(character: string): number {
   if (character < '\u0300') return 1

@@ -25,11 +25,22 @@ export interface Reply {
   readonly everyMs?: number
 }
 
+/** One try, as whoever answers it sees it. Nothing is heard of a try that was aborted. */
+export interface Exchange {
+  readonly attempt: Attempt
+  readonly now: () => number
+  readonly after: (delayMs: number, callback: () => void) => void
+  readonly head: (limits: LimitReadings | undefined) => void
+  readonly bytes: () => void
+  readonly end: (outcome: Outcome) => void
+}
+
+/** Answers a try in its own time. */
+export type Answerer = (exchange: Exchange) => void
+
 export interface Script {
   readonly rows: readonly Work[]
-  readonly reply: (attempt: Attempt, now: number) => Reply
-  /** Called in the instant in which a try ends, for readings that are only known then. */
-  readonly ending?: (attempt: Attempt, outcome: Outcome, now: number) => Outcome
+  readonly answer: Answerer
   readonly options?: Partial<SchedulerOptions>
   readonly seed?: number
   /** What else happens, and when, from the start. */
@@ -162,6 +173,25 @@ export function final(kind: 'invalid' | 'no_model' | 'no_socket', message = 'no'
   return { kind, status, requestId: null, error: { type: 'invalid_request_error', message } }
 }
 
+/** An answerer that knows at the start of a try how it ends. */
+export function replying(reply: (attempt: Attempt, now: number) => Reply): Answerer {
+  return ({ attempt, now, after, head, bytes, end }) => {
+    const { headAfterMs, headLimits, everyMs, afterMs = 0, outcome } = reply(attempt, now())
+    const flow = (): void => {
+      bytes()
+      // What never ends is aborted some day.
+      if (everyMs !== undefined && now() - attempt.startedAt < 3_600_000) after(everyMs, flow)
+    }
+    if (headAfterMs !== undefined) {
+      after(headAfterMs, () => {
+        head(headLimits)
+        flow()
+      })
+    }
+    if (outcome) after(afterMs, () => end(outcome))
+  }
+}
+
 /** Runs the script to its end. Throws when something that must always hold does not. */
 export function drive(script: Script): History {
   return new Drive(script).run()
@@ -190,6 +220,7 @@ class Drive {
   readonly #stops: string[] = []
   readonly #binds = new Set<string>()
   #wakes = 0
+  #depth = 0
   #mostInFlight = 0
 
   constructor(script: Script) {
@@ -208,7 +239,7 @@ class Drive {
     this.#feed()
     let steps = 0
     while (!this.#scheduler.finished) {
-      if (++steps > 3_000_000) throw new Error(`Livelock at ${this.#now}`)
+      if (++steps > 20_000_000) throw new Error(`Livelock at ${this.#now}`)
       const wakeAt = this.#scheduler.nextWakeAt
       const nextAt = this.#happenings.nextAt
       const lateMs = this.#random.float() * (this.#script.lateMsMax ?? 0)
@@ -268,7 +299,11 @@ class Drive {
 
   #step(event: SchedulerEvent): number {
     const decisions = this.#scheduler.step(this.#now, event)
+    this.#depth += 1
     for (const decision of decisions) this.#perform(decision)
+    this.#depth -= 1
+    // An abort ends its try within this step, as a transport does.
+    if (this.#depth > 0) return decisions.length
     this.#mostInFlight = Math.max(this.#mostInFlight, this.#scheduler.inFlight)
     this.#binds.add(this.#scheduler.binds)
     if (this.#scheduler.inFlight !== this.#running.size) throw new Error('Lost count of what is under way')
@@ -321,27 +356,26 @@ class Drive {
     attempt.work.body ??= new Uint8Array()
     this.#starts.push({ at: this.#now, attempt })
     this.#running.add(attempt)
-    const reply = this.#script.reply(attempt, this.#now)
-    const { headAfterMs, headLimits, everyMs, afterMs = 0, outcome } = reply
-    if (headAfterMs !== undefined) {
-      this.#happenings.push(this.#now + headAfterMs, () => {
-        if (!this.#running.has(attempt)) return
-        this.#step({ type: 'head', attempt, status: 200, limits: headLimits })
-        if (everyMs !== undefined) this.#flow(attempt, everyMs)
-      })
+    // An end in the instant of the start, too, comes after this step.
+    const after = (delayMs: number, callback: () => void): void => {
+      this.#happenings.push(this.#now + delayMs, callback)
     }
-    if (outcome) this.#happenings.push(this.#now + afterMs, () => this.#end(attempt, outcome))
-  }
-
-  #flow(attempt: Attempt, everyMs: number): void {
-    if (!this.#running.has(attempt)) return
-    attempt.lastByteAt = this.#now
-    this.#happenings.push(this.#now + everyMs, () => this.#flow(attempt, everyMs))
+    this.#script.answer({
+      attempt,
+      now: () => this.#now,
+      after,
+      head: (limits) => {
+        if (this.#running.has(attempt)) this.#step({ type: 'head', attempt, status: 200, limits })
+      },
+      bytes: () => {
+        attempt.lastByteAt = this.#now
+      },
+      end: (outcome) => this.#end(attempt, outcome),
+    })
   }
 
   #end(attempt: Attempt, outcome: Outcome): void {
     if (!this.#running.delete(attempt)) return
-    const told = this.#script.ending?.(attempt, outcome, this.#now) ?? outcome
-    this.#step({ type: 'outcome', attempt, outcome: told })
+    this.#step({ type: 'outcome', attempt, outcome })
   }
 }

@@ -1,0 +1,29 @@
+/**
+ * sluice as a library: `run` takes what the command takes, and tells what the command shows.
+ */
+
+export { RunError } from './errors.ts'
+export type { ErrorCode } from './errors.ts'
+export type {
+  AttemptFailed,
+  AttemptStarted,
+  BindingChanged,
+  InputEnded,
+  LimitsRead,
+  Notice,
+  Observer,
+  OutputBlocked,
+  RowFailed,
+  RowLeft,
+  RowsRead,
+  RowSucceeded,
+  RunEvent,
+  RunStarted,
+  RunStopping,
+} from './events.ts'
+export type { RunOptions } from './options.ts'
+export type { ApiError, LimitReading, LimitReadings, Usage } from './outcome.ts'
+export { run } from './run.ts'
+export type { RunHooks } from './run.ts'
+export type { PoolSnapshot, Snapshot, TokenTotals } from './stats.ts'
+export type { RunSummary, Stopped } from './summary.ts'

@@ -1,0 +1,82 @@
+/**
+ * What must be true of every history. Apart from the code: windows, keys and orders are counted here
+ * anew, from what crossed the wire and what stands in the files.
+ */
+
+import { keyOf, type WorldRow } from './input.ts'
+
+/** A line of the output or the failed file, as a user would read it. */
+export interface Line {
+  readonly custom_id: string
+  readonly result: {
+    readonly type: string
+    readonly message?: { readonly id: string; readonly usage: { readonly output_tokens: number } }
+  }
+  readonly run: { readonly key: string; readonly cost_usd: number | null }
+}
+
+export function readLines(bytes: Uint8Array): readonly Line[] {
+  const text = Buffer.from(bytes).toString()
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Line)
+}
+
+/** Every row of the input has exactly one line; answers for those that can be answered. */
+export function checkCountedOut(
+  rows: readonly WorldRow[],
+  everHeld: ReadonlyMap<string, number>,
+  { output, failed }: { output: readonly Line[]; failed: readonly Line[] },
+): readonly string[] {
+  const problems: string[] = []
+  const wanted = new Map<string, { answers: number; failures: number }>()
+  for (const { line, poison } of rows) {
+    const want = wanted.get(keyOf(line)) ?? { answers: 0, failures: 0 }
+    if (poison) want.failures += 1
+    else want.answers += 1
+    wanted.set(keyOf(line), want)
+  }
+  const count = (lines: readonly Line[], key: string): number =>
+    lines.filter(({ run }) => run.key === key).length
+  for (const [key, { answers, failures }] of wanted) {
+    const found = count(output, key)
+    const foundFailed = count(failed, key)
+    // A row that is no longer in the input may have left its answer there; nothing paid for is removed.
+    const most = answers === 0 ? 0 : Math.max(answers, everHeld.get(key) ?? 0)
+    if (found < answers || found > most) problems.push(`key ${key} has ${found} answers, not ${answers}`)
+    if (foundFailed !== failures) problems.push(`key ${key} has ${foundFailed} failures, not ${failures}`)
+  }
+  const strangers = failed.filter(({ run }) => !wanted.has(run.key))
+  if (strangers.length > 0) problems.push(`${strangers.length} failures of rows that are gone`)
+  return problems
+}
+
+/** Answers stand in the order of the input; those of rows that are gone come last. */
+export function checkOrder(rows: readonly WorldRow[], output: readonly Line[]): readonly string[] {
+  const position = new Map(rows.map(({ line }, index) => [keyOf(line), index]))
+  const known = output.map(({ run }) => position.get(run.key))
+  const firstGone = known.indexOf(undefined)
+  const there = known.filter((index) => index !== undefined)
+  const problems: string[] = []
+  // Rows alike to the byte have one key, and so one position: their answers may stand anywhere.
+  const alike = new Set(rows.map(({ line }) => line).filter((line, index, all) => all.indexOf(line) !== index))
+  const ranks = there.filter((index) => !alike.has(rows[index]?.line ?? ''))
+  if (ranks.some((rank, index) => index > 0 && rank < (ranks[index - 1] ?? 0))) {
+    problems.push('answers are not in the order of the input')
+  }
+  if (firstGone !== -1 && known.slice(firstGone).some((index) => index !== undefined)) {
+    problems.push('an answer without a row stands before one with')
+  }
+  return problems
+}
+
+/** No 60 s of one life hold more sends than its bound. */
+export function checkWindow(sends: readonly number[], perMinute: number): readonly string[] {
+  for (let last = 0, first = 0; last < sends.length; last++) {
+    while ((sends[first] ?? 0) <= (sends[last] ?? 0) - 60_000) first += 1
+    const count = last - first + 1
+    if (count > perMinute) return [`${count} sends in the 60 s to ${sends[last]}, bound ${perMinute}`]
+  }
+  return []
+}

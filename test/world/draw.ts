@@ -1,0 +1,98 @@
+/**
+ * What a seed stands for: a server, a user, an input, and what befalls them.
+ *
+ * Swarm: each seed leaves some faults out altogether, so that what hides behind one is seen.
+ */
+
+import { Random } from '../../src/random.ts'
+import type { FaultName, SimulatorOptions } from '../../src/simulator/index.ts'
+
+/** How one life of the process ends, if not by itself. */
+export interface Death {
+  readonly kind: 'kill' | 'power' | 'interrupt'
+  /** Virtual milliseconds after the life began. */
+  readonly afterMs: number
+}
+
+export interface Drawn {
+  readonly seed: number
+  readonly rows: number
+  readonly poison: number
+  readonly server: SimulatorOptions
+  readonly networkMs: number
+  readonly deaths: readonly Death[]
+  readonly edits: boolean
+  readonly maxRequestsPerMinute: number | undefined
+  readonly maxConcurrency: number | undefined
+  readonly ordered: boolean
+  readonly fsync: 'always' | '1s' | 'never'
+  /** The disk is full for so long, from some instant of each life. */
+  readonly diskFullMs: number
+  readonly shortWrites: boolean
+  /** The machine sleeps for so long, once. */
+  readonly sleepMs: number
+  /** From this instant of the world nothing fails any more. */
+  readonly healAt: number
+}
+
+const transient: readonly [FaultName, ...FaultName[]] = [
+  'rate-limit',
+  'server-error',
+  'gateway-timeout',
+  'overloaded',
+  'reset-before',
+  'reset-after',
+  'cut',
+  'html',
+  'hang-head',
+  'hang-body',
+  'stream-error',
+  'invalid-json',
+  'slow-first-byte',
+]
+const stopping: readonly [FaultName, ...FaultName[]] = ['spend-limit', 'customer-spend-limit', 'credit']
+
+export function draw(seed: number): Drawn {
+  const random = new Random(seed).fork('draw')
+  const deathCount = random.integer(0, 3)
+  const faults: Partial<Record<FaultName, number>> = {}
+  for (const name of transient) if (random.chance(0.4)) faults[name] = random.float() * 0.07
+  if (random.chance(0.15)) faults[random.pick(stopping)] = 0.01
+  const slice = random.pick(['none', 'none', 'hidden', 'shown'] as const)
+  return {
+    seed,
+    rows: random.integer(20, 220),
+    poison: random.pick([0, 0, 0.02, 0.1]),
+    server: {
+      seed,
+      requestsPerMinute: random.pick([50, 300, 1000, 10_000, null]),
+      inputTokensPerMinute: random.pick([30_000, 2_000_000, null]),
+      outputTokensPerMinute: random.pick([8000, 400_000, null]),
+      slice,
+      burstSeconds: slice === 'none' ? 60 : random.pick([1, 5]),
+      outputAssessment: random.pick(['produced', 'reserved']),
+      admissionEstimate: random.chance(0.5),
+      refusalsCostRequests: random.chance(0.3),
+      headers: random.chance(0.85),
+      retryAfter: random.chance(0.8),
+      rampPerSecond: random.pick([null, null, 5]),
+      latencyMs: random.pick([200, 700, 3000, 15_000]),
+      outputTokens: random.pick([20, 200, 800]),
+      faults,
+    },
+    networkMs: random.pick([1, 20, 150]),
+    deaths: Array.from({ length: deathCount }, () => ({
+      kind: random.pick(['kill', 'kill', 'power', 'interrupt'] as const),
+      afterMs: random.integer(50, 60_000),
+    })),
+    edits: random.chance(0.3),
+    maxRequestsPerMinute: random.pick([undefined, undefined, 7, 40, 600]),
+    maxConcurrency: random.pick([undefined, undefined, 1, 10]),
+    ordered: random.chance(0.35),
+    fsync: random.pick(['always', '1s', 'never']),
+    diskFullMs: random.pick([0, 0, 0, 5000, 90_000]),
+    shortWrites: random.chance(0.2),
+    sleepMs: random.pick([0, 0, 0, 30_000, 3_600_000]),
+    healAt: random.integer(30_000, 400_000),
+  }
+}
