@@ -215,6 +215,23 @@ describe('fsync', () => {
     expect(bench.events).toEqual(['sync at 0', 'one', 'two', 'sync at 0', 'three'])
   })
 
+  test.each(['always', '1s'] as const)(
+    '%s: a line that comes during a sync gets its own',
+    async (fsync) => {
+      const bench = new Bench(fsync)
+      bench.append('one')
+      bench.files.onOperation = (operation) => {
+        if (operation !== 'sync') return
+        bench.files.onOperation = undefined
+        bench.append('two')
+      }
+      await bench.pass(1500)
+      bench.files.crash({ keepUnsynced: 'none' }, new Random(1))
+      expect(bench.text).toBe('one\ntwo\n')
+      expect(bench.events).toEqual(['one', 'two'])
+    },
+  )
+
   test('1s: a line counts at once, and a sync is started at most once a second', async () => {
     const bench = new Bench('1s')
     for (let at = 0; at < 2500; at += 100) {

@@ -49,7 +49,7 @@ const fullDiskRetryMs = 1000
 const fullPipeRetryMs = 5
 
 interface Line {
-  bytes: Uint8Array
+  readonly bytes: Uint8Array
   /** Bytes of it that are written. */
   written: number
   readonly onWritten: () => void
@@ -92,7 +92,8 @@ export class Appender {
 
   /** Whether lines wait for room. */
   get isBlocked(): boolean {
-    return this.#blockedBy !== undefined
+    // The last of them, when it is reported written, is not waiting any more.
+    return this.#blockedBy !== undefined && this.#pending.length > 0
   }
 
   /** Bytes handed to `write()` so far; what the file held before is not counted. */
@@ -114,11 +115,8 @@ export class Appender {
     let bytes = line
     if (isScratch) bytes = this.#scratch.subarray(0, this.#scratch.write(line))
     else if (typeof bytes === 'string') bytes = Buffer.from(bytes)
-    const entry: Line = { bytes, written: 0, onWritten }
-    this.#pending.push(entry)
+    this.#pending.push({ bytes, written: 0, onWritten })
     if (this.#blockedBy === undefined) this.#writePending()
-    // What did not go out leaves the scratch buffer to the next line.
-    if (isScratch && this.#pending[0] === entry) entry.bytes = Uint8Array.from(bytes)
   }
 
   /**

@@ -25,7 +25,7 @@ export interface HttpRouteOptions {
   /** Further headers, which win over all of ours. @default {} */
   readonly headers?: Readonly<Record<string, string>>
   readonly userAgent: string
-  /** Where `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are looked up. @default process.env */
+  /** Where `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are looked up. @default {} */
   readonly environment?: Environment
 }
 

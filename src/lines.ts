@@ -53,7 +53,8 @@ export class LineSplitter {
   #contentLength = 0
 
   /** The lines that end in the chunk. They are slices of it where they lie within it. */
-  push(chunk: Buffer): Line[] {
+  push(bytes: Uint8Array): Line[] {
+    const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
     const lines: Line[] = []
     let from = 0
     for (;;) {

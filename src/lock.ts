@@ -77,7 +77,7 @@ export async function takeLock(options: LockOptions): Promise<Lock> {
     own = new LockFile(files, path, me)
     for (let round = 0; round < roundsMax; round++) {
       if (own.take()) {
-        return new HeldLock(options, path, own, me, inheritance(options, path, me, presumed))
+        return new HeldLock(options, path, own, me, inheritance(options, path, presumed))
       }
       const text = readLock(files, path)
       // Given up, or put aside by another taker, since we found it taken.
@@ -221,14 +221,11 @@ function judge(
 function inheritance(
   options: LockOptions,
   path: string,
-  me: Holder,
   presumed: string | undefined,
 ): { readonly inFlight: number } | undefined {
   let previous: { inFlight: number } | undefined
   for (const remains of findRemains(options.files, path)) {
     const holder = parseHolder(remains.text)
-    // Our own lock may be among them for a moment, while someone finds that we live.
-    if (holder?.nonce === me.nonce) continue
     const isDead = remains.text === presumed || judge(options, remains.text, undefined) === 'dead'
     if (!isDead) continue
     if (remains.path.endsWith('.aside')) {

@@ -15,13 +15,20 @@ export function nearest(name: string, known: readonly string[]): string {
   let best: string | undefined
   let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1
   for (const candidate of known) {
-    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
+    const distance = distanceTo(name.toLowerCase(), candidate.toLowerCase())
     if (distance < bestDistance) {
       best = candidate
       bestDistance = distance
     }
   }
   return best === undefined ? '' : `, did you mean "${best}"?`
+}
+
+/** A word of a longer name, such as `--concurrency` of `--max-concurrency`, is near to it. */
+function distanceTo(name: string, candidate: string): number {
+  const word = name.replace(/^-+/, '')
+  const isPart = word.length >= 4 && candidate.includes(word)
+  return Math.min(editDistance(name, candidate), isPart ? 2 : Infinity)
 }
 
 /**

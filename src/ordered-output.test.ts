@@ -182,6 +182,13 @@ describe('the spool', () => {
     expect(bench.text.split('\n')).toHaveLength(401)
   })
 
+  test('gives back a file that was empty when it became too large', async () => {
+    const bench = new Bench(disk(), { partBytesMax: 1 })
+    for (const sequence of [1, 0, 3]) bench.place(sequence, line(sequence))
+    await bench.clock.runUntil(sleep(bench.clock, 10))
+    expect(bench.spoolFiles).toEqual(['ordered.2.spool'])
+  })
+
   test('is not removed before the output is synced', async () => {
     const bench = new Bench(disk(), { partBytesMax: 1 })
     const random = new Random(1)
@@ -226,6 +233,23 @@ describe('the spool', () => {
   })
 })
 
+describe('a full disk under the output', () => {
+  test('leaves in the spool what waits there', async () => {
+    const bench = new Bench()
+    for (let sequence = 1; sequence < 50; sequence++) bench.place(sequence, line(sequence))
+    bench.files.failWrites('ENOSPC', { path: paths.output })
+    const reads: string[] = []
+    bench.files.onOperation = (operation, path) => operation === 'read' && reads.push(path)
+    bench.place(0, line(0))
+    await bench.clock.runUntil(sleep(bench.clock, 3000))
+    bench.ordered.skip(50)
+    expect(reads).toEqual([])
+    bench.files.failWrites(undefined)
+    await bench.clock.runUntil(sleep(bench.clock, 1001))
+    expect(bench.text.split('\n')).toHaveLength(51)
+  })
+})
+
 describe('a later run', () => {
   test('takes answers from the spool, and leaves no row asked again', async () => {
     const first = new Bench()
@@ -248,6 +272,8 @@ describe('a later run', () => {
     for (const sequence of planAll(second, [0, 2])) second.place(sequence, line(0))
     await second.finish()
     expect(second.text).toBe(line(0) + line(2) + line(1))
+    second.files.crash({ keepUnsynced: 'none' }, new Random(1))
+    expect(second.text, 'the spool is gone, so the output is durable').toContain(line(1))
   })
 
   test.each([

@@ -108,7 +108,10 @@ export class OrderedOutput {
   place(sequence: number, line: string | Uint8Array, onWritten: () => void): void {
     if (sequence === this.#ring.next && this.#ring.state(sequence) === 'unknown') {
       this.#passTo(sequence)
-      this.#options.output.append(line, onWritten)
+      this.#options.output.append(line, () => {
+        onWritten()
+        this.#drain(turnBytesMax)
+      })
     } else {
       this.#spool(sequence, typeof line === 'string' ? Buffer.from(line) : line, onWritten)
     }

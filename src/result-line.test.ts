@@ -184,6 +184,11 @@ describe('readResultLine()', () => {
       'a run in the metadata only',
       `{"custom_id":"a","result":{"type":"succeeded"},"m":{"x":1,${runText}}}`,
     ],
+    [
+      'a member that is only like run',
+      `{"custom_id":"a","result":{"type":"errored"},"ran":{"line":1,"key":"${key}"}}`,
+    ],
+    ['a bracket at the end', `{"custom_id":"a","result":{"type":"errored"},${runText}]`],
     ['another type', `{"custom_id":"a","result":{"type":"processing"},${runText}}`],
     ['a short key', '{"custom_id":"a","result":{"type":"errored"},"run":{"line":1,"key":"ab"}}'],
     [

@@ -43,6 +43,20 @@ describe('SequenceRing', () => {
     )
   })
 
+  test('keeps what it knows when it grows with its places turned round', () => {
+    const ring = new SequenceRing()
+    const keep = (sequence: number): void => ring.keep(sequence, sequence, 1)
+    for (let sequence = 0; sequence < 1000; sequence++) keep(sequence)
+    for (let count = 0; count < 700; count++) ring.pass()
+    for (let sequence = 1000; sequence < 5000; sequence++) keep(sequence)
+    const misplaced: number[] = []
+    for (; ring.next < 5000; ring.pass()) {
+      if (ring.offset(ring.next) !== ring.next) misplaced.push(ring.next)
+    }
+    expect(misplaced).toEqual([])
+    expect(ring.state(5000)).toBe('unknown')
+  })
+
   test('a row behind the window is passed, and none is placed twice', () => {
     const ring = new SequenceRing()
     ring.pass()

@@ -138,7 +138,7 @@ class StreamSource implements Source {
         if (this.#isClosed) return
         if (done === true) break
         position += value.length
-        const lines = splitter.push(Buffer.from(value.buffer, value.byteOffset, value.length))
+        const lines = splitter.push(value)
         if (lines.length > 0) yield lines
       }
     } finally {

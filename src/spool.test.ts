@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { answerLine, keyOf } from '../test/result-lines.ts'
 import { SimFiles } from '../test/sim-files.ts'
+import { Random } from './random.ts'
 import { recover } from './record.ts'
 import { findSpool, pourSpool, spoolPath } from './spool.ts'
 
@@ -52,6 +53,13 @@ describe('pourSpool()', () => {
     if (spooled !== undefined) pourSpool(files, paths.output, spooled)
     expect(files.readText(paths.output)).toBe(line(0) + line(2) + line(1) + line(3))
     expect(files.paths()).toEqual([paths.output])
+  })
+
+  test('removes nothing before the output is durable', () => {
+    const files = diskWith(line(0), line(1))
+    pour(files)
+    files.crash({ keepUnsynced: 'none' }, new Random(1))
+    expect(files.readText(paths.output)).toBe(line(0) + line(1))
   })
 
   test('leaves the output as it was when the disk is full', () => {

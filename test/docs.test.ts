@@ -38,7 +38,10 @@ describe('examples in doc comments', () => {
   test.each(examples)('$file:$line', async ({ code, file, line }) => {
     const checks: [unknown, unknown][] = []
     const names = [...exported.keys(), 'check']
-    const values = [...exported.values(), (actual: unknown, value: unknown) => checks.push([actual, value])]
+    const values = [
+      ...exported.values(),
+      (actual: unknown, value: unknown) => checks.push([actual, value]),
+    ]
     // oxlint-disable-next-line typescript/no-unsafe-function-type
     const AsyncFunction = (async () => {}).constructor as FunctionConstructor
     const body = AsyncFunction(...names, stripTypeScriptTypes(checked(code)))

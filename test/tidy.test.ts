@@ -85,7 +85,11 @@ describe.each(sources)('%s', (file) => {
 
   test(`has no function longer than ${functionLinesMax} lines`, () => {
     // A body ends at the first closing brace as deep as its head.
-    const heads = [...text.matchAll(/^( *)(?:export )?(?:async )?(?:function|(?:static |async )*[#\w]+\().*\{$/gm)]
+    const heads = [
+      ...text.matchAll(
+        /^( *)(?:export )?(?:async )?(?:function|(?:static |async )*[#\w]+\().*\{$/gm,
+      ),
+    ]
     for (const head of heads) {
       const body = text.slice(head.index)
       const end = new RegExp(`^${head[1]}\\}`, 'm').exec(body)
@@ -119,7 +123,11 @@ describe.each(sources)('%s', (file) => {
   })
 
   test('documents every export', () => {
-    const undocumented = [...text.matchAll(/(^.*\n)export (?:abstract )?(?:async )?(?:class|function|interface|type|const) (\w+)/gm)]
+    const undocumented = [
+      ...text.matchAll(
+        /(^.*\n)export (?:abstract )?(?:async )?(?:class|function|interface|type|const) (\w+)/gm,
+      ),
+    ]
       .filter((match) => !/\*\/\s*$/.test(match[1] ?? ''))
       .map((match) => match[2])
     // One interface or class in a file may be what its header describes.
@@ -139,8 +147,13 @@ function checkRelative(from: string, to: string): void {
 test('imports make no circle', () => {
   const edges = new Map<string, readonly string[]>()
   for (const file of sources) {
-    const relative = importsOf(read(file).replaceAll(/^import type .*$/gm, '')).filter((name) => name.startsWith('.'))
-    edges.set(file, relative.map((name) => new URL(name, `file:///${file}`).pathname.slice(1)))
+    const relative = importsOf(read(file).replaceAll(/^import type .*$/gm, '')).filter((name) =>
+      name.startsWith('.'),
+    )
+    edges.set(
+      file,
+      relative.map((name) => new URL(name, `file:///${file}`).pathname.slice(1)),
+    )
   }
   const done = new Set<string>()
   const visit = (file: string, trail: readonly string[]): void => {
@@ -172,6 +185,10 @@ test('the version is that of the package', () => {
 })
 
 test('the lock file names no registry host', () => {
-  const hosts = new Set([...read('package-lock.json').matchAll(/"resolved": "(https?:\/\/[^/"]+)/g)].map((match) => match[1]))
+  const hosts = new Set(
+    [...read('package-lock.json').matchAll(/"resolved": "(https?:\/\/[^/"]+)/g)].map(
+      (match) => match[1],
+    ),
+  )
   expect([...hosts].filter((host) => host !== 'https://registry.npmjs.org')).toEqual([])
 })

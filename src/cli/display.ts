@@ -11,13 +11,13 @@ import type { RowFailed, RunEvent, RunStarted } from '../events.ts'
 import { type Snapshot, Stats } from '../stats.ts'
 import type { Paint } from './paint.ts'
 import { progressLine, progressLines, type ShownBounds } from './progress.ts'
-import type { Terminal } from './terminal.ts'
+import type { Surface } from './terminal.ts'
 import { formatCount, formatDuration, plural, printable, shownPath, truncate } from './text.ts'
 
 /** How a run is shown. */
 export interface DisplayOptions {
   readonly clock: Clock
-  readonly terminal: Terminal
+  readonly terminal: Surface
   readonly paint: Paint
   readonly bounds: ShownBounds
   /** Where the user is: paths are shown from there. */

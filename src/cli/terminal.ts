@@ -15,8 +15,19 @@ interface Block {
   clear(): void
 }
 
-/** Writes to standard error. */
-export class Terminal {
+/** Something lines are shown on. */
+export interface Surface {
+  readonly columns: number
+  /** Lines that stay. */
+  print(lines: readonly string[]): void
+  /** The block at the bottom, from now on. */
+  show(lines: readonly string[]): void
+  /** Removes the block for good. */
+  rest(): void
+}
+
+/** Standard error. */
+export class Terminal implements Surface {
   readonly #stream: WriteStream
   readonly #redact: Redact
   #block: Block | undefined
@@ -38,7 +49,6 @@ export class Terminal {
     this.#stream.on('resize', this.#resized)
   }
 
-  /** Lines that stay. */
   print(lines: readonly string[]): void {
     if (lines.length === 0) return
     const text = this.#redact(`${lines.join('\n')}\n`)
@@ -47,14 +57,12 @@ export class Terminal {
     if (this.#lines.length > 0) this.#block?.(this.#lines.join('\n'))
   }
 
-  /** The block, from now on. */
   show(lines: readonly string[]): void {
     if (this.#block === undefined) return
     this.#lines = lines
     this.#block(this.#redact(lines.join('\n')))
   }
 
-  /** Removes the block for good. */
   rest(): void {
     this.#block?.clear()
     this.#block = undefined

@@ -1,0 +1,357 @@
+import { describe, expect, test } from 'vitest'
+import type { RunEvent } from './events.ts'
+import type { Usage } from './outcome.ts'
+import { type Snapshot, Stats } from './stats.ts'
+
+const usage: Usage = {
+  inputTokens: 100,
+  cacheWrite5mTokens: 20,
+  cacheWrite1hTokens: 3,
+  cacheReadTokens: 5000,
+  outputTokens: 40,
+  webSearches: 0,
+  serviceTier: 'standard',
+  speed: null,
+  inferenceGeo: null,
+}
+const error = { type: 'overloaded_error', message: 'Overloaded' }
+
+function started(at: number, changes: Partial<RunEvent> = {}): RunEvent {
+  return {
+    type: 'run_started',
+    at,
+    wallAt: 0,
+    input: 'in.jsonl',
+    output: 'out.jsonl',
+    failedOutput: 'out.failed.jsonl',
+    inputBytes: 1000,
+    held: { succeeded: 0, failed: 0 },
+    killedInFlight: 0,
+    ...changes,
+  } as RunEvent
+}
+
+function read(
+  at: number,
+  count: number,
+  bytes: number,
+  held = { succeeded: 0, failed: 0 },
+): RunEvent {
+  return {
+    type: 'rows_read',
+    at,
+    count,
+    heldSucceeded: held.succeeded,
+    heldFailed: held.failed,
+    bytes,
+  }
+}
+
+function sent(at: number, line: number, pool = 'haiku'): RunEvent {
+  return {
+    type: 'attempt_started',
+    at,
+    attempt: line,
+    line,
+    id: `line-${line}`,
+    model: pool,
+    pool,
+    stream: false,
+  }
+}
+
+function succeeded(
+  at: number,
+  line: number,
+  costNanoUsd: number | null = 1000,
+  pool = 'haiku',
+): RunEvent {
+  return {
+    type: 'row_succeeded',
+    at,
+    line,
+    id: `line-${line}`,
+    model: pool,
+    pool,
+    usage,
+    stopReason: 'end_turn',
+    costNanoUsd,
+    latencyMs: 500,
+    attempts: 1,
+    requestId: null,
+  }
+}
+
+type Failure = Extract<RunEvent, { type: 'attempt_failed' }>
+
+function attemptFailed(
+  at: number,
+  line: number,
+  kind: Failure['kind'],
+  unknown: Failure['unknown'] = null,
+): RunEvent {
+  return {
+    type: 'attempt_failed',
+    at,
+    attempt: line,
+    line,
+    id: `line-${line}`,
+    pool: 'haiku',
+    kind,
+    status: 529,
+    error,
+    requestId: null,
+    latencyMs: 10,
+    unknown,
+    waitMs: 100,
+  }
+}
+
+function rowFailed(at: number, line: number): RunEvent {
+  return {
+    type: 'row_failed',
+    at,
+    line,
+    id: `line-${line}`,
+    error,
+    status: 400,
+    requestId: null,
+    attempts: 1,
+  }
+}
+
+function fold(events: readonly RunEvent[], now: number): Snapshot {
+  const stats = new Stats()
+  for (const event of events) stats.observe(event)
+  return stats.snapshot(now)
+}
+
+describe('Stats', () => {
+  test('counts rows, tries and tokens as events tell them', () => {
+    const snapshot = fold(
+      [
+        started(0),
+        read(0, 5, 1000, { succeeded: 1, failed: 1 }),
+        { type: 'input_ended', at: 0 },
+        sent(0, 1),
+        sent(0, 2),
+        sent(0, 3),
+        succeeded(500, 1),
+        attemptFailed(500, 2, 'invalid'),
+        rowFailed(500, 2),
+        { type: 'row_left', at: 500, line: 5, id: 'line-5', model: 'haiku' },
+      ],
+      1000,
+    )
+    expect(snapshot.rows).toEqual({
+      read: 5,
+      readAll: true,
+      expected: 5,
+      succeeded: 1,
+      failed: 1,
+      heldSucceeded: 1,
+      heldFailed: 1,
+      left: 1,
+    })
+    expect(snapshot.attempts).toEqual({
+      started: 3,
+      inFlight: 1,
+      refused: 0,
+      overloaded: 0,
+      broken: 0,
+    })
+    expect(snapshot.tokens).toEqual({ input: 100, cacheWrite: 23, cacheRead: 5000, output: 40 })
+    expect(snapshot.elapsedMs).toBe(1000)
+  })
+
+  test.each([
+    ['refused', { refused: 1, overloaded: 0, broken: 0 }],
+    ['overloaded', { refused: 0, overloaded: 1, broken: 0 }],
+    ['broken', { refused: 0, overloaded: 0, broken: 1 }],
+    ['no_socket', { refused: 0, overloaded: 0, broken: 0 }],
+    ['invalid', { refused: 0, overloaded: 0, broken: 0 }],
+  ] as const)('counts a try that was %s', (kind, counts) => {
+    const { attempts } = fold([started(0), sent(0, 1), attemptFailed(1, 1, kind)], 1)
+    expect(attempts).toEqual({ started: 1, inFlight: 0, ...counts })
+  })
+
+  test('sums costs, and counts answers without a price apart', () => {
+    const events = [started(0), succeeded(1, 1, 1500), succeeded(1, 2, null), succeeded(1, 3, 500)]
+    const { costNanoUsd, unpriced } = fold(events, 1)
+    expect({ costNanoUsd, unpriced }).toEqual({ costNanoUsd: 2000, unpriced: 1 })
+  })
+
+  test('expects rows by the share of bytes read until all are read', () => {
+    // 10 rows in 250 of 1,000 bytes: 40 in all.
+    expect(fold([started(0), read(0, 10, 250)], 0).rows.expected).toBe(40)
+    const all = [started(0), read(0, 10, 250), { type: 'input_ended', at: 0 } as const]
+    expect(fold(all, 0).rows.expected).toBe(10)
+  })
+
+  test.each([
+    ['a stream', [started(0, { inputBytes: null }), read(0, 10, 250)]],
+    ['an input of which nothing was read', [started(0)]],
+  ])('expects nothing of %s', (_what, events) => {
+    expect(fold(events, 0).rows.expected).toBeNull()
+  })
+
+  test('counts a row that may be billed twice once, however often it was tried', () => {
+    const unknown = { costNanoUsdMax: 70 }
+    const events = [
+      started(0),
+      attemptFailed(1, 1, 'broken', unknown),
+      attemptFailed(2, 1, 'broken', unknown),
+      attemptFailed(3, 2, 'broken', unknown),
+      succeeded(4, 1),
+    ]
+    expect(fold(events, 5).possiblyBilledTwice).toEqual({
+      rows: 2,
+      attempts: 3,
+      costNanoUsdMax: 210,
+      killedInFlight: 0,
+    })
+  })
+
+  test('has no bound on the cost of what may be billed twice when a price is unknown', () => {
+    const events = [
+      started(0, { killedInFlight: 9 }),
+      attemptFailed(1, 1, 'broken', { costNanoUsdMax: 70 }),
+      attemptFailed(1, 2, 'broken', { costNanoUsdMax: null }),
+    ]
+    const { costNanoUsdMax, killedInFlight } = fold(events, 5).possiblyBilledTwice
+    expect(costNanoUsdMax).toBeNull()
+    expect(killedInFlight).toBe(9)
+  })
+
+  test('measures each pool on its own, and all together', () => {
+    // Two rows of one pool and one of another in the first 6 seconds.
+    const events = [
+      started(0),
+      ...[1, 2].flatMap((line) => [sent(0, line), succeeded(3000, line)]),
+      sent(0, 3, 'opus'),
+      succeeded(3000, 3, 1000, 'opus'),
+    ]
+    const { pools, rates } = fold(events, 6000)
+    const each = {
+      limits: undefined,
+      requestsPerMinute: 10,
+      inputTokensPerMinute: 1230,
+      outputTokensPerMinute: 400,
+    }
+    expect(pools).toEqual([
+      {
+        ...each,
+        name: 'haiku',
+        requestsPerMinute: 20,
+        inputTokensPerMinute: 2460,
+        outputTokensPerMinute: 800,
+      },
+      { ...each, name: 'opus' },
+    ])
+    expect(rates).toEqual({
+      rowsPerSecond: 0.5,
+      inputTokensPerMinute: 3690,
+      outputTokensPerMinute: 1200,
+    })
+  })
+
+  test('keeps the newest limits of a pool', () => {
+    const limits = (limit: number): RunEvent => ({
+      type: 'limits_read',
+      at: 1,
+      pool: 'haiku',
+      limits: { requests: { limit, remaining: 1, resetAt: 0 } },
+    })
+    const { pools } = fold([started(0), limits(50), limits(60)], 2)
+    expect(pools[0]?.limits?.requests?.limit).toBe(60)
+  })
+
+  test('watches a bounded number of pools, and counts the rows of all', () => {
+    const events = Array.from({ length: 100 }, (_, index) =>
+      succeeded(1, index, 10, `model-${index}`),
+    )
+    const snapshot = fold([started(0), ...events], 1)
+    expect(snapshot.pools).toHaveLength(32)
+    expect(snapshot.rows.succeeded).toBe(100)
+    expect(snapshot.costNanoUsd).toBe(1000)
+  })
+
+  test('says how long each thing bound, the longest first', () => {
+    const binds = (at: number, name: string): RunEvent => ({
+      type: 'binding_changed',
+      at,
+      binds: name,
+    })
+    const events = [started(0), binds(100, 'ramp'), binds(400, 'requests'), binds(1000, 'ramp')]
+    const { bound, binds: now } = fold(events, 1200)
+    expect(now).toBe('ramp')
+    expect(bound.slice(0, 2)).toEqual([
+      ['requests', 600],
+      ['ramp', 500],
+    ])
+    expect(bound.reduce((sum, [, ms]) => sum + ms, 0)).toBe(1200)
+  })
+
+  test('knows the stop and what blocks the output', () => {
+    const stopping = {
+      type: 'run_stopping',
+      at: 1,
+      code: 'INTERRUPTED',
+      message: 'asked',
+      hint: null,
+    } as const
+    const blocked = { type: 'output_blocked', at: 1, code: 'ENOSPC' } as const
+    expect(fold([started(0), stopping, blocked], 2)).toMatchObject({
+      stopping: { code: 'INTERRUPTED', message: 'asked' },
+      outputBlocked: 'ENOSPC',
+    })
+    expect(fold([started(0), blocked, { ...blocked, code: null }], 2).outputBlocked).toBeNull()
+  })
+
+  describe('time left', () => {
+    const twenty = [read(0, 20, 1000), { type: 'input_ended', at: 0 } as const]
+
+    test('is what is not settled at the rate of late', () => {
+      // 4 of 20 in 2 s, so 16 at 2 a second.
+      const rows = [1, 2, 3, 4].map((line) => succeeded(1000, line))
+      expect(fold([started(0), ...twenty, ...rows], 2000).leftMs).toBe(8000)
+    })
+
+    test('counts rows that were held, failed or left as done', () => {
+      const held = read(0, 10, 1000, { succeeded: 4, failed: 2 })
+      const left = { type: 'row_left', at: 1, line: 9, id: 'line-9', model: 'm' } as const
+      const events = [
+        started(0),
+        held,
+        { type: 'input_ended', at: 0 } as const,
+        rowFailed(1, 1),
+        left,
+      ]
+      // 2 of 10 are to come, at 1 in 2 s.
+      expect(fold(events, 2000).leftMs).toBe(4000)
+    })
+
+    test('is unknown before a row is settled, and of a stream', () => {
+      expect(fold([started(0), ...twenty], 2000).leftMs).toBeNull()
+      const stream = started(0, { inputBytes: null })
+      expect(fold([stream, read(0, 20, 1000), succeeded(1, 1)], 2000).leftMs).toBeNull()
+    })
+
+    test('goes by the whole run when nothing was settled of late', () => {
+      // 1 of 20 in 60 s.
+      expect(fold([started(0), ...twenty, succeeded(1000, 1)], 60_000).leftMs).toBe(19 * 60_000)
+    })
+
+    test('is no shorter than the requests limit lets the rest pass', () => {
+      const limits = {
+        type: 'limits_read',
+        at: 1000,
+        pool: 'haiku',
+        limits: { requests: { limit: 6, remaining: 4, resetAt: 0 } },
+      } as const
+      const rows = [1, 2, 3, 4].map((line) => succeeded(1000, line))
+      // 16 are to come: 4 at once, 12 at 6 a minute.
+      expect(fold([started(0), ...twenty, ...rows, limits], 2000).leftMs).toBe(120_000)
+    })
+  })
+})

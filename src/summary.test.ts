@@ -1,0 +1,100 @@
+import { describe, expect, test } from 'vitest'
+import { Stats } from './stats.ts'
+import { errorJson, type RunSummary, summaryJson } from './summary.ts'
+
+const snapshot = new Stats().snapshot(0)
+
+const summary: RunSummary = {
+  exitCode: 1,
+  stopped: null,
+  modelsGone: [],
+  input: 'in.jsonl',
+  output: '/data/out.jsonl',
+  failedOutput: '/data/out.failed.jsonl',
+  rows: { selected: 10, succeeded: 7, failed: 3, left: 0 },
+  notInInput: 2,
+  estimateErrorPercent: -1.5,
+  boundExcess: { '--max-requests-per-minute': 0 },
+  snapshot: {
+    ...snapshot,
+    elapsedMs: 1234.5678,
+    rows: { ...snapshot.rows, read: 10, succeeded: 5, failed: 2, heldSucceeded: 2, heldFailed: 1 },
+    attempts: { started: 9, inFlight: 0, refused: 1, overloaded: 2, broken: 3 },
+    possiblyBilledTwice: { rows: 1, attempts: 2, costNanoUsdMax: 1_000_000_001, killedInFlight: 4 },
+    tokens: { input: 11, cacheWrite: 22, cacheRead: 33, output: 44 },
+    costNanoUsd: 123_456_789,
+    bound: [
+      ['requests', 900.4],
+      ['ramp', 100],
+    ],
+  },
+}
+
+describe('summaryJson()', () => {
+  test('says everything under its documented name', () => {
+    expect(JSON.parse(summaryJson(summary))).toEqual({
+      exit_code: 1,
+      stopped: null,
+      models_gone: [],
+      input: 'in.jsonl',
+      output: '/data/out.jsonl',
+      failed_output: '/data/out.failed.jsonl',
+      rows: { selected: 10, succeeded: 7, failed: 3, left: 0 },
+      this_run: {
+        succeeded: 5,
+        failed: 2,
+        elapsed_ms: 1235,
+        attempts: 9,
+        refused: 1,
+        overloaded: 2,
+        broken: 3,
+        input_tokens: 11,
+        cache_creation_input_tokens: 22,
+        cache_read_input_tokens: 33,
+        output_tokens: 44,
+        cost_usd: 0.123456789,
+        cost_known_usd: 0.123456789,
+        answers_without_price: 0,
+      },
+      possibly_billed_twice: {
+        rows: 1,
+        attempts: 2,
+        cost_usd_max: 1.000000001,
+        in_flight_when_killed: 4,
+      },
+      bound: { requests: 900, ramp: 100 },
+      bound_excess: { '--max-requests-per-minute': 0 },
+      estimate_error_percent: -1.5,
+      not_in_input: 2,
+    })
+  })
+
+  test('prints money digit by digit', () => {
+    // As a number this sum would lose its last digit.
+    const costNanoUsd = Number.MAX_SAFE_INTEGER
+    const text = summaryJson({ ...summary, snapshot: { ...summary.snapshot, costNanoUsd } })
+    expect(text).toContain('"cost_usd":9007199.254740991')
+  })
+
+  test('does not state a cost that is not known', () => {
+    const text = summaryJson({ ...summary, snapshot: { ...summary.snapshot, unpriced: 1 } })
+    expect(text).toContain('"cost_usd":null,"cost_known_usd":0.123456789,"answers_without_price":1')
+  })
+
+  test('is one line of JSON whatever a message holds', () => {
+    const message = 'a\nb"\u0000raw:1" \u2028'
+    const stopped = { code: 'BILLING', message, hint: null } as const
+    const text = summaryJson({ ...summary, stopped })
+    expect(text).not.toContain('\n')
+    expect(JSON.parse(text)).toMatchObject({ stopped })
+  })
+})
+
+describe('errorJson()', () => {
+  test('has the members of a summary, and says which error it was', () => {
+    const error = { code: 'KEY_MISSING', message: 'no key', hint: 'set it' }
+    const parsed: Record<string, unknown> = JSON.parse(errorJson(2, error))
+    expect(Object.keys(parsed)).toEqual(Object.keys(JSON.parse(summaryJson(summary)) as object))
+    expect(parsed).toMatchObject({ exit_code: 2, stopped: error, rows: null, this_run: null })
+  })
+})
