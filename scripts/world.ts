@@ -16,7 +16,9 @@ for (let seed = first; seed < first + count; seed++) {
   if (problems.length > 0) failures += 1
   if (count === 1) process.stdout.write(`${JSON.stringify(drawn, null, 2)}\n${log.join('\n')}\n`)
   if (count > 1 && problems.length === 0) continue
-  process.stdout.write(`seed ${seed}: ${lives} lives, ${requests} requests, ${problems.length} problems\n`)
+  process.stdout.write(
+    `seed ${seed}: ${lives} lives, ${requests} requests, ${problems.length} problems\n`,
+  )
   for (const problem of problems) process.stdout.write(`  ${problem}\n`)
 }
 process.stdout.write(`${count} seeds, ${failures} failed\n`)

@@ -147,6 +147,7 @@ describe('a full disk', () => {
         const random = new Random(seed)
         const bench = new Bench(random.pick(['always', '1s', 'never']))
         bench.files.limitWrites(() => random.integer(1, 20))
+        bench.files.delaySyncs(() => sleep(bench.clock, random.integer(0, 300)))
         const written: number[] = []
         for (const [index, line] of lines.entries()) {
           const text = `${line.replaceAll('\n', ' ')}\n`
@@ -253,6 +254,23 @@ describe('fsync', () => {
     bench.files.crash({ keepUnsynced: 'none' }, new Random(1))
     const last = Number(bench.text.trimEnd().split('\n').at(-1))
     expect(last).toBeGreaterThanOrEqual(3000 - 1000 - 50)
+  })
+
+  test('1s: there is one sync under way at most', async () => {
+    const bench = new Bench('1s')
+    let underWay = 0
+    bench.files.delaySyncs(async () => {
+      expect(++underWay).toBe(1)
+      await sleep(bench.clock, 2500)
+      underWay--
+    })
+    for (let at = 0; at < 10_000; at += 100) {
+      bench.append(String(at))
+      await bench.pass(100)
+    }
+    await bench.clock.runUntil(bench.appender.flush())
+    const syncs = bench.events.filter((event) => event.startsWith('sync'))
+    expect(syncs).toEqual([0, 2500, 5000, 7500, 10_000].map((at) => `sync at ${at}`))
   })
 
   test('never: nothing is synced, by flush() neither', async () => {

@@ -87,9 +87,12 @@ describe('Bucket', () => {
     expect(bucket.level(300)).toBe(101)
   })
 
-  test.each([5, 50, 7919, 1e6 / 3, 10_000_000])('perMinute is what it was told: %d', (perMinute) => {
-    expect(new Bucket(0, { capacity: 1, perMinute }).perMinute).toBe(perMinute)
-  })
+  test.each([5, 50, 7919, 1e6 / 3, 10_000_000])(
+    'perMinute is what it was told: %d',
+    (perMinute) => {
+      expect(new Bucket(0, { capacity: 1, perMinute }).perMinute).toBe(perMinute)
+    },
+  )
 
   test.each([
     [{ capacity: 0, perMinute: 1 }],
@@ -109,16 +112,22 @@ describe('Bucket over time', () => {
   // From the start of the process to eleven days later.
   test('delayUntil() is over when it said, whatever the rate and however late the hour', () => {
     fc.assert(
-      fc.property(rates, fc.double({ min: 0, max: 1e9, noNaN: true }), fc.double({ min: 0, max: 3, noNaN: true }), (perMinute, start, share) => {
-        const capacity = Math.max(1, perMinute / 60)
-        const bucket = new Bucket(start, { capacity, perMinute })
-        bucket.take(start, capacity * share)
-        const wanted = Math.min(1, capacity)
-        const delayMs = bucket.delayUntil(start, wanted)
-        if (delayMs > 0) expect(start + delayMs).toBeGreaterThan(start)
-        expect(bucket.delayUntil(start + delayMs, wanted)).toBe(0)
-        if (delayMs > 1) expect(bucket.delayUntil(start + delayMs - 0.5, wanted)).toBeGreaterThan(0)
-      }),
+      fc.property(
+        rates,
+        fc.double({ min: 0, max: 1e9, noNaN: true }),
+        fc.double({ min: 0, max: 3, noNaN: true }),
+        (perMinute, start, share) => {
+          const capacity = Math.max(1, perMinute / 60)
+          const bucket = new Bucket(start, { capacity, perMinute })
+          bucket.take(start, capacity * share)
+          const wanted = Math.min(1, capacity)
+          const delayMs = bucket.delayUntil(start, wanted)
+          if (delayMs > 0) expect(start + delayMs).toBeGreaterThan(start)
+          expect(bucket.delayUntil(start + delayMs, wanted)).toBe(0)
+          if (delayMs > 1)
+            expect(bucket.delayUntil(start + delayMs - 0.5, wanted)).toBeGreaterThan(0)
+        },
+      ),
     )
   })
 
@@ -128,19 +137,23 @@ describe('Bucket over time', () => {
       take: fc.integer({ min: -20, max: 40 }),
     })
     fc.assert(
-      fc.property(fc.array(operation, { maxLength: 30 }), fc.integer({ min: 0, max: 1e9 }), (operations, start) => {
-        // 6 a second and 12 at most, counted in thousandths: 6 a millisecond, 12,000 at most.
-        const bucket = new Bucket(start, { capacity: 12, perMinute: 360 })
-        let thousandths = 12_000
-        let now = start
-        for (const { waitMs, take } of operations) {
-          for (let ms = 0; ms < waitMs; ms++) thousandths = Math.min(12_000, thousandths + 6)
-          now += waitMs
-          thousandths = Math.min(12_000, thousandths - take * 1000)
-          bucket.take(now, take)
-          expect(bucket.level(now)).toBeCloseTo(thousandths / 1000, 6)
-        }
-      }),
+      fc.property(
+        fc.array(operation, { maxLength: 30 }),
+        fc.integer({ min: 0, max: 1e9 }),
+        (operations, start) => {
+          // 6 a second and 12 at most, counted in thousandths: 6 a millisecond, 12,000 at most.
+          const bucket = new Bucket(start, { capacity: 12, perMinute: 360 })
+          let thousandths = 12_000
+          let now = start
+          for (const { waitMs, take } of operations) {
+            for (let ms = 0; ms < waitMs; ms++) thousandths = Math.min(12_000, thousandths + 6)
+            now += waitMs
+            thousandths = Math.min(12_000, thousandths - take * 1000)
+            bucket.take(now, take)
+            expect(bucket.level(now)).toBeCloseTo(thousandths / 1000, 6)
+          }
+        },
+      ),
       { numRuns: 60 },
     )
   })

@@ -14,16 +14,17 @@ import type { RunContext } from './context.ts'
 import type { Decision, SchedulerEvent, Unanswered } from './decision.ts'
 import { RunError } from './errors.ts'
 import type { Observer, RunEvent } from './events.ts'
+import { Feed } from './feed.ts'
 import type { Ledger } from './ledger.ts'
-import type { Line } from './lines.ts'
 import type { Prices } from './money.ts'
 import { parseOptionsOf, type Settings } from './options.ts'
 import type { Answered, LimitReadings, Outcome } from './outcome.ts'
-import type { Plan } from './plan.ts'
+import type { Plan, Planned } from './plan.ts'
 import { parseLine } from './request.ts'
 import type { Scheduler } from './scheduler.ts'
 import { Settled } from './settled.ts'
 import type { Source } from './source.ts'
+import * as telling from './telling.ts'
 import type { Exchange, Listener, Transport } from './transport.ts'
 import type { Attempt, Work } from './work.ts'
 
@@ -47,9 +48,12 @@ const sleptMs = 5000
 /** After such a pause, what arrived meanwhile is read first. */
 const wakeGraceMs = 2000
 const limitsShownEveryMs = 1000
+/** Rows a failed count names. */
+const missingShownMax = 20
 
 export class Loop {
   readonly #parts: LoopParts
+  readonly #feed: Feed
   readonly #exchanges = new Map<Attempt, Exchange>()
   readonly #settled = new Settled()
   readonly #limitsShownAt = new Map<string, number>()
@@ -57,15 +61,27 @@ export class Loop {
   #beat: Cancel | undefined
   #mostInFlight = 0
   #binds = ''
-  #roomWaiter: (() => void) | undefined
   #finish: () => void = () => {}
   #fail: (error: unknown) => void = () => {}
   #giveUp: () => void = () => {}
   #readAll = false
-  #heldSince = { count: 0, succeeded: 0, failed: 0, bytes: 0 }
 
   constructor(parts: LoopParts) {
+    const { scheduler, settings } = parts
     this.#parts = parts
+    this.#feed = new Feed(
+      { ...parts, first: settings.first },
+      {
+        get hasRoom() {
+          return scheduler.hasRoom
+        },
+        get isStopping() {
+          return scheduler.stopping !== undefined
+        },
+        take: (planned, sequence) => this.#take(planned, sequence),
+        read: (rows) => this.#observe({ type: 'rows_read', at: this.#now(), ...rows }),
+      },
+    )
   }
 
   /** True when the input was read to its end (or as far as `first` asks). */
@@ -92,7 +108,10 @@ export class Loop {
     this.#scheduleBeat()
     try {
       // Reading may wait for ever for a pipe; a run that is told to stop does not wait for it.
-      this.#feed().catch((error: unknown) => this.#fail(error))
+      this.#feed.run().then(
+        (readAll) => this.#inputEnded(readAll),
+        (error: unknown) => this.#fail(error),
+      )
       await finished
     } finally {
       this.#beat?.()
@@ -119,64 +138,51 @@ export class Loop {
   lost(error: RunError): void {
     this.#step({ type: 'stop', error })
     this.#step({ type: 'abandon' })
+    this.#giveUp()
+  }
+
+  /**
+   * Every row that was read is settled, or the run says which are not. To be called when all is written.
+   *
+   * @throws {RunError} `COUNT_MISMATCH`
+   */
+  countOut(): void {
+    const { plan, scheduler } = this.#parts
+    const missing = this.#settled.missing(plan.count, missingShownMax)
+    if (missing.length === 0) return
+    const rows = missing.join(', ')
+    throw new RunError(
+      'COUNT_MISMATCH',
+      `Lost count of ${this.unsettled} of ${plan.count} rows, among them ${rows}`,
+      {
+        hint: 'run the same command again: rows without a line are asked',
+        cause: scheduler.stopping,
+      },
+    )
   }
 
   // Reading.
 
-  async #feed(): Promise<void> {
-    const { source, settings, plan, scheduler } = this.#parts
-    for await (const lines of source.batches()) {
-      for (const line of lines) {
-        if (scheduler.stopping !== undefined) return
-        if (plan.count >= settings.first) break
-        if (!scheduler.hasRoom) await this.#room()
-        this.#take(line)
-      }
-      this.#tellRowsRead()
-      if (plan.count >= settings.first) break
-    }
-    if (scheduler.stopping !== undefined) return
+  #inputEnded(readAll: boolean): void {
+    if (!readAll) return
     this.#readAll = true
     this.#observe({ type: 'input_ended', at: this.#now() })
     this.#step({ type: 'input_ended' })
   }
 
-  #room(): Promise<void> {
-    this.#tellRowsRead()
-    return new Promise((resolve) => {
-      this.#roomWaiter = resolve
-    })
-  }
-
-  #take(line: Line): void {
-    const { plan, ledger } = this.#parts
-    const planned = plan.next(line)
-    const since = this.#heldSince
-    since.count += 1
-    since.bytes = line.offset + line.bytes.length
+  #take(planned: Planned, sequence: number): void {
+    const { ledger } = this.#parts
     if (planned.type === 'work') return this.#step({ type: 'row', work: planned.work })
     if (planned.type === 'held') {
-      if (planned.as === 'failed') since.failed += 1
-      else since.succeeded += 1
-      this.#settled.mark(plan.count - 1)
-      return ledger.held(plan.count - 1, planned.key, planned.as)
+      this.#settled.mark(sequence)
+      return ledger.held(sequence, planned.key, planned.as)
     }
-    const { fault, sequence } = planned
+    const { fault } = planned
     ledger.fault(planned, () => {
       this.#settled.mark(sequence)
-      const { lineNumber, id, error } = fault
-      const failed = { line: lineNumber, id, error, status: 0, requestId: null, attempts: 0 }
-      this.#observe({ type: 'row_failed', at: this.#now(), ...failed })
+      this.#observe(telling.faultFailed(this.#now(), fault))
     })
     this.#step({ type: 'fault', error: fault.error })
-  }
-
-  #tellRowsRead(): void {
-    const { count, succeeded, failed, bytes } = this.#heldSince
-    if (count === 0) return
-    const held = { heldSucceeded: succeeded, heldFailed: failed }
-    this.#observe({ type: 'rows_read', at: this.#now(), count, ...held, bytes })
-    this.#heldSince = { count: 0, succeeded: 0, failed: 0, bytes }
   }
 
   // Deciding and doing.
@@ -226,11 +232,7 @@ export class Loop {
       this.#observe({ type: 'binding_changed', at: this.#now(), binds: this.#binds })
     }
     this.#mostInFlight = Math.max(this.#mostInFlight, scheduler.inFlight)
-    if (this.#roomWaiter && (scheduler.wantsRows || scheduler.stopping)) {
-      const resume = this.#roomWaiter
-      this.#roomWaiter = undefined
-      resume()
-    }
+    if (scheduler.wantsRows || scheduler.stopping !== undefined) this.#feed.wake()
     if (scheduler.finished) return this.#finish()
     this.#arm(scheduler.nextWakeAt)
   }
@@ -261,7 +263,7 @@ export class Loop {
   }
 
   #scheduleBeat(): void {
-    const { context, ledger } = this.#parts
+    const { context, ledger, scheduler } = this.#parts
     this.#beat = context.clock.after(beatMs, () => {
       try {
         ledger.beat(this.#mostInFlight)
@@ -269,7 +271,7 @@ export class Loop {
         if (!(error instanceof RunError)) return this.#fail(error)
         this.lost(error)
       }
-      this.#mostInFlight = this.#parts.scheduler.inFlight
+      this.#mostInFlight = scheduler.inFlight
       this.#scheduleBeat()
     })
   }
@@ -278,14 +280,11 @@ export class Loop {
 
   #start(attempt: Attempt): void {
     const { transport } = this.#parts
-    const { work } = attempt
+    const { work, stream } = attempt
     work.body ??= this.#readBodyAgain(work)
     if (work.body === undefined) return this.#inputChanged(attempt)
-    const { lineNumber: line, id, model } = work.row
-    const { number, stream } = attempt
-    const started = { attempt: number, line, id, model, pool: work.pool, stream }
-    this.#observe({ type: 'attempt_started', at: attempt.startedAt, ...started })
-    const dispatch = { body: work.body, stream, model }
+    this.#observe(telling.attemptStarted(attempt.startedAt, attempt))
+    const dispatch = { body: work.body, stream, model: work.row.model }
     this.#exchanges.set(attempt, transport.send(dispatch, this.#listener(attempt)))
   }
 
@@ -336,38 +335,21 @@ export class Loop {
   }
 
   #tellFailure(attempt: Attempt, outcome: Unanswered, decisions: readonly Decision[]): void {
-    const { work } = attempt
     const retry = decisions.find((decision) => decision.type === 'retry')
-    const unknown = 'unknown' in outcome && outcome.unknown
-    this.#observe({
-      type: 'attempt_failed',
-      at: this.#now(),
-      attempt: attempt.number,
-      line: work.row.lineNumber,
-      id: work.row.id,
-      pool: work.pool,
-      kind: outcome.kind,
-      status: outcome.status,
-      error: outcome.error,
-      requestId: outcome.requestId,
-      latencyMs: this.#now() - attempt.startedAt,
-      unknown: unknown ? { costNanoUsdMax: this.#worstCase(attempt) } : null,
-      waitMs: retry?.delayMs ?? null,
-    })
-  }
-
-  #worstCase({ work, cost }: Attempt): number | null {
     const { prices, context } = this.#parts
-    // The estimate may be low; twice it, or a token a byte, is not.
-    const inputTokens = Math.min(work.bodyBytes, 2 * cost.input)
-    const request = { inputTokens, outputTokensMax: work.row.maxTokens }
-    return prices.worstCaseNanoUsd(work.row.model, { ...request, at: context.clock.wallTime() })
+    const isUnknown = 'unknown' in outcome && outcome.unknown
+    const at = context.clock.wallTime()
+    const unknown = isUnknown
+      ? { costNanoUsdMax: telling.costNanoUsdMax(prices, attempt, at) }
+      : null
+    const waitMs = retry?.delayMs ?? null
+    this.#observe(telling.attemptFailed(this.#now(), attempt, { outcome, unknown, waitMs }))
   }
 
-  #showLimits(attempt: Attempt, limits: LimitReadings | undefined): void {
+  #showLimits({ work }: Attempt, limits: LimitReadings | undefined): void {
     if (limits === undefined) return
     const now = this.#now()
-    const { pool } = attempt.work
+    const { pool } = work
     if (now - (this.#limitsShownAt.get(pool) ?? -Infinity) < limitsShownEveryMs) return
     this.#limitsShownAt.set(pool, now)
     this.#observe({ type: 'limits_read', at: now, pool, limits })
@@ -375,85 +357,40 @@ export class Loop {
 
   // Settling.
 
-  #succeed(attempt: Attempt, outcome: Answered): void {
+  #succeed({ work, startedAt }: Attempt, outcome: Answered): void {
     const { context, ledger, prices } = this.#parts
-    const { work } = attempt
     const at = context.clock.wallTime()
     const costNanoUsd = prices.costNanoUsd(outcome.model, outcome.usage, { at })
-    const latencyMs = this.#now() - attempt.startedAt
-    const attempts = work.attempts + 1
-    ledger.succeed(work, { outcome, costNanoUsd, latencyMs, attempts }, () => {
+    const latencyMs = this.#now() - startedAt
+    const answer = { outcome, costNanoUsd, latencyMs, attempts: work.attempts + 1 }
+    ledger.succeed(work, answer, () => {
       this.#settled.mark(work.sequence)
-      this.#observe({
-        type: 'row_succeeded',
-        at: this.#now(),
-        line: work.row.lineNumber,
-        id: work.row.id,
-        model: outcome.model,
-        pool: work.pool,
-        usage: outcome.usage,
-        stopReason: outcome.stopReason,
-        costNanoUsd,
-        latencyMs,
-        attempts,
-        requestId: outcome.requestId,
-      })
+      this.#observe(telling.rowSucceeded(this.#now(), work, answer))
     })
     work.body = undefined
   }
 
-  #failRow(attempt: Attempt, outcome: Unanswered): void {
-    const { work } = attempt
-    const { lineNumber: line, id } = work.row
-    const { error, status, requestId } = outcome
-    const attempts = Math.max(1, work.attempts)
-    const latencyMs = this.#now() - attempt.startedAt
-    this.#parts.ledger.fail(work, { outcome, latencyMs, attempts }, () => {
+  #failRow({ work, startedAt }: Attempt, outcome: Unanswered): void {
+    const latencyMs = this.#now() - startedAt
+    const failure = { outcome, latencyMs, attempts: Math.max(1, work.attempts) }
+    this.#parts.ledger.fail(work, failure, () => {
       this.#settled.mark(work.sequence)
-      const failed = { line, id, error, status, requestId, attempts }
-      this.#observe({ type: 'row_failed', at: this.#now(), ...failed })
+      this.#observe(telling.rowFailed(this.#now(), work, failure))
     })
     work.body = undefined
   }
 
   #leave(work: Work): void {
-    this.#settled.mark(work.sequence)
     const { ledger, scheduler } = this.#parts
+    this.#settled.mark(work.sequence)
     ledger.leave(work, scheduler.stopping === undefined)
     work.body = undefined
-    const { lineNumber: line, id, model } = work.row
-    this.#observe({ type: 'row_left', at: this.#now(), line, id, model })
+    this.#observe(telling.rowLeft(this.#now(), work))
   }
 
-  #stopping(error: RunError): void {
-    const { code, message } = error
-    this.#observe({
-      type: 'run_stopping',
-      at: this.#now(),
-      code,
-      message,
-      hint: error.hint ?? null,
-    })
-  }
-
-  /**
-   * Every row that was read is settled, or the run says which are not. To be called when all is written.
-   *
-   * @throws {RunError} `COUNT_MISMATCH`
-   */
-  countOut(): void {
-    const { plan, scheduler } = this.#parts
-    const missing = this.#settled.missing(plan.count, 20)
-    if (missing.length === 0) return
-    const rows = missing.join(', ')
-    throw new RunError(
-      'COUNT_MISMATCH',
-      `Lost count of ${plan.count - this.#settled.count} of ${plan.count} rows, among them ${rows}`,
-      {
-        hint: 'run the same command again: rows without a line are asked',
-        cause: scheduler.stopping,
-      },
-    )
+  #stopping({ code, message, hint }: RunError): void {
+    const said = { code, message, hint: hint ?? null }
+    this.#observe({ type: 'run_stopping', at: this.#now(), ...said })
   }
 
   #now(): number {

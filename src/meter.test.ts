@@ -19,7 +19,10 @@ function requestBound(now: number, perMinute: number): BoundMeter {
 }
 
 /** Sends whenever it may; each wake-up is late by up to this. Returns the instants. */
-function sendAlways(meter: BoundMeter, options: { from: number; forMs: number; lateMsMax: number; seed?: number }): readonly number[] {
+function sendAlways(
+  meter: BoundMeter,
+  options: { from: number; forMs: number; lateMsMax: number; seed?: number },
+): readonly number[] {
   const random = new Random(options.seed ?? 1)
   const sends: number[] = []
   let now = options.from
@@ -40,7 +43,8 @@ function mostInAnyMinute(sends: readonly { at: number; amount: number }[]): numb
   let first = 0
   for (const { at, amount } of sends) {
     sum += amount
-    for (let oldest = sends[first]; oldest && oldest.at <= at - 60_000; oldest = sends[++first]) sum -= oldest.amount
+    for (let oldest = sends[first]; oldest && oldest.at <= at - 60_000; oldest = sends[++first])
+      sum -= oldest.amount
     most = Math.max(most, sum)
   }
   return most
@@ -51,7 +55,9 @@ describe('BoundMeter', () => {
     const meter = requestBound(0, 240)
     const sends = sendAlways(meter, { from: 0, forMs: 2000, lateMsMax: 0 })
     // 4 at once, then one each 250 ms.
-    expect(sends.map((at) => Math.round(at))).toEqual([0, 0, 0, 0, 250, 500, 750, 1000, 1250, 1500, 1750])
+    expect(sends.map((at) => Math.round(at))).toEqual([
+      0, 0, 0, 0, 250, 500, 750, 1000, 1250, 1500, 1750,
+    ])
   })
 
   test('of 5 a minute, sends one each 12 s and the sixth after the first has left', () => {
@@ -60,7 +66,11 @@ describe('BoundMeter', () => {
   })
 
   test.each([0.5, 0.05])('of less than one a minute (%d) sends at that rate', (perMinute) => {
-    const sends = sendAlways(requestBound(0, perMinute), { from: 0, forMs: 4 * (60_000 / perMinute) - 1, lateMsMax: 0 })
+    const sends = sendAlways(requestBound(0, perMinute), {
+      from: 0,
+      forMs: 4 * (60_000 / perMinute) - 1,
+      lateMsMax: 0,
+    })
     expect(sends.map((at) => Math.round((at * perMinute) / 60_000))).toEqual([0, 1, 2, 3])
   })
 
@@ -69,12 +79,20 @@ describe('BoundMeter', () => {
       test(`${perMinute} a minute are used, and kept, when wake-ups are late by up to ${lateMsMax} ms`, () => {
         const minutes = perMinute > 1000 ? 4 : 11
         const from = 1e9
-        const sends = sendAlways(requestBound(from, perMinute), { from, forMs: minutes * 60_000, lateMsMax })
-        expect(mostInAnyMinute(sends.map((at) => ({ at, amount: 1 })))).toBeLessThanOrEqual(perMinute)
-        const perFullMinute = Array.from({ length: minutes - 1 }, (_, index) =>
-          sends.filter((at) => Math.floor(at / 60_000) === index + 1).length,
+        const sends = sendAlways(requestBound(from, perMinute), {
+          from,
+          forMs: minutes * 60_000,
+          lateMsMax,
+        })
+        expect(mostInAnyMinute(sends.map((at) => ({ at, amount: 1 })))).toBeLessThanOrEqual(
+          perMinute,
         )
-        for (const count of perFullMinute) expect(count).toBeGreaterThanOrEqual(Math.floor(0.98 * perMinute))
+        const perFullMinute = Array.from(
+          { length: minutes - 1 },
+          (_, index) => sends.filter((at) => Math.floor(at / 60_000) === index + 1).length,
+        )
+        for (const count of perFullMinute)
+          expect(count).toBeGreaterThanOrEqual(Math.floor(0.98 * perMinute))
         const total = perFullMinute.reduce((sum, count) => sum + count, 0)
         expect(total).toBeGreaterThanOrEqual(0.98 * perMinute * (minutes - 1))
       })
@@ -116,35 +134,40 @@ describe('BoundMeter', () => {
       settledAfterMs: fc.nat({ max: 90_000 }),
     })
     fc.assert(
-      fc.property(fc.array(step, { minLength: 20, maxLength: 150 }), fc.integer({ min: 60, max: 600 }), fc.nat({ max: 1e9 }), (steps, perMinute, start) => {
-        const meter = new BoundMeter(start, { name: 'x', unit: 'input', perMinute })
-        const sends: { at: number; amount: number }[] = []
-        const corrections = new Heap<() => void>()
-        let now = start
-        for (const { waitMs, amount, actual, settledAfterMs } of steps) {
-          now += waitMs
-          for (;;) {
-            while (corrections.nextAt <= now) corrections.pop()?.()
-            const delay = meter.delay(now, amount)
-            if (delay === 0) break
-            // A correction may come while it waits.
-            now = Math.min(now + delay, Math.max(now, corrections.nextAt))
+      fc.property(
+        fc.array(step, { minLength: 20, maxLength: 150 }),
+        fc.integer({ min: 60, max: 600 }),
+        fc.nat({ max: 1e9 }),
+        (steps, perMinute, start) => {
+          const meter = new BoundMeter(start, { name: 'x', unit: 'input', perMinute })
+          const sends: { at: number; amount: number }[] = []
+          const corrections = new Heap<() => void>()
+          let now = start
+          for (const { waitMs, amount, actual, settledAfterMs } of steps) {
+            now += waitMs
+            for (;;) {
+              while (corrections.nextAt <= now) corrections.pop()?.()
+              const delay = meter.delay(now, amount)
+              if (delay === 0) break
+              // A correction may come while it waits.
+              now = Math.min(now + delay, Math.max(now, corrections.nextAt))
+            }
+            const send = { at: now, amount }
+            const ticket = meter.reserve(now, amount)
+            sends.push(send)
+            const within = sends.filter(({ at }) => at > now - 60_000)
+            const sum = within.reduce((total, each) => total + each.amount, 0)
+            const isAlone = within.every((each) => each === send || each.amount === 0)
+            if (!isAlone || amount <= perMinute) expect(sum).toBeLessThanOrEqual(perMinute)
+            const settledAt = now + settledAfterMs
+            corrections.push(settledAt, () => {
+              const cost = Math.floor((amount * actual) / 100)
+              meter.settle(settledAt, ticket, amount, cost)
+              send.amount = cost
+            })
           }
-          const send = { at: now, amount }
-          const ticket = meter.reserve(now, amount)
-          sends.push(send)
-          const within = sends.filter(({ at }) => at > now - 60_000)
-          const sum = within.reduce((total, each) => total + each.amount, 0)
-          const isAlone = within.every((each) => each === send || each.amount === 0)
-          if (!isAlone || amount <= perMinute) expect(sum).toBeLessThanOrEqual(perMinute)
-          const settledAt = now + settledAfterMs
-          corrections.push(settledAt, () => {
-            const cost = Math.floor((amount * actual) / 100)
-            meter.settle(settledAt, ticket, amount, cost)
-            send.amount = cost
-          })
-        }
-      }),
+        },
+      ),
     )
   })
 })
@@ -152,7 +175,9 @@ describe('BoundMeter', () => {
 const instant = 1_700_000_000_000
 
 /** A reading with nothing under way, as of now. */
-function seen(given: Partial<Observation> & { limit?: number; remaining: number; fullInMs?: number }): Observation {
+function seen(
+  given: Partial<Observation> & { limit?: number; remaining: number; fullInMs?: number },
+): Observation {
   const { limit = 60_000, remaining, fullInMs = 0, ...rest } = given
   return {
     reading: { limit, remaining, resetAt: instant + fullInMs },
@@ -164,7 +189,10 @@ function seen(given: Partial<Observation> & { limit?: number; remaining: number;
   }
 }
 
-function inputMeter(remaining: number, given: { limit?: number; unsettled?: number } = {}): ServerMeter {
+function inputMeter(
+  remaining: number,
+  given: { limit?: number; unsettled?: number } = {},
+): ServerMeter {
   const { limit = 60_000, unsettled = 0 } = given
   return new ServerMeter(0, 'input', { limit, remaining, resetAt: instant }, unsettled)
 }
@@ -193,19 +221,35 @@ describe('ServerMeter', () => {
     ['takes no notice of rounding upwards', seen({ remaining: 30_600 }), 30_000],
     ['falls to what is shown: there is other traffic', seen({ remaining: 29_000 }), 29_000],
     ['rises to the least that is shown', seen({ remaining: 40_000 }), 39_400],
-    ['does not rise for what the server has yet to take off', seen({ remaining: 40_000, unsettled: 10_000 }), 30_000],
+    [
+      'does not rise for what the server has yet to take off',
+      seen({ remaining: 40_000, unsettled: 10_000 }),
+      30_000,
+    ],
     ['rises by what is beyond that', seen({ remaining: 50_000, unsettled: 10_000 }), 39_400],
     // 10 s ago there were 5,000; 10,000 came since.
     ['counts the refill since', seen({ remaining: 5000, ageMs: 10_000 }), 15_000],
     ['counts what was taken since', seen({ remaining: 30_000, takenSince: 12_000 }), 18_000],
     // 2 minutes ago it was full, 100,000 were taken and 120,000 refilled: no more than full, no less than none.
-    ['an old reading says little', seen({ remaining: 60_000, ageMs: 120_000, takenSince: 100_000 }), 30_000],
+    [
+      'an old reading says little',
+      seen({ remaining: 60_000, ageMs: 120_000, takenSince: 100_000 }),
+      30_000,
+    ],
     ['a limit shown as none left is none left', seen({ remaining: 0 }), 0],
     // Full in 90 s is half a minute below zero; a second of it may be rounding.
-    ['the time to full tells how deep below zero', seen({ remaining: 0, fullInMs: 91_000 }), -30_000],
+    [
+      'the time to full tells how deep below zero',
+      seen({ remaining: 0, fullInMs: 91_000 }),
+      -30_000,
+    ],
     ['a reset in the past is no surplus', seen({ remaining: 0, fullInMs: -5e6 }), 0],
     ['a reset in a year is no debt of ours', seen({ remaining: 0, fullInMs: 3.15e10 }), -600_000],
-    ['without a date nothing is known below zero', seen({ remaining: 0, fullInMs: 91_000, serverAt: undefined }), 0],
+    [
+      'without a date nothing is known below zero',
+      seen({ remaining: 0, fullInMs: 91_000, serverAt: undefined }),
+      0,
+    ],
     ['more than the limit is the limit', seen({ remaining: 1e9 }), 59_400],
     ['a tenth of the limit caps the level', seen({ limit: 6000, remaining: 6000 }), 6000],
     ['a tenfold limit gives room', seen({ limit: 600_000, remaining: 570_000 }), 568_500],
@@ -217,7 +261,12 @@ describe('ServerMeter', () => {
   })
 
   test('observe() of requests is exact to one and a tenth of a second', () => {
-    const meter = new ServerMeter(0, 'requests', { limit: 600, remaining: 300, resetAt: instant }, 0)
+    const meter = new ServerMeter(
+      0,
+      'requests',
+      { limit: 600, remaining: 300, resetAt: instant },
+      0,
+    )
     meter.observe(0, seen({ limit: 600, remaining: 298 }))
     expect(meter.level(0)).toBe(300)
     meter.observe(0, seen({ limit: 600, remaining: 297 }))
@@ -325,7 +374,13 @@ class TwoSides {
       this.meter.take(at, actual - estimate)
       this.#unsettled -= estimate
       this.#beyond -= Math.max(0, actual - estimate)
-      this.meter.observe(at, { reading, ageMs: 0, takenSince: 0, unsettled: this.#unsettled, serverAt })
+      this.meter.observe(at, {
+        reading,
+        ageMs: 0,
+        takenSince: 0,
+        unsettled: this.#unsettled,
+        serverAt,
+      })
       this.surpluses.push(this.meter.level(at) - this.server.at(at) - this.#beyond)
     })
   }
@@ -338,7 +393,13 @@ class TwoSides {
   }
 
   reading(now: number): Observation {
-    return { reading: this.server.reading(now, 1000), ageMs: 0, takenSince: 0, unsettled: this.#unsettled, serverAt: Math.floor(now / 1000) * 1000 }
+    return {
+      reading: this.server.reading(now, 1000),
+      ageMs: 0,
+      takenSince: 0,
+      unsettled: this.#unsettled,
+      serverAt: Math.floor(now / 1000) * 1000,
+    }
   }
 }
 
@@ -366,41 +427,49 @@ describe('ServerMeter beside a server that counts in its own time', () => {
 
   test('is never above it when others use the limit as well', () => {
     fc.assert(
-      fc.property(fc.array(sent, { minLength: 5, maxLength: 80 }), fc.integer({ min: 1, max: 30_000 }), (requests, others) => {
-        const sides = new TwoSides(limit)
-        let now = 0
-        for (const request of requests) {
-          now += request.waitMs
-          sides.until(now)
-          sides.server.take(now, others / 10)
-          sides.send(now, request)
-        }
-        // Others take while a reply is under way: 20 s at most of theirs are not seen before the last.
-        sides.until(Infinity)
-        now += 120_000
-        sides.server.take(now, others)
-        sides.meter.observe(now, sides.reading(now))
-        expect(sides.meter.level(now)).toBeLessThanOrEqual(sides.server.at(now) + 600)
-      }),
+      fc.property(
+        fc.array(sent, { minLength: 5, maxLength: 80 }),
+        fc.integer({ min: 1, max: 30_000 }),
+        (requests, others) => {
+          const sides = new TwoSides(limit)
+          let now = 0
+          for (const request of requests) {
+            now += request.waitMs
+            sides.until(now)
+            sides.server.take(now, others / 10)
+            sides.send(now, request)
+          }
+          // Others take while a reply is under way: 20 s at most of theirs are not seen before the last.
+          sides.until(Infinity)
+          now += 120_000
+          sides.server.take(now, others)
+          sides.meter.observe(now, sides.reading(now))
+          expect(sides.meter.level(now)).toBeLessThanOrEqual(sides.server.at(now) + 600)
+        },
+      ),
     )
   })
 
   test('a level that is too low by whatever was never spent is repaired by one reading', () => {
     fc.assert(
-      fc.property(fc.array(sent, { minLength: 1, maxLength: 40 }), fc.integer({ min: 2000, max: 200_000 }), (requests, lost) => {
-        const sides = new TwoSides(limit)
-        let now = 0
-        for (const request of requests) {
-          now += request.waitMs
-          sides.until(now)
-          sides.send(now, request)
-        }
-        sides.until(Infinity)
-        now += 21_000
-        sides.meter.take(now, lost)
-        sides.meter.observe(now, sides.reading(now))
-        expect(sides.meter.level(now)).toBeGreaterThanOrEqual(sides.server.at(now) - 2 * 600)
-      }),
+      fc.property(
+        fc.array(sent, { minLength: 1, maxLength: 40 }),
+        fc.integer({ min: 2000, max: 200_000 }),
+        (requests, lost) => {
+          const sides = new TwoSides(limit)
+          let now = 0
+          for (const request of requests) {
+            now += request.waitMs
+            sides.until(now)
+            sides.send(now, request)
+          }
+          sides.until(Infinity)
+          now += 21_000
+          sides.meter.take(now, lost)
+          sides.meter.observe(now, sides.reading(now))
+          expect(sides.meter.level(now)).toBeGreaterThanOrEqual(sides.server.at(now) - 2 * 600)
+        },
+      ),
     )
   })
 })

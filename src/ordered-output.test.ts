@@ -125,8 +125,8 @@ describe('place()', () => {
     large.forEach((text, sequence) => sequence > 0 && bench.place(sequence, text))
     bench.place(0, large[0] ?? '')
     const copied = bench.text.length
-    expect(copied).toBeGreaterThan(4_000_000)
-    expect(copied).toBeLessThan(5_500_000)
+    expect(copied).toBeGreaterThan(500_000)
+    expect(copied).toBeLessThan(1_500_000)
     bench.place(100, line(100))
     await bench.clock.runUntil(sleep(bench.clock, 10))
     expect(bench.text).toBe(large.join('') + line(100))
@@ -140,6 +140,7 @@ describe('place()', () => {
         const fsync = random.pick<FsyncPolicy>(['always', '1s', 'never'])
         const bench = new Bench(disk(), { fsync, partBytesMax: random.pick([1, 400, 5000]) })
         bench.files.limitWrites(() => random.integer(1, 300))
+        bench.files.delaySyncs(() => sleep(bench.clock, random.integer(0, 30)))
         const order = shuffled(random, [...rows.keys()])
         for (const sequence of order) {
           if (rows[sequence] === 'fail') bench.ordered.skip(sequence)

@@ -56,9 +56,9 @@ interface Part {
 
 const partBytesMaxDefault = 64 * 2 ** 20
 /** The most that is copied to the output in one write. */
-const blockBytesMax = 2 ** 20
+const blockBytesMax = 2 ** 19
 /** The most that is copied in one turn of the event loop; answers must be read in between. */
-const turnBytesMax = 4 * 2 ** 20
+const turnBytesMax = 2 ** 19
 
 /**
  * An output in input order. Rows are numbered from 0 without gaps; of each, exactly one of `place`,
@@ -312,9 +312,11 @@ export class OrderedOutput {
       this.#options.files.remove(part.path)
       this.#parts.splice(this.#parts.indexOf(part), 1)
     }
-    // If the output fails, its appender says so, and the file stays. A file that cannot be removed
-    // now is tried again at the end.
-    void this.#options.output.flush().then(remove).catch(ignore)
+    // The file itself is flushed too, for whoever waits for that. If the output fails, its appender
+    // says so, and the file stays. A file that cannot be removed now is tried again at the end.
+    const { output } = this.#options
+    const flushed = output.flush().then(() => part.appender.flush())
+    void flushed.then(remove).catch(ignore)
   }
 }
 

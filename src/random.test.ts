@@ -26,12 +26,15 @@ function* sfc32(a: bigint, b: bigint, c: bigint): Generator<number> {
 }
 
 describe('Random', () => {
-  test.each([0, 1, 7, 2 ** 31, 2 ** 32 - 1])('draws sfc32 from seed %d, after twelve rounds', (seed) => {
-    const reference = sfc32(0x9e3779b9n ^ BigInt(seed), 0x243f6a88n, 0xb7e15162n)
-    for (let round = 0; round < 12; round++) reference.next()
-    const expected = Array.from({ length: 50 }, () => reference.next().value)
-    expect(sample(new Random(seed), 50)).toEqual(expected)
-  })
+  test.each([0, 1, 7, 2 ** 31, 2 ** 32 - 1])(
+    'draws sfc32 from seed %d, after twelve rounds',
+    (seed) => {
+      const reference = sfc32(0x9e3779b9n ^ BigInt(seed), 0x243f6a88n, 0xb7e15162n)
+      for (let round = 0; round < 12; round++) reference.next()
+      const expected = Array.from({ length: 50 }, () => reference.next().value)
+      expect(sample(new Random(seed), 50)).toEqual(expected)
+    },
+  )
 
   test('streams of seeds that differ in any bit of 53 differ', () => {
     fc.assert(
@@ -77,7 +80,9 @@ describe('Random', () => {
     expect(values.every(Number.isFinite)).toBe(true)
     expect(Math.abs(mean(values))).toBeLessThan(5 / Math.sqrt(draws))
     // The variance of a squared standard normal is 2.
-    expect(Math.abs(mean(values.map((value) => value * value)) - 1)).toBeLessThan(5 * Math.sqrt(2 / draws))
+    expect(Math.abs(mean(values.map((value) => value * value)) - 1)).toBeLessThan(
+      5 * Math.sqrt(2 / draws),
+    )
   })
 
   test('logNormal() has the mean it is given, and its median below', () => {

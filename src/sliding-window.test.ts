@@ -102,28 +102,34 @@ describe('SlidingWindow', () => {
       correctBack: fc.option(fc.record({ back: fc.nat({ max: 8 }), to: fc.nat({ max: 20 }) })),
     })
     fc.assert(
-      fc.property(fc.array(operation, { maxLength: 60 }), fc.integer({ min: 0, max: 1e9 }), (operations, start) => {
-        const window = new SlidingWindow({ limit: 20, windowMs: 1000 })
-        const all: { at: number; amount: number; ticket: number }[] = []
-        let now = start
-        const sum = (at: number): number =>
-          all.filter((entry) => entry.at > at - 1000).reduce((total, entry) => total + entry.amount, 0)
-        for (const { waitMs, amount, correctBack } of operations) {
-          now += waitMs
-          const delay = window.delay(now, amount)
-          // It fits when it said, and did not a millisecond earlier.
-          const fits = (at: number): boolean => sum(at) + amount <= 20
-          expect(fits(now + delay)).toBe(true)
-          if (delay > 0) expect(fits(now + delay - 1)).toBe(false)
-          all.push({ at: now, amount, ticket: window.add(now, amount) })
-          const corrected = correctBack && all.at(-1 - correctBack.back)
-          if (corrected && correctBack) {
-            window.correct(now, corrected.ticket, correctBack.to)
-            if (corrected.at > now - 1000) corrected.amount = correctBack.to
+      fc.property(
+        fc.array(operation, { maxLength: 60 }),
+        fc.integer({ min: 0, max: 1e9 }),
+        (operations, start) => {
+          const window = new SlidingWindow({ limit: 20, windowMs: 1000 })
+          const all: { at: number; amount: number; ticket: number }[] = []
+          let now = start
+          const sum = (at: number): number =>
+            all
+              .filter((entry) => entry.at > at - 1000)
+              .reduce((total, entry) => total + entry.amount, 0)
+          for (const { waitMs, amount, correctBack } of operations) {
+            now += waitMs
+            const delay = window.delay(now, amount)
+            // It fits when it said, and did not a millisecond earlier.
+            const fits = (at: number): boolean => sum(at) + amount <= 20
+            expect(fits(now + delay)).toBe(true)
+            if (delay > 0) expect(fits(now + delay - 1)).toBe(false)
+            all.push({ at: now, amount, ticket: window.add(now, amount) })
+            const corrected = correctBack && all.at(-1 - correctBack.back)
+            if (corrected && correctBack) {
+              window.correct(now, corrected.ticket, correctBack.to)
+              if (corrected.at > now - 1000) corrected.amount = correctBack.to
+            }
+            expect(window.sum(now)).toBe(sum(now))
           }
-          expect(window.sum(now)).toBe(sum(now))
-        }
-      }),
+        },
+      ),
     )
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { RunEvent } from './events.ts'
+import type { RunEvent, RunStarted } from './events.ts'
 import type { Usage } from './outcome.ts'
 import { type Snapshot, Stats } from './stats.ts'
 
@@ -16,7 +16,7 @@ const usage: Usage = {
 }
 const error = { type: 'overloaded_error', message: 'Overloaded' }
 
-function started(at: number, changes: Partial<RunEvent> = {}): RunEvent {
+function started(at: number, changes: Partial<RunStarted> = {}): RunStarted {
   return {
     type: 'run_started',
     at,
@@ -28,7 +28,7 @@ function started(at: number, changes: Partial<RunEvent> = {}): RunEvent {
     held: { succeeded: 0, failed: 0 },
     killedInFlight: 0,
     ...changes,
-  } as RunEvent
+  }
 }
 
 function read(
@@ -118,6 +118,15 @@ function rowFailed(at: number, line: number): RunEvent {
     requestId: null,
     attempts: 1,
   }
+}
+
+function limitsRead(limit: number): RunEvent {
+  const limits = { requests: { limit, remaining: 1, resetAt: 0 } }
+  return { type: 'limits_read', at: 1, pool: 'haiku', limits }
+}
+
+function binds(at: number, name: string): RunEvent {
+  return { type: 'binding_changed', at, binds: name }
 }
 
 function fold(events: readonly RunEvent[], now: number): Snapshot {
@@ -256,13 +265,7 @@ describe('Stats', () => {
   })
 
   test('keeps the newest limits of a pool', () => {
-    const limits = (limit: number): RunEvent => ({
-      type: 'limits_read',
-      at: 1,
-      pool: 'haiku',
-      limits: { requests: { limit, remaining: 1, resetAt: 0 } },
-    })
-    const { pools } = fold([started(0), limits(50), limits(60)], 2)
+    const { pools } = fold([started(0), limitsRead(50), limitsRead(60)], 2)
     expect(pools[0]?.limits?.requests?.limit).toBe(60)
   })
 
@@ -277,11 +280,6 @@ describe('Stats', () => {
   })
 
   test('says how long each thing bound, the longest first', () => {
-    const binds = (at: number, name: string): RunEvent => ({
-      type: 'binding_changed',
-      at,
-      binds: name,
-    })
     const events = [started(0), binds(100, 'ramp'), binds(400, 'requests'), binds(1000, 'ramp')]
     const { bound, binds: now } = fold(events, 1200)
     expect(now).toBe('ramp')

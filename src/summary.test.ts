@@ -94,7 +94,8 @@ describe('errorJson()', () => {
   test('has the members of a summary, and says which error it was', () => {
     const error = { code: 'KEY_MISSING', message: 'no key', hint: 'set it' }
     const parsed: Record<string, unknown> = JSON.parse(errorJson(2, error))
-    expect(Object.keys(parsed)).toEqual(Object.keys(JSON.parse(summaryJson(summary)) as object))
+    const full: Record<string, unknown> = JSON.parse(summaryJson(summary))
+    expect(Object.keys(parsed)).toEqual(Object.keys(full))
     expect(parsed).toMatchObject({ exit_code: 2, stopped: error, rows: null, this_run: null })
   })
 })

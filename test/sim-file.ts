@@ -20,6 +20,7 @@ export interface Disk {
   isAlive(): boolean
   room(wanted: number): number
   syncFault(): string | undefined
+  syncDelay(): (() => Promise<void>) | undefined
   wallTime(): number
 }
 
@@ -76,6 +77,7 @@ export class SimFile implements File {
     this.#begin('sync')
     const { size } = this.#inode
     const fault = this.#disk.syncFault()
+    await this.#disk.syncDelay()?.()
     await this.#later()
     if (fault !== undefined) throw systemError(fault, 'fdatasync', this.#path)
     this.#inode.synced = Math.max(this.#inode.synced, Math.min(size, this.#inode.size))

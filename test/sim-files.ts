@@ -43,6 +43,7 @@ export class SimFiles implements Files {
   #writeFault: { code: string; left: number; path: string | undefined } | undefined
   #syncFault: string | undefined
   #writeLimit: (() => number) | undefined
+  #syncDelay: (() => Promise<void>) | undefined
 
   /** `wallTime` dates the files. */
   constructor(wallTime: () => number = () => 0) {
@@ -57,6 +58,11 @@ export class SimFiles implements Files {
   /** From now on syncs fail with `code`; undefined: they succeed. */
   failSyncs(code: string | undefined): void {
     this.#syncFault = code
+  }
+
+  /** From now on a sync takes as long as `wait`; undefined: no time. */
+  delaySyncs(wait: (() => Promise<void>) | undefined): void {
+    this.#syncDelay = wait
   }
 
   /** From now on a write takes at most as many bytes as `draw` says; undefined: all of them. */
@@ -233,6 +239,7 @@ export class SimFiles implements Files {
       isAlive: () => this.#life === life || inode === this.#stdout,
       room: (wanted) => this.#room(path, wanted),
       syncFault: () => this.#syncFault,
+      syncDelay: () => this.#syncDelay,
       wallTime: this.#wallTime,
     }
     return new SimFile(disk, path, inode, mode)

@@ -1,0 +1,43 @@
+import { describe, expect, test } from 'vitest'
+import { programName, resumeCommand } from './resume.ts'
+
+function command(...args: readonly string[]): string {
+  return resumeCommand('sluice', args)
+}
+
+describe('resumeCommand()', () => {
+  test.each([
+    [['run', 'in.jsonl', '--rpm', '50'], 'sluice run in.jsonl --rpm 50'],
+    [['run', 'my file.jsonl'], "sluice run 'my file.jsonl'"],
+    [['run', "it's", '$HOME', '*'], String.raw`sluice run 'it'\''s' '$HOME' '*'`],
+    [['run', ''], "sluice run ''"],
+    [['run', 'x', '--api-key', 'sk-1', '-q'], 'sluice run x -q'],
+    [['run', 'x', '--api-key=sk-1', '-q'], 'sluice run x -q'],
+    [['run', 'x', '--overwrite', '--yes', '-y'], 'sluice run x'],
+    [['run', 'x', '--retry-failed'], 'sluice run x --retry-failed'],
+    [['run', 'x', '-H', 'x-team: a b'], "sluice run x -H 'x-team: a b'"],
+    [['run', 'x', '-H', 'x-api-key: sk-1'], "sluice run x -H 'x-api-key: …'"],
+    [['run', 'x', '--header=Authorization: Bearer t'], "sluice run x '--header=Authorization: …'"],
+    [['run', 'x', '-HCookie: c'], "sluice run x '-HCookie: …'"],
+  ])('of %j is %s', (args, text) => {
+    expect(command(...args)).toBe(text)
+  })
+
+  test('quotes as Windows does there', () => {
+    expect(resumeCommand('sluice', ['run', 'my file.jsonl'], 'win32')).toBe(
+      'sluice run "my file.jsonl"',
+    )
+  })
+})
+
+describe('programName()', () => {
+  test.each([
+    ['/usr/local/bin/sluice', {}, 'sluice'],
+    ['/x/node_modules/.bin/sluice', {}, 'sluice'],
+    ['/x/node_modules/.bin/sluice', { npm_command: 'exec' }, 'npx sluice'],
+    ['/clone/bin/sluice.js', {}, 'node /clone/bin/sluice.js'],
+    [undefined, {}, 'sluice'],
+  ])('of %s with %j is %s', (script, variables, name) => {
+    expect(programName(script, variables)).toBe(name)
+  })
+})

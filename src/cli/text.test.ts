@@ -1,0 +1,176 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import {
+  displayWidth,
+  formatCost,
+  formatCount,
+  formatDuration,
+  formatRate,
+  formatShare,
+  formatShort,
+  plural,
+  printable,
+  shownPath,
+  truncate,
+} from './text.ts'
+
+/** One row a case: what goes in, what comes out. */
+function check<T>(format: (value: T) => string, rows: readonly (readonly [T, string])[]): void {
+  test.each(rows)('of %j is %j', (value, text) => {
+    expect(format(value)).toBe(text)
+  })
+}
+
+describe('formatCount()', () => {
+  check(formatCount, [
+    [0, '0'],
+    [999, '999'],
+    [1000, '1,000'],
+    [999_999, '999,999'],
+    [1_234_567, '1,234,567'],
+    [12.6, '13'],
+  ])
+})
+
+describe('formatShort()', () => {
+  check(formatShort, [
+    [0, '0'],
+    [999.4, '999'],
+    [999.6, '1k'],
+    [1000, '1k'],
+    [1234, '1.23k'],
+    [12_345, '12.3k'],
+    [81_234, '81.2k'],
+    [400_000, '400k'],
+    [999_499, '999k'],
+    [999_500, '1M'],
+    [2_000_000, '2M'],
+    [1_050_000, '1.05M'],
+    [99_960_000, '100M'],
+    [3_000_000_000, '3G'],
+  ])
+})
+
+describe('formatDuration()', () => {
+  check(formatDuration, [
+    [0, '0 s'],
+    [40, '0 s'],
+    [400, '0.4 s'],
+    [9949, '9.9 s'],
+    [9950, '10 s'],
+    [59_499, '59 s'],
+    [59_500, '1 min'],
+    [60_000, '1 min'],
+    [160_000, '2 min 40 s'],
+    [3_599_499, '59 min 59 s'],
+    [3_600_000, '1 h'],
+    [3_840_000, '1 h 04 min'],
+    [86_400_000, '1 d'],
+    [270_000_000, '3 d 03 h'],
+  ])
+})
+
+describe('formatShare()', () => {
+  test.each([
+    [0, 0, '0 %'],
+    [0, 10, '0 %'],
+    [1999, 2000, '99 %'],
+    [2000, 2000, '100 %'],
+  ])('of %d of %d is %j', (part, whole, text) => {
+    expect(formatShare(part, whole)).toBe(text)
+  })
+})
+
+describe('formatRate()', () => {
+  check(formatRate, [
+    [0, '0 rows/min'],
+    [0.5, '30 rows/min'],
+    [1, '1.0 rows/s'],
+    [12.34, '12.3 rows/s'],
+    [1234, '1,234 rows/s'],
+  ])
+})
+
+describe('formatCost()', () => {
+  check(formatCost, [
+    [0, '$0.00'],
+    [1, 'under $0.0001'],
+    [12_345_678, '$0.0123'],
+    [500_000_000, '$0.50'],
+    [999_940_000, '$0.9999'],
+    [999_950_000, '$1.00'],
+    [1_234_567_000_000, '$1,234.57'],
+    [1_999_999_999, '$2.00'],
+  ])
+})
+
+describe('plural()', () => {
+  test.each([
+    [0, '0 rows'],
+    [1, '1 row'],
+    [2000, '2,000 rows'],
+  ])('of %d is %j', (count, text) => {
+    expect(plural(count, 'row')).toBe(text)
+  })
+})
+
+describe('printable()', () => {
+  check(printable, [
+    ['plain', 'plain'],
+    ['two\r\n lines', 'two lines'],
+    ['\u001b[31mred\u001b[0m', '\ufffd[31mred\ufffd[0m'],
+    ['\u009b2J', '\ufffd2J'],
+    ['\u202eevil', '\ufffdevil'],
+    ['é 漢 👍', 'é 漢 👍'],
+  ])
+})
+
+describe('displayWidth()', () => {
+  test.each([
+    ['plain', 5],
+    ['…', 1],
+    ['漢字', 4],
+    ['한글', 4],
+    ['カナ', 4],
+    ['👍', 2],
+    ['e\u0301', 1],
+    ['ｆｕ', 4],
+  ])('of %j is %d', (text, width) => {
+    expect(displayWidth(text)).toBe(width)
+  })
+})
+
+describe('truncate()', () => {
+  test.each([
+    ['requests', 8, 'requests'],
+    ['requests', 5, 'requ…'],
+    ['漢字漢字', 5, '漢字…'],
+    ['漢字漢字', 4, '漢…'],
+    ['abc', 1, '…'],
+    ['abc', 0, ''],
+  ])('of %j to %d is %j', (text, columns, cut) => {
+    expect(truncate(text, columns)).toBe(cut)
+  })
+
+  test('never takes more columns than there are', () => {
+    const text = fc.string({ unit: 'grapheme' })
+    fc.assert(
+      fc.property(text, fc.nat(40), (text, columns) => {
+        expect(displayWidth(truncate(text, columns))).toBeLessThanOrEqual(columns)
+      }),
+    )
+  })
+})
+
+describe('shownPath()', () => {
+  test.each([
+    ['/data/out.jsonl', '/data', 'out.jsonl'],
+    ['/data/a/out.jsonl', '/data', 'a/out.jsonl'],
+    ['/tmp/out.jsonl', '/data', '/tmp/out.jsonl'],
+    ['/database/out.jsonl', '/data', '/database/out.jsonl'],
+    ['out.jsonl', '/data', 'out.jsonl'],
+    ['-', '/data', '-'],
+  ])('of %s seen from %s is %s', (file, folder, shown) => {
+    expect(shownPath(file, folder)).toBe(shown)
+  })
+})

@@ -1,0 +1,87 @@
+/**
+ * Feed: the lines of the input, planned, no further ahead than there is room.
+ *
+ * Nothing is awaited per line: a chunk's lines are taken in one turn, unless the taker is full;
+ * then the feed waits until it is woken.
+ */
+
+import type { RowsRead } from './events.ts'
+import type { Plan, Planned } from './plan.ts'
+import type { Source } from './source.ts'
+
+/** Who takes what is read. */
+export interface FeedTaker {
+  /** False: no more for now. */
+  readonly hasRoom: boolean
+  /** True: no more at all. */
+  readonly isStopping: boolean
+  take(planned: Planned, sequence: number): void
+  /** Rows were read; called now and then, with what was read since the last call. */
+  read(rows: Omit<RowsRead, 'type' | 'at'>): void
+}
+
+export class Feed {
+  readonly #source: Source
+  readonly #plan: Plan
+  readonly #first: number
+  readonly #taker: FeedTaker
+  #wake: (() => void) | undefined
+  #since = { count: 0, heldSucceeded: 0, heldFailed: 0, bytes: 0 }
+
+  constructor(
+    parts: { readonly source: Source; readonly plan: Plan; readonly first: number },
+    taker: FeedTaker,
+  ) {
+    this.#source = parts.source
+    this.#plan = parts.plan
+    this.#first = parts.first
+    this.#taker = taker
+  }
+
+  /** Reads on if it waits for room. */
+  wake(): void {
+    const wake = this.#wake
+    this.#wake = undefined
+    wake?.()
+  }
+
+  /** Reads until the input ends, or `first` rows are read, or the taker stops; false if it stopped. */
+  async run(): Promise<boolean> {
+    for await (const lines of this.#source.batches()) {
+      for (const line of lines) {
+        if (this.#plan.count >= this.#first) break
+        if (!this.#taker.hasRoom) await this.#room()
+        if (this.#taker.isStopping) break
+        const planned = this.#plan.next(line)
+        this.#count(planned, line.offset + line.bytes.length)
+        this.#taker.take(planned, this.#plan.count - 1)
+      }
+      this.#tell()
+      if (this.#taker.isStopping) return false
+      if (this.#plan.count >= this.#first) break
+    }
+    return true
+  }
+
+  #room(): Promise<void> {
+    this.#tell()
+    return new Promise((resolve) => {
+      this.#wake = resolve
+    })
+  }
+
+  #count(planned: Planned, bytes: number): void {
+    const since = this.#since
+    since.count += 1
+    since.bytes = bytes
+    if (planned.type !== 'held') return
+    if (planned.as === 'failed') since.heldFailed += 1
+    else since.heldSucceeded += 1
+  }
+
+  #tell(): void {
+    if (this.#since.count === 0) return
+    this.#taker.read(this.#since)
+    this.#since = { count: 0, heldSucceeded: 0, heldFailed: 0, bytes: this.#since.bytes }
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * What observers are told of tries and rows, made from what the loop has in hand.
+ */
+
+import type { Unanswered } from './decision.ts'
+import type { AttemptFailed, AttemptStarted, RowFailed, RowLeft, RowSucceeded } from './events.ts'
+import type { Answer, Failure } from './ledger.ts'
+import type { Prices } from './money.ts'
+import type { RowFault } from './request.ts'
+import type { Attempt, Work } from './work.ts'
+
+/** A try was sent. */
+export function attemptStarted(at: number, { number, work, stream }: Attempt): AttemptStarted {
+  const { lineNumber: line, id, model } = work.row
+  const { pool } = work
+  return { type: 'attempt_started', at, attempt: number, line, id, model, pool, stream }
+}
+
+/** A try gave no answer. */
+export function attemptFailed(
+  at: number,
+  { number, work, startedAt }: Attempt,
+  { outcome, ...rest }: Pick<AttemptFailed, 'waitMs' | 'unknown'> & { outcome: Unanswered },
+): AttemptFailed {
+  const { kind, status, error, requestId } = outcome
+  return {
+    type: 'attempt_failed',
+    at,
+    attempt: number,
+    line: work.row.lineNumber,
+    id: work.row.id,
+    pool: work.pool,
+    kind,
+    status,
+    error,
+    requestId,
+    latencyMs: at - startedAt,
+    ...rest,
+  }
+}
+
+/** A row's answer was written. */
+export function rowSucceeded(at: number, work: Work, answer: Answer): RowSucceeded {
+  const { outcome, costNanoUsd, latencyMs, attempts } = answer
+  const { model, usage, stopReason, requestId } = outcome
+  const { lineNumber: line, id } = work.row
+  const row = { line, id, model, pool: work.pool, usage, stopReason }
+  return { type: 'row_succeeded', at, ...row, costNanoUsd, latencyMs, attempts, requestId }
+}
+
+/** A row's failure was written. */
+export function rowFailed(at: number, work: Work, { outcome, attempts }: Failure): RowFailed {
+  const { error, status, requestId } = outcome
+  const { lineNumber: line, id } = work.row
+  return { type: 'row_failed', at, line, id, error, status, requestId, attempts }
+}
+
+/** A line that is no request was written to the failed file. */
+export function faultFailed(at: number, { lineNumber: line, id, error }: RowFault): RowFailed {
+  return { type: 'row_failed', at, line, id, error, status: 0, requestId: null, attempts: 0 }
+}
+
+/** A row was left. */
+export function rowLeft(at: number, { row }: Work): RowLeft {
+  return { type: 'row_left', at, line: row.lineNumber, id: row.id, model: row.model }
+}
+
+/** The most a try can have cost, at `at` wall time; null when the price is unknown. */
+export function costNanoUsdMax(prices: Prices, { work, cost }: Attempt, at: number): number | null {
+  // The estimate may be low; twice it, or a token a byte, is not.
+  const inputTokens = Math.min(work.bodyBytes, 2 * cost.input)
+  const request = { inputTokens, outputTokensMax: work.row.maxTokens, at }
+  return prices.worstCaseNanoUsd(work.row.model, request)
+}
