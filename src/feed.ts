@@ -6,8 +6,11 @@
  */
 
 import type { RowsRead } from './events.ts'
+import { parseOptionsOf, type Settings } from './options.ts'
 import type { Plan, Planned } from './plan.ts'
+import { parseLine } from './request.ts'
 import type { Source } from './source.ts'
+import type { Work } from './work.ts'
 
 /** Who takes what is read. */
 export interface FeedTaker {
@@ -23,18 +26,18 @@ export interface FeedTaker {
 export class Feed {
   readonly #source: Source
   readonly #plan: Plan
-  readonly #first: number
+  readonly #settings: Settings
   readonly #taker: FeedTaker
   #wake: (() => void) | undefined
   #since = { count: 0, heldSucceeded: 0, heldFailed: 0, bytes: 0 }
 
   constructor(
-    parts: { readonly source: Source; readonly plan: Plan; readonly first: number },
+    parts: { readonly source: Source; readonly plan: Plan; readonly settings: Settings },
     taker: FeedTaker,
   ) {
     this.#source = parts.source
     this.#plan = parts.plan
-    this.#first = parts.first
+    this.#settings = parts.settings
     this.#taker = taker
   }
 
@@ -49,7 +52,7 @@ export class Feed {
   async run(): Promise<boolean> {
     for await (const lines of this.#source.batches()) {
       for (const line of lines) {
-        if (this.#plan.count >= this.#first) break
+        if (this.#plan.count >= this.#settings.first) break
         if (!this.#taker.hasRoom) await this.#room()
         if (this.#taker.isStopping) break
         const planned = this.#plan.next(line)
@@ -58,9 +61,18 @@ export class Feed {
       }
       this.#tell()
       if (this.#taker.isStopping) return false
-      if (this.#plan.count >= this.#first) break
+      if (this.#plan.count >= this.#settings.first) break
     }
     return true
+  }
+
+  /** The body of a row that waited for its retry; undefined if the input is no longer what it was. */
+  bodyAgain({ row: { offset, byteLength, lineNumber, key } }: Work): Uint8Array | undefined {
+    const bytes = this.#source.reread?.(offset, byteLength)
+    if (bytes === undefined) return undefined
+    const line = { number: lineNumber, offset, bytes }
+    const row = parseLine(line, parseOptionsOf(this.#settings))
+    return row.kind === 'row' && row.key === key ? row.body : undefined
   }
 
   #room(): Promise<void> {

@@ -17,10 +17,9 @@ import type { Observer, RunEvent } from './events.ts'
 import { Feed } from './feed.ts'
 import type { Ledger } from './ledger.ts'
 import type { Prices } from './money.ts'
-import { parseOptionsOf, type Settings } from './options.ts'
+import type { Settings } from './options.ts'
 import type { Answered, LimitReadings, Outcome } from './outcome.ts'
 import type { Plan, Planned } from './plan.ts'
-import { parseLine } from './request.ts'
 import type { Scheduler } from './scheduler.ts'
 import { Settled } from './settled.ts'
 import type { Source } from './source.ts'
@@ -67,21 +66,18 @@ export class Loop {
   #readAll = false
 
   constructor(parts: LoopParts) {
-    const { scheduler, settings } = parts
+    const { scheduler } = parts
     this.#parts = parts
-    this.#feed = new Feed(
-      { ...parts, first: settings.first },
-      {
-        get hasRoom() {
-          return scheduler.hasRoom
-        },
-        get isStopping() {
-          return scheduler.stopping !== undefined
-        },
-        take: (planned, sequence) => this.#take(planned, sequence),
-        read: (rows) => this.#observe({ type: 'rows_read', at: this.#now(), ...rows }),
+    this.#feed = new Feed(parts, {
+      get hasRoom() {
+        return scheduler.hasRoom
       },
-    )
+      get isStopping() {
+        return scheduler.stopping !== undefined
+      },
+      take: (planned, sequence) => this.#take(planned, sequence),
+      read: (rows) => this.#observe({ type: 'rows_read', at: this.#now(), ...rows }),
+    })
   }
 
   /** True when the input was read to its end (or as far as `first` asks). */
@@ -281,21 +277,11 @@ export class Loop {
   #start(attempt: Attempt): void {
     const { transport } = this.#parts
     const { work, stream } = attempt
-    work.body ??= this.#readBodyAgain(work)
+    work.body ??= this.#feed.bodyAgain(work)
     if (work.body === undefined) return this.#inputChanged(attempt)
     this.#observe(telling.attemptStarted(attempt.startedAt, attempt))
     const dispatch = { body: work.body, stream, model: work.row.model }
     this.#exchanges.set(attempt, transport.send(dispatch, this.#listener(attempt)))
-  }
-
-  /** The body of a row that waited for its retry; undefined if the input is no longer what it was. */
-  #readBodyAgain(work: Work): Uint8Array | undefined {
-    const { source, settings } = this.#parts
-    const { offset, byteLength, lineNumber, key } = work.row
-    const bytes = source.reread?.(offset, byteLength)
-    const line = bytes && { number: lineNumber, offset, bytes }
-    const row = line && parseLine(line, parseOptionsOf(settings))
-    return row?.kind === 'row' && row.key === key ? row.body : undefined
   }
 
   #inputChanged(attempt: Attempt): void {
