@@ -36,8 +36,8 @@ export class Replies {
   readonly #events = Buffer.from(eventText())
   #second = 0
   #headers: Record<string, string> = {}
-  #jsonReply = Buffer.alloc(0)
-  #eventReply = Buffer.alloc(0)
+  #jsonReply: Buffer = Buffer.alloc(0)
+  #eventReply: Buffer = Buffer.alloc(0)
 
   constructor(clock: Clock) {
     this.#clock = clock

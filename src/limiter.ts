@@ -234,8 +234,11 @@ export class PoolLimiter {
     }
     const doublings = Math.min(this.#refusalsInRow - 1, 10)
     const backoffMs = Math.min(refusedMsMax, refusedMsFirst * 2 ** doublings)
-    // A server that says "after 0 seconds" has not said when.
-    const delayMs = refusal.retryAfterMs || backoffMs * (0.5 + jitter / 2)
+    const saidMs = refusal.retryAfterMs ?? 0
+    // A server that says "after 0 seconds" has not said when. One whose word did not hold twice (it
+    // may count refusals too, and then coming back on time never works) is given longer each time.
+    const holds = saidMs > 0 && this.#refusalsInRow <= 2
+    const delayMs = holds ? saidMs : Math.max(saidMs, backoffMs * (0.5 + jitter / 2))
     this.#refusedUntil = Math.max(this.#refusedUntil, now + delayMs)
   }
 

@@ -10,6 +10,7 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseEnv } from 'node:util'
 import { systemErrorCode } from '../files.ts'
+import { findJsonFault } from '../json-fault.ts'
 import type { CommandLine } from './command.ts'
 import { readConfig } from './config-file.ts'
 import { readEnvironment, type Variables } from './environment.ts'
@@ -64,10 +65,16 @@ async function readConfigFile(
   }
 }
 
-/** Reads a JSON file; throws with words that say where it is none. */
+/** Reads a JSON file; throws with words that say where it is none, and repeat nothing of it. */
 export function readJson(file: string): unknown {
   const text = readFileSync(file, 'utf8')
-  return JSON.parse(text)
+  const fault = findJsonFault(text)
+  if (fault === undefined) return JSON.parse(text)
+  const before = text.slice(0, fault.index).split('\n')
+  const place = `line ${before.length}, column ${(before.at(-1) ?? '').length + 1}`
+  // What was found instead may be a key that someone forgot to quote.
+  const [problem = ''] = fault.problem.split(', got')
+  throw new Error(`it is no JSON: ${problem} at ${place}`)
 }
 
 /** The default export of a module. */

@@ -1,7 +1,8 @@
 /**
  * What a run says of itself when it ends, for people: one block, and always the same last line.
  *
- *   rows      3,201: 3,200 answered, 1 failed; 1,000 of them were there before
+ *   rows      3,201: 3,200 answered, 1 failed
+ *             1,000 of them by earlier runs
  *   time      4 min 18 s, 12.4 rows/s
  *   tokens    1.23M input, 8.1M read from cache, 40k written to it, 640k output
  *   cost      $4.12
@@ -36,10 +37,12 @@ const boundsShownMax = 4
 export function summaryLines(summary: RunSummary, paint: Paint): string[] {
   const parts: readonly (readonly [label: string, text: string])[] = [
     ['rows', rowsText(summary)],
+    ['', heldText(summary)],
     ['time', timeText(summary)],
     ['tokens', tokensText(summary)],
     ['cost', costText(summary)],
     ['billed', possiblyBilledText(summary)],
+    [summary.snapshot.possiblyBilledTwice.rows > 0 ? '' : 'billed', killedText(summary)],
     ['tries', triesText(summary)],
     ['bound by', boundText(summary)],
     ['excess', excessText(summary)],
@@ -63,13 +66,15 @@ export function lastLine({ rows, snapshot, output, exitCode }: RunSummary, paint
   return `${done}, ${failed}${left}, ${cost}, ${path}`
 }
 
-function rowsText({ rows, snapshot }: RunSummary): string {
-  const { heldSucceeded, heldFailed } = snapshot.rows
+function rowsText({ rows }: RunSummary): string {
   const counts = [`${formatCount(rows.succeeded)} answered`, `${formatCount(rows.failed)} failed`]
   if (rows.left > 0) counts.push(`${formatCount(rows.left)} left`)
-  const held = heldSucceeded + heldFailed
-  const before = held === 0 ? '' : `; ${formatCount(held)} of them settled before this run`
-  return `${formatCount(rows.selected)}: ${counts.join(', ')}${before}`
+  return `${formatCount(rows.selected)}: ${counts.join(', ')}`
+}
+
+function heldText({ snapshot: { rows } }: RunSummary): string {
+  const held = rows.heldSucceeded + rows.heldFailed
+  return held === 0 ? '' : `${formatCount(held)} of them by earlier runs`
 }
 
 function timeText({ snapshot }: RunSummary): string {
@@ -93,22 +98,22 @@ function costText({ snapshot }: RunSummary): string {
   const { costNanoUsd, unpriced } = snapshot
   if (snapshot.rows.succeeded === 0) return ''
   if (unpriced === 0) return formatCost(costNanoUsd)
-  const without = `${plural(unpriced, 'answer')} of models without a known price`
+  const without = `${plural(unpriced, 'answer')} at unknown prices`
   return costNanoUsd === 0 ? `unknown: ${without}` : `${formatCost(costNanoUsd)}, and ${without}`
 }
 
 function possiblyBilledText({ snapshot }: RunSummary): string {
-  const { rows, costNanoUsdMax, killedInFlight } = snapshot.possiblyBilledTwice
-  const parts: string[] = []
-  if (rows > 0) {
-    const most =
-      costNanoUsdMax === null ? 'at a price unknown' : `at most ${formatCost(costNanoUsdMax)}`
-    parts.push(`${plural(rows, 'row')}, ${most}`)
-  }
-  if (killedInFlight > 0) {
-    parts.push(`up to ${formatCount(killedInFlight)} under way when an earlier run was killed`)
-  }
-  return parts.length === 0 ? '' : `possibly twice: ${parts.join('; ')}`
+  const { rows, costNanoUsdMax } = snapshot.possiblyBilledTwice
+  if (rows === 0) return ''
+  const most = costNanoUsdMax === null ? 'price unknown' : `at most ${formatCost(costNanoUsdMax)}`
+  return `possibly twice: ${plural(rows, 'row')}, ${most}`
+}
+
+function killedText({ snapshot: { possiblyBilledTwice: unknown } }: RunSummary): string {
+  if (unknown.killedInFlight === 0) return ''
+  const most = `up to ${formatCount(unknown.killedInFlight)}`
+  const rest = 'under way when an earlier run was killed'
+  return unknown.rows === 0 ? `possibly twice: ${most}, ${rest}` : `${most} more, ${rest}`
 }
 
 function triesText({ snapshot: { attempts } }: RunSummary): string {
@@ -150,6 +155,6 @@ function estimateText({ estimateErrorPercent }: RunSummary): string {
 
 function notInInputText({ notInInput }: RunSummary): string {
   if (notInInput === null || notInInput === 0) return ''
-  const rows = notInInput === 1 ? 'a row' : 'rows'
-  return `${plural(notInInput, 'answer')} in the output of ${rows} no longer in the input`
+  if (notInInput === 1) return '1 answer in the output is of a row no longer in the input'
+  return `${formatCount(notInInput)} answers in the output are of rows no longer in the input`
 }

@@ -32,7 +32,9 @@ function check(
   })
 }
 
-describe('readText()', () => check(readText, [['x', 'x']], ['']))
+describe('readText()', () => {
+  check(readText, [['x', 'x']], [''])
+})
 
 describe('readCount()', () => {
   check(
@@ -49,19 +51,48 @@ describe('readCount()', () => {
 })
 
 describe('readInteger()', () => {
-  check(readInteger, [['0', 0], ['-7', -7], ['42', 42]], ['', '1.5', 'x', '1e3']) // prettier-ignore
+  check(
+    readInteger,
+    [
+      ['0', 0],
+      ['-7', -7],
+      ['42', 42],
+    ],
+    ['', '1.5', 'x', '1e3'],
+  )
 })
 
 describe('readPositive()', () => {
-  check(readPositive, [['0.5', 0.5], ['40', 40]], ['0', '-1', '', '1e3', 'x', 'Infinity']) // prettier-ignore
+  check(
+    readPositive,
+    [
+      ['0.5', 0.5],
+      ['40', 40],
+    ],
+    ['0', '-1', '', '1e3', 'x', 'Infinity'],
+  )
 })
 
 describe('readLimit()', () => {
-  check(readLimit, [['none', null], ['50', 50]], ['0', 'None', '']) // prettier-ignore
+  check(
+    readLimit,
+    [
+      ['none', null],
+      ['50', 50],
+    ],
+    ['0', 'None', ''],
+  )
 })
 
 describe('readPort()', () => {
-  check(readPort, [['0', 0], ['65535', 65_535]], ['65536', '-1', '80.5', '']) // prettier-ignore
+  check(
+    readPort,
+    [
+      ['0', 0],
+      ['65535', 65_535],
+    ],
+    ['65536', '-1', '80.5', ''],
+  )
 })
 
 describe('readDuration()', () => {
@@ -141,7 +172,14 @@ describe('readFaultRate()', () => {
 
 describe('readOneOf()', () => {
   const reader = readOneOf('always', '1s', 'never')
-  check(reader, [['1s', '1s'], ['never', 'never']], ['', 'Always', '2s']) // prettier-ignore
+  check(
+    reader,
+    [
+      ['1s', '1s'],
+      ['never', 'never'],
+    ],
+    ['', 'Always', '2s'],
+  )
 
   test('says what it may be, and what was meant', () => {
     expect(reader('alwys')).toEqual({

@@ -1,0 +1,193 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { LimitReading, LimitReadings } from '../outcome.ts'
+import { type PoolSnapshot, type Snapshot, Stats } from '../stats.ts'
+import { painter } from './paint.ts'
+import { progressLine, progressLines, type ProgressOptions } from './progress.ts'
+import { displayWidth } from './text.ts'
+
+const empty = new Stats().snapshot(0)
+
+function limits(requests: number, input: number, output: number): LimitReadings {
+  return { requests: full(requests), input: full(input), output: full(output) }
+}
+
+function full(limit: number): LimitReading {
+  return { limit, remaining: limit, resetAt: 0 }
+}
+
+function pool(name: string, changes: Partial<PoolSnapshot> = {}): PoolSnapshot {
+  return {
+    name,
+    requestsPerMinute: 738,
+    inputTokensPerMinute: 81_000,
+    outputTokensPerMinute: 12_000,
+    limits: limits(1000, 2_000_000, 400_000),
+    ...changes,
+  }
+}
+
+const running: Snapshot = {
+  ...empty,
+  rows: {
+    read: 3201,
+    readAll: true,
+    expected: 3201,
+    succeeded: 733,
+    failed: 1,
+    heldSucceeded: 500,
+    heldFailed: 0,
+    left: 0,
+  },
+  attempts: { started: 800, inFlight: 42, refused: 0, overloaded: 2, broken: 1 },
+  rates: { rowsPerSecond: 12.3, inputTokensPerMinute: 81_000, outputTokensPerMinute: 12_000 },
+  pools: [pool('claude-haiku-4-5')],
+  costNanoUsd: 12_345_678,
+  binds: 'requests',
+  leftMs: 160_000,
+}
+
+const plain: ProgressOptions = { columns: 80, paint: painter(false), bounds: {} }
+
+describe('progressLines()', () => {
+  test('shows rows, limits and state on three lines', () => {
+    expect(progressLines(running, plain)).toEqual([
+      'sluice   1,234 of 3,201 rows   38 %   12.3 rows/s   left 2 min 40 s',
+      'requests 738 of 1k/min   input 81k of 2M/min   output 12k of 400k/min',
+      'in flight 42   retries 3   429s 0   failed 1   $0.0123   binds requests',
+    ])
+  })
+
+  test('shows only what is known at the start', () => {
+    expect(progressLines({ ...empty, binds: '' }, plain)).toEqual([
+      'sluice   0 rows',
+      'in flight 0   retries 0   429s 0   failed 0   $0.00',
+    ])
+  })
+
+  test('shows an expected number of rows as what it is', () => {
+    const rows = { ...running.rows, readAll: false, expected: 9876 }
+    expect(progressLines({ ...running, rows }, plain)[0]).toContain('1,234 of ~9,876 rows')
+  })
+
+  test('shows rates without limits while none was seen', () => {
+    const pools = [pool('m', { limits: undefined })]
+    expect(progressLines({ ...running, pools }, plain)[1]).toBe(
+      'requests 738/min   input 81k/min   output 12k/min',
+    )
+  })
+
+  test('shows the lower of the limit and the bound of the user', () => {
+    const bounds = { requests: 40, input: 5_000_000 }
+    expect(progressLines(running, { ...plain, bounds })[1]).toBe(
+      'requests 738 of 40/min   input 81k of 2M/min   output 12k of 400k/min',
+    )
+  })
+
+  test('shows several pools by name, each beside its own limits', () => {
+    const pools = [pool('claude-haiku-4-5'), pool('claude-opus-4.x', { limits: undefined })]
+    expect(progressLines({ ...running, pools }, plain).slice(1, -1)).toEqual([
+      'claude-haiku-4-5   requests 738/1k   input 81k/2M   output 12k/400k   a minute',
+      'claude-opus-4.x    requests 738   input 81k   output 12k   a minute',
+    ])
+  })
+
+  test('shows the sum of several pools beside the bounds of the user', () => {
+    const pools = [pool('claude-haiku-4-5'), pool('claude-opus-4.x')]
+    expect(progressLines({ ...running, pools }, { ...plain, bounds: { requests: 2000 } })[3]).toBe(
+      'all                requests 1.48k/2k   input 81k   output 12k   a minute',
+    )
+  })
+
+  test('shows a bounded number of pools', () => {
+    const pools = Array.from({ length: 20 }, (_, index) => pool(`model-${index}`))
+    const lines = progressLines({ ...running, pools }, plain)
+    expect(lines).toHaveLength(9)
+    expect(lines[7]).toBe('and 14 more')
+  })
+
+  test('says that it stops, and no longer what binds or when it ends', () => {
+    const stopping = { code: 'INTERRUPTED', message: 'asked' }
+    const [first, , last] = progressLines({ ...running, stopping }, plain)
+    expect(first).toBe('stopping   1,234 of 3,201 rows   38 %   12.3 rows/s')
+    expect(last).toBe('in flight 42   retries 3   429s 0   failed 1   $0.0123')
+  })
+
+  test('says that the output cannot be written', () => {
+    const lines = progressLines({ ...running, outputBlocked: 'ENOSPC' }, plain)
+    expect(lines.at(-1)).toContain('cannot write: ENOSPC')
+  })
+
+  test('does not state a cost as whole when some answers have no price', () => {
+    expect(progressLines({ ...running, unpriced: 1 }, plain).at(-1)).toContain('$0.0123 + unknown')
+  })
+
+  test('leaves out the least telling fields when it is narrow', () => {
+    expect(progressLines(running, { ...plain, columns: 40 })).toEqual([
+      'sluice   1,234 of 3,201 rows',
+      'requests 738 of 1k/min',
+      'in flight 42   failed 1   $0.0123',
+    ])
+  })
+
+  test('takes no more columns than there are, whatever the figures and names', () => {
+    const figure = fc.nat(2_000_000_000)
+    const name = fc.string({ unit: 'grapheme', maxLength: 40 })
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 120 }),
+        fc.array(name, { maxLength: 9 }),
+        figure,
+        figure,
+        fc.boolean(),
+        (columns, names, large, small, bounded) => {
+          const rows = { ...running.rows, succeeded: large, failed: small, expected: large * 2 }
+          const pools = names.map((each) => pool(each, { requestsPerMinute: large }))
+          const bounds = bounded ? { requests: small, output: large } : {}
+          const snapshot = { ...running, rows, pools, costNanoUsd: large, leftMs: large }
+          const options = { ...plain, columns, bounds }
+          for (const line of [
+            ...progressLines(snapshot, options),
+            progressLine(snapshot, options),
+          ]) {
+            expect(displayWidth(line)).toBeLessThanOrEqual(columns)
+          }
+        },
+      ),
+    )
+  })
+
+  test('shows no control characters of a model name', () => {
+    const pools = [pool('m\u001b[2J'), pool('n')]
+    expect(progressLines({ ...running, pools }, plain).join('\n')).not.toContain('\u001b')
+  })
+
+  test('is the same text in colours', () => {
+    const coloured = progressLines(running, { ...plain, paint: painter(true) })
+    // eslint-disable-next-line no-control-regex
+    const stripped = coloured.map((line) => line.replaceAll(/\u001b\[[\d;]*m/g, ''))
+    expect(coloured.join('')).toContain('\u001b[')
+    expect(stripped).toEqual(progressLines(running, plain))
+  })
+})
+
+describe('progressLine()', () => {
+  test('says in one line what counts', () => {
+    expect(progressLine(running, plain)).toBe(
+      '1,234 of 3,201 rows  38 %  12.3 rows/s  left 2 min 40 s  failed 1  $0.0123',
+    )
+  })
+
+  test('leaves out what is zero, but not that no row failed', () => {
+    const quiet = {
+      ...running,
+      rows: { ...running.rows, failed: 0 },
+      attempts: { started: 0, inFlight: 0, refused: 0, overloaded: 0, broken: 0 },
+      leftMs: null,
+      binds: '',
+    }
+    expect(progressLine(quiet, plain)).toBe(
+      '1,233 of 3,201 rows  38 %  12.3 rows/s  failed 0  $0.0123',
+    )
+  })
+})

@@ -1,0 +1,126 @@
+import { describe, expect, test } from 'vitest'
+import { Stats } from '../stats.ts'
+import type { RunSummary } from '../summary.ts'
+import { painter } from './paint.ts'
+import { lastLine, summaryLines } from './summary-text.ts'
+
+const empty = new Stats().snapshot(0)
+
+/** A run in which everything happened. */
+const eventful: RunSummary = {
+  exitCode: 3,
+  stopped: { code: 'BILLING', message: 'Stopped', hint: null },
+  modelsGone: [],
+  input: 'in.jsonl',
+  output: 'out.jsonl',
+  failedOutput: 'out.failed.jsonl',
+  rows: { selected: 3201, succeeded: 3000, failed: 1, left: 200 },
+  notInInput: 12,
+  estimateErrorPercent: -1.25,
+  boundExcess: { '--max-requests-per-minute': 0, '--max-input-tokens-per-minute': 1234 },
+  snapshot: {
+    ...empty,
+    elapsedMs: 258_000,
+    rows: { ...empty.rows, succeeded: 2000, failed: 1, heldSucceeded: 1000 },
+    attempts: { started: 2214, inFlight: 0, refused: 200, overloaded: 2, broken: 11 },
+    possiblyBilledTwice: { rows: 3, attempts: 4, costNanoUsdMax: 20_000_000, killedInFlight: 42 },
+    tokens: { input: 1_230_000, cacheWrite: 40_000, cacheRead: 8_100_000, output: 640_000 },
+    costNanoUsd: 4_123_000_000,
+    bound: [
+      ['requests', 237_000],
+      ['ramp', 20_000],
+      ['first reply', 1000],
+    ],
+  },
+}
+
+/** A run in which nothing but answers happened. */
+const smooth: RunSummary = {
+  ...eventful,
+  exitCode: 0,
+  stopped: null,
+  rows: { selected: 100, succeeded: 100, failed: 0, left: 0 },
+  notInInput: 0,
+  estimateErrorPercent: null,
+  boundExcess: {},
+  snapshot: {
+    ...empty,
+    elapsedMs: 10_000,
+    rows: { ...empty.rows, succeeded: 100 },
+    attempts: { started: 100, inFlight: 0, refused: 0, overloaded: 0, broken: 0 },
+    tokens: { input: 900, cacheWrite: 0, cacheRead: 0, output: 400 },
+    costNanoUsd: 50_000_000,
+  },
+}
+
+const plain = painter(false)
+
+describe('summaryLines()', () => {
+  test('counts everything out', () => {
+    expect(summaryLines(eventful, plain)).toEqual([
+      'rows      3,201: 3,000 answered, 1 failed, 200 left',
+      '          1,000 of them by earlier runs',
+      'time      4 min 18 s, 7.8 rows/s',
+      'tokens    1.23M input, 8.1M read from cache, 40k written to it, 640k output',
+      'cost      $4.12',
+      'billed    possibly twice: 3 rows, at most $0.02',
+      '          up to 42 more, under way when an earlier run was killed',
+      'tries     2,214: 429s 200, overloaded 2, broken 11',
+      'bound by  requests 92 %, ramp 8 %',
+      'excess    --itpm passed by 1,234 in one minute at most',
+      'estimate  input tokens 1.3 % too low',
+      'failed    out.failed.jsonl',
+      'note      12 answers in the output are of rows no longer in the input',
+    ])
+  })
+
+  test('says nothing of what did not happen, but that no row failed and there were no 429s', () => {
+    expect(summaryLines(smooth, plain)).toEqual([
+      'rows      100: 100 answered, 0 failed',
+      'time      10 s, 10.0 rows/s',
+      'tokens    900 input, 400 output',
+      'cost      $0.05',
+      'tries     100: 429s 0',
+    ])
+  })
+
+  test('fits 80 columns with large figures', () => {
+    const large = {
+      ...eventful,
+      rows: { selected: 1_000_000, succeeded: 999_000, failed: 500, left: 500 },
+      snapshot: {
+        ...eventful.snapshot,
+        rows: { ...eventful.snapshot.rows, heldSucceeded: 100_000 },
+        unpriced: 123_456,
+      },
+    }
+    for (const line of summaryLines(large, plain)) expect(line.length).toBeLessThanOrEqual(80)
+  })
+
+  test('gives no sum as the cost when some answers have no price', () => {
+    const unpriced = { ...smooth, snapshot: { ...smooth.snapshot, unpriced: 2 } }
+    expect(summaryLines(unpriced, plain)).toContain(
+      'cost      $0.05, and 2 answers at unknown prices',
+    )
+    const none = { ...smooth, snapshot: { ...smooth.snapshot, unpriced: 100, costNanoUsd: 0 } }
+    expect(summaryLines(none, plain)).toContain('cost      unknown: 100 answers at unknown prices')
+  })
+
+  test.each([
+    [0, 'input tokens as estimated'],
+    [12.34, 'input tokens 12.3 % too high'],
+    [-0.06, 'input tokens 0.1 % too low'],
+  ])('tells an estimate that was off by %d', (estimateErrorPercent, text) => {
+    expect(summaryLines({ ...smooth, estimateErrorPercent }, plain)).toContain(`estimate  ${text}`)
+  })
+})
+
+describe('lastLine()', () => {
+  test.each([
+    ['a smooth run', smooth, 'done 100, failed 0, cost $0.05, out.jsonl'],
+    ['a stopped run', eventful, 'done 3,000, failed 1, left 200, cost $4.12, out.jsonl'],
+    ['results on stdout', { ...smooth, output: '-' }, 'done 100, failed 0, cost $0.05, stdout'],
+  ])('of %s', (_what, summary, line) => {
+    expect(lastLine(summary, plain)).toBe(line)
+  })
+})
