@@ -386,7 +386,7 @@ class TwoSides {
   }
 
   until(now: number): void {
-    while (this.#happenings.nextAt <= now) {
+    while (this.#happenings.size > 0 && this.#happenings.nextAt <= now) {
       const at = this.#happenings.nextAt
       this.#happenings.pop()?.(at)
     }

@@ -26,6 +26,8 @@ const perSecondMin = 1
 /** No machine starts as many; keeps an unbounded growth finite. */
 const perSecondMax = 1e6
 const creditSeconds = 0.25
+/** Both probes may start at once. */
+const creditMin = 2
 /** After this long without growth the ramp has ended: something else holds the rate. */
 const climbingMs = 2000
 
@@ -34,8 +36,7 @@ export class Ramp {
   readonly #kind: RampKind
   #doublingMs: number
   #perSecond = 2
-  // Both probes may start at once.
-  #credit = 2
+  #credit = creditMin
   #at: number
   #grewAt: number
 
@@ -108,7 +109,7 @@ export class Ramp {
       leftMs -= growthMs
     }
     // Credit does not pile up while nothing is asked for: a pause must not end in a burst.
-    const creditMax = Math.max(1, this.#perSecond * creditSeconds)
+    const creditMax = Math.max(creditMin, this.#perSecond * creditSeconds)
     this.#credit = Math.min(creditMax, this.#credit + (this.#perSecond * leftMs) / 1000)
   }
 

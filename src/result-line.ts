@@ -83,9 +83,10 @@ export interface ResultLine {
  * @example
  * ```ts
  * const key = '00112233445566778899aabbccddeeff'
- * const run = { line: 17, key, attempts: 1, requestId: null, latencyMs: 812, costUsd: '0.000412' }
- * const line = succeededLine({ id: 'a', message: '{"id":"msg_1"}', run })
- * line.slice(0, 67) // => '{"custom_id":"a","result":{"type":"succeeded","message":{"id":"msg_1'
+ * const place = { line: 17, key, attempts: 1, requestId: null }
+ * const fields = { ...place, latencyMs: 812, costUsd: '0.000412' }
+ * const line = succeededLine({ id: 'a', message: '{"id":"msg_1"}', run: fields })
+ * line.startsWith('{"custom_id":"a","result":{"type":"succeeded","message":{"id":') // => true
  * JSON.parse(line).run.latency_ms // => 812
  * ```
  */
@@ -100,9 +101,10 @@ export function succeededLine({ id, message, metadata, request, run }: Succeeded
  * @example
  * ```ts
  * const key = '00112233445566778899aabbccddeeff'
- * const run = { line: 3, key, attempts: 1, requestId: null, latencyMs: 5, costUsd: '0' }
+ * const place = { line: 3, key, attempts: 1, requestId: null }
+ * const fields = { ...place, latencyMs: 5, costUsd: '0' }
  * const error = { type: 'invalid_request_error', message: 'no' }
- * const row = { id: 'b', type: 'errored', error, requestId: null, params: '{}', run } as const
+ * const row = { id: 'b', type: 'errored', error, requestId: null, run: fields } as const
  * JSON.parse(failedLine(row)).result.error.error.message // => 'no'
  * ```
  */

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { LimitReading, LimitReadings } from '../outcome.ts'
@@ -164,8 +165,7 @@ describe('progressLines()', () => {
 
   test('is the same text in colours', () => {
     const coloured = progressLines(running, { ...plain, paint: painter(true) })
-    // eslint-disable-next-line no-control-regex
-    const stripped = coloured.map((line) => line.replaceAll(/\u001b\[[\d;]*m/g, ''))
+    const stripped = coloured.map((line) => stripVTControlCharacters(line))
     expect(coloured.join('')).toContain('\u001b[')
     expect(stripped).toEqual(progressLines(running, plain))
   })

@@ -158,12 +158,12 @@ async function finish(voice: Voice, summary: RunSummary): Promise<number> {
   const { face, terminal, paint, log } = voice
   const { exitCode, rows } = summary
   log.say('info', { event: 'end', exit_code: exitCode, rows }, lastLine(summary, painter(false)))
+  const seen = asSeenFrom(process.cwd(), summary)
   const complaints = complaintsOf(summary).flatMap((each) => complaintLines(each, paint))
   if (face.quiet) {
     terminal.print(complaints)
-    if (exitCode === exitCodes.someFailed) terminal.print([lastLine(summary, paint)])
+    if (exitCode === exitCodes.someFailed) terminal.print([lastLine(seen, paint)])
   } else {
-    const seen = asSeenFrom(process.cwd(), summary)
     const ending = [...complaints, ...resumeLines(summary, paint)]
     const parts = [summaryLines(seen, paint), ending, [lastLine(seen, paint)]]
     // A blank line between parts that are there.

@@ -84,6 +84,13 @@ describe('gather()', () => {
     expect(fault).not.toContain('secret')
   })
 
+  test('reads files that begin with a byte order mark', async () => {
+    write('.env', '\ufeffSLUICE_FIRST=5')
+    write('sluice.config.json', '\ufeff{ "maxAttempts": 7 }')
+    const { values, faults } = await gathered()
+    expect([[...values.keys()].toSorted(), faults]).toEqual([['first', 'max-attempts'], []])
+  })
+
   test('passes by a .env that is a folder', async () => {
     mkdirSync(path.join(folder, '.env'))
     expect((await gathered()).faults).toEqual([])

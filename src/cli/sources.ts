@@ -41,7 +41,7 @@ function readEnvFile(flags: readonly Flag[], folder: string, named: string | und
   if (named === undefined && !existsSync(target)) return new LayerBuilder('.env')
   let text: string
   try {
-    text = readFileSync(target, 'utf8')
+    text = readText(target)
   } catch (error) {
     // A `.env` that is a folder, or is not ours to read, is some other program's.
     return named === undefined ? new LayerBuilder('.env') : unreadable('--env-file', file, error)
@@ -67,7 +67,7 @@ async function readConfigFile(
 
 /** Reads a JSON file; throws with words that say where it is none, and repeat nothing of it. */
 export function readJson(file: string): unknown {
-  const text = readFileSync(file, 'utf8')
+  const text = readText(file)
   const fault = findJsonFault(text)
   if (fault === undefined) return JSON.parse(text)
   const before = text.slice(0, fault.index).split('\n')
@@ -75,6 +75,11 @@ export function readJson(file: string): unknown {
   // What was found instead may be a key that someone forgot to quote.
   const [problem = ''] = fault.problem.split(', got')
   throw new Error(`it is no JSON: ${problem} at ${place}`)
+}
+
+/** Some editors put a byte order mark before everything; it is no part of a name or of JSON. */
+function readText(file: string): string {
+  return readFileSync(file, 'utf8').replace(/^\ufeff/, '')
 }
 
 /** The default export of a module. */

@@ -6,6 +6,7 @@
  */
 
 import type { WriteStream } from 'node:tty'
+import { stripVTControlCharacters } from 'node:util'
 import type { Redact } from './redact.ts'
 import { displayWidth } from './text.ts'
 
@@ -39,7 +40,8 @@ export class Terminal implements Surface {
   }
 
   get columns(): number {
-    return this.#stream.isTTY ? this.#stream.columns : 80
+    // A terminal without a window may say that it has no columns.
+    return this.#stream.isTTY && this.#stream.columns > 0 ? this.#stream.columns : 80
   }
 
   /** Makes it a terminal with a live block; until this resolves, `show` does nothing. */
@@ -82,16 +84,12 @@ export class Terminal implements Surface {
    * lines; the rows too many are erased here, or they would stay above every later block.
    */
   readonly #resized = (): void => {
-    const rows = this.#lines.map((line) => Math.ceil(visibleWidth(line) / this.columns) - 1)
+    const rows = this.#lines.map(
+      (line) => Math.ceil(displayWidth(stripVTControlCharacters(line)) / this.columns) - 1,
+    )
     const wrapped = rows.reduce((sum, extra) => sum + Math.max(0, extra), 0)
     this.#stream.write('\u001b[2K\u001b[1A'.repeat(wrapped))
     this.#block?.clear()
     this.#lines = []
   }
-}
-
-/** The width without the colours. */
-function visibleWidth(line: string): number {
-  // eslint-disable-next-line no-control-regex
-  return displayWidth(line.replaceAll(/\u001b\[[\d;]*m/g, ''))
 }

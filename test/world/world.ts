@@ -149,8 +149,11 @@ class World {
   }
 
   #room(): void {
-    this.#diskFull = false
     this.#disk.failWrites(undefined)
+    // What was kept is written when it is next tried, a second later at most.
+    this.#clock.after(1500, () => {
+      this.#diskFull = false
+    })
   }
 
   #end(kind: 'kill' | 'power'): void {

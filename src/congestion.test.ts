@@ -1,0 +1,189 @@
+import { describe, expect, test } from 'vitest'
+import { Congestion } from './congestion.ts'
+import { Random } from './random.ts'
+
+/** Draws nothing but this. */
+class Fixed extends Random {
+  readonly #value: number
+
+  constructor(value: number) {
+    super(1)
+    this.#value = value
+  }
+
+  override float(): number {
+    return this.#value
+  }
+}
+
+const least = new Fixed(0)
+const most = new Fixed(1 - 2 ** -32)
+
+/** Failures of rows 1, 2, 3…, each a millisecond after it began, from this instant on. */
+function fail(congestion: Congestion, from: number, rows: readonly number[], inFlight = 100): boolean[] {
+  return rows.map((row, index) => {
+    const startedAt = from + index
+    return congestion.failed(startedAt + 1, { row, startedAt, inFlight }, least)
+  })
+}
+
+function inOutage(): Congestion {
+  const congestion = new Congestion()
+  fail(congestion, 0, [1, 2, 3, 4, 5])
+  return congestion
+}
+
+describe('an outage', () => {
+  test('begins with five failures in a row over three rows, of which the fifth does not count', () => {
+    const congestion = new Congestion()
+    expect(fail(congestion, 0, [1, 2, 3, 1])).toEqual([true, true, true, true])
+    expect(congestion.inOutage).toBe(false)
+    expect(fail(congestion, 10, [2])).toEqual([false])
+    expect(congestion.inOutage).toBe(true)
+  })
+
+  test.each<[string, readonly number[]]>([
+    ['one row', [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]],
+    ['two rows', [1, 2, 1, 2, 1, 2, 1, 2, 1, 2]],
+    ['four in a row', [1, 2, 3, 4]],
+  ])('does not begin with %s', (_, rows) => {
+    const congestion = new Congestion()
+    expect(fail(congestion, 0, rows).every(Boolean)).toBe(true)
+    expect(congestion.inOutage).toBe(false)
+  })
+
+  test('does not begin while some succeed', () => {
+    const congestion = new Congestion()
+    for (let round = 0; round < 20; round++) {
+      fail(congestion, round * 10, [1, 2, 3, 4])
+      congestion.succeeded(round * 10 + 9, round * 10 + 8)
+    }
+    expect(congestion.inOutage).toBe(false)
+  })
+
+  test('waits 0.5 to 1 s for its first probe, twice as long for each next, 15 s at most', () => {
+    for (const [random, share] of [[least, 0.5], [most, 1]] as const) {
+      const congestion = new Congestion()
+      for (const row of [1, 2, 3, 4, 5]) congestion.failed(0, { row, startedAt: 0, inFlight: 0 }, random)
+      let now = 0
+      for (const boundMs of [1000, 2000, 4000, 8000, 15_000, 15_000, 15_000]) {
+        expect(congestion.delay(now)).toBeCloseTo(share * boundMs, 3)
+        now += congestion.delay(now)
+        expect(congestion.failed(now + 100, { row: 9, startedAt: now, inFlight: 0 }, random)).toBe(false)
+        now += 100
+      }
+    }
+  })
+
+  test('is ended by a probe that is answered', () => {
+    const congestion = inOutage()
+    expect(congestion.succeeded(2000, 1500)).toBe(true)
+    expect(congestion.inOutage).toBe(false)
+    expect([congestion.delay(2000), congestion.ceiling(2000)]).toEqual([0, Infinity])
+    expect(congestion.succeeded(2001, 2000)).toBe(false)
+  })
+
+  test('is not ended by an answer to what was asked before it', () => {
+    const congestion = inOutage()
+    expect(congestion.succeeded(2000, 4)).toBe(false)
+    expect(congestion.inOutage).toBe(true)
+  })
+
+  test('is not made longer by failures of what was asked before it', () => {
+    const congestion = inOutage()
+    const before = congestion.delay(100)
+    expect(congestion.failed(100, { row: 9, startedAt: 3, inFlight: 50 }, most)).toBe(false)
+    expect(congestion.delay(100)).toBe(before)
+  })
+
+  test('leaves no failures behind: what was under way in it counts for nothing later', () => {
+    const congestion = inOutage()
+    congestion.succeeded(2000, 1500)
+    for (let row = 0; row < 50; row++) {
+      expect(congestion.failed(2100, { row, startedAt: 1900, inFlight: 50 }, least)).toBe(false)
+    }
+    expect(congestion.inOutage).toBe(false)
+    expect(congestion.ceiling(2100)).toBe(Infinity)
+    expect(fail(congestion, 3000, [1, 2, 3, 4, 5])).toEqual([true, true, true, true, false])
+  })
+})
+
+describe('the ceiling', () => {
+  /** So many of 100 tries fail, evenly spread; 100 are under way. */
+  function mix(congestion: Congestion, from: number, failures: number): void {
+    for (let index = 0; index < 100; index++) {
+      const now = from + index
+      const fails = Math.floor((index * failures) / 100) !== Math.floor(((index + 1) * failures) / 100)
+      if (fails) congestion.failed(now, { row: index, startedAt: now, inFlight: 99 }, least)
+      else congestion.succeeded(now, now)
+    }
+  }
+
+  test('is none while one in twenty fails', () => {
+    const congestion = new Congestion()
+    for (let time = 0; time < 10; time++) mix(congestion, time * 100, 5)
+    expect(congestion.ceiling(1000)).toBe(Infinity)
+  })
+
+  test('is cut by a fifth when more than a tenth fails', () => {
+    const congestion = new Congestion()
+    // Five failures of six tries weigh 1 − 0.98^5 = 0.096, six 0.114.
+    for (const row of [1, 2, 3, 4]) congestion.failed(10, { row, startedAt: 5, inFlight: 99 }, least)
+    congestion.succeeded(10, 5)
+    for (const row of [5, 6]) congestion.failed(10, { row, startedAt: 5, inFlight: 99 }, least)
+    expect(congestion.ceiling(10)).toBe(80)
+  })
+
+  test('is cut once for what was under way together', () => {
+    const congestion = new Congestion()
+    for (let row = 0; row < 40; row++) {
+      congestion.failed(10, { row, startedAt: 5, inFlight: 99 }, least)
+      if (row % 4 === 3) congestion.succeeded(10, 5)
+    }
+    expect(congestion.ceiling(10)).toBe(80)
+    // What began after the cut and fails, cuts again: 0.8 × 80.
+    congestion.failed(20, { row: 50, startedAt: 15, inFlight: 99 }, least)
+    expect(Math.floor(congestion.ceiling(20))).toBe(64)
+  })
+
+  test('never falls below one, so that something is always under way', () => {
+    const congestion = new Congestion()
+    for (let round = 1; round < 100; round++) {
+      congestion.failed(round, { row: 1, startedAt: round, inFlight: 0 }, least)
+    }
+    expect(congestion.ceiling(100)).toBeGreaterThanOrEqual(1)
+  })
+
+  test('rises by a twentieth a second, and is none once it is far above', () => {
+    const congestion = new Congestion()
+    for (let row = 0; row < 8; row++) {
+      congestion.failed(0, { row, startedAt: 0, inFlight: 99 }, least)
+      if (row % 4 === 3) congestion.succeeded(0, 0)
+    }
+    expect(congestion.ceiling(0)).toBe(80)
+    expect(congestion.ceiling(1000)).toBeCloseTo(85, 6)
+    expect(congestion.ceiling(5000)).toBeCloseTo(105, 6)
+    expect(congestion.ceiling(60_000)).toBe(Infinity)
+  })
+})
+
+describe('noSocket()', () => {
+  test('leaves a tenth of what was under way to others', () => {
+    const congestion = new Congestion()
+    congestion.noSocket(0, 200)
+    expect([congestion.ceiling(0), congestion.delay(0)]).toEqual([180, 0])
+  })
+
+  test('of many at once, ends at what was really open', () => {
+    const congestion = new Congestion()
+    for (let others = 499; others >= 200; others--) congestion.noSocket(0, others)
+    expect(congestion.ceiling(0)).toBe(180)
+  })
+
+  test('with nothing under way looks again after a second: no try can free one', () => {
+    const congestion = new Congestion()
+    congestion.noSocket(500, 0)
+    expect([congestion.delay(500), congestion.ceiling(500)]).toEqual([1000, 1])
+    expect(congestion.delay(1500)).toBe(0)
+  })
+})
