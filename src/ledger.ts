@@ -83,7 +83,14 @@ export class Ledger {
     opened: { lock: Lock | undefined; recovered: Recovered; events: AppenderEvents },
   ) {
     const { files, clock } = context
-    const { lock, recovered, events } = opened
+    const { lock, recovered } = opened
+    const events: AppenderEvents = {
+      ...opened.events,
+      // Each file reports for itself; the run goes on when all of them can be written.
+      onUnblocked: () => {
+        if (!this.#isBlocked) opened.events.onUnblocked()
+      },
+    }
     const { output, fsync } = settings
     this.#context = context
     this.#settings = settings
@@ -133,6 +140,8 @@ export class Ledger {
       if (settings.overwrite) moveAside(files, paths, stampOf(clock.wallTime()))
       const recovered = recover(files, paths)
       if (!settings.ordered && recovered.spooled) pourSpool(files, output, recovered.spooled)
+      // Of several that met at a dead holder's lock, all but one learn it here, before they send.
+      lock.beat(0)
       return new Ledger(context, { ...settings, output }, { lock, recovered, events })
     } catch (error) {
       lock.release()
@@ -152,7 +161,7 @@ export class Ledger {
   /** Lines the files held when the run began. */
   get heldCounts(): { readonly succeeded: number; readonly failed: number } {
     const { succeededCount, failedCount, spooled } = this.#recovered
-    return { succeeded: succeededCount + (spooled?.counts.size ?? 0), failed: failedCount }
+    return { succeeded: succeededCount + (spooled?.count ?? 0), failed: failedCount }
   }
 
   /** Most requests that were under way when the run before this one was killed; 0 if it was not. */
@@ -279,6 +288,11 @@ export class Ledger {
   close(): void {
     this.#closeFiles()
     this.#lock?.release()
+  }
+
+  get #isBlocked(): boolean {
+    const { isBlocked = false } = this.#ordered ?? {}
+    return isBlocked || this.#output.isBlocked || this.#failed.isBlocked
   }
 
   #closeFiles(): void {

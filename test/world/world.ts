@@ -256,14 +256,14 @@ class World {
     const { selected, succeeded, failed, left } = summary.rows
     this.#write(`exit ${summary.exitCode} ${selected} = ${succeeded} + ${failed} + ${left}`)
     if (selected !== succeeded + failed + left) this.#fault(`the summary does not add up`)
+    const text = Buffer.from(this.#read(files.failed)).toString()
+    if (/spend|usage limits|credit balance/.test(text)) this.#fault('a row was failed for the account')
   }
 
   #check(): void {
     const { rows } = this.#input
-    const read = (path: string): Uint8Array =>
-      this.#disk.stat(path) === undefined ? new Uint8Array() : this.#disk.bytes(path)
-    const output = readLines(read(files.output))
-    const failed = readLines(read(files.failed))
+    const output = readLines(this.#read(files.output))
+    const failed = readLines(this.#read(files.failed))
     for (const problem of checkCountedOut(rows, this.#input.counts, { output, failed })) this.#fault(problem)
     if (this.#drawn.ordered) for (const problem of checkOrder(rows, output)) this.#fault(problem)
     // An answer that reached us is in the file, and is not bought again.
@@ -273,6 +273,10 @@ class World {
     }
     const leftovers = this.#disk.paths().filter((path) => path.includes('.sluice/'))
     if (leftovers.length > 0) this.#fault(`left behind: ${leftovers.join(', ')}`)
+  }
+
+  #read(path: string): Uint8Array {
+    return this.#disk.stat(path) === undefined ? new Uint8Array() : this.#disk.bytes(path)
   }
 
   #fault(problem: string): void {

@@ -1,0 +1,46 @@
+import { describe, expect, test } from 'vitest'
+import { RecentRate } from './recent-rate.ts'
+
+describe('RecentRate', () => {
+  test('is nothing at first', () => {
+    const rate = new RecentRate()
+    rate.start(5000)
+    expect(rate.perSecond(5000)).toBe(0)
+  })
+
+  test.each([0, 1e9 + 321])('of 20 a second from the start at %d is 20, soon and later', (start) => {
+    const rate = new RecentRate()
+    rate.start(start)
+    for (let event = 0; event < 20 * 60; event++) {
+      const now = start + event * 50
+      rate.add(now, 1)
+      // At each instant the event just counted is one too many.
+      if (event >= 40) expect(Math.abs(rate.perSecond(now) - 20)).toBeLessThan(0.8)
+    }
+  })
+
+  test('divides by one second at least', () => {
+    const rate = new RecentRate()
+    rate.start(0)
+    rate.add(10, 7)
+    expect(rate.perSecond(10)).toBe(7)
+  })
+
+  test('forgets what is more than ten seconds old', () => {
+    const rate = new RecentRate()
+    rate.start(0)
+    rate.add(500, 100)
+    expect(rate.perSecond(4000)).toBe(25)
+    expect(rate.perSecond(9999)).toBeCloseTo(10, 1)
+    expect(rate.perSecond(10_000)).toBe(0)
+    expect(rate.perSecond(1e6)).toBe(0)
+  })
+
+  test('a clock that steps back loses nothing', () => {
+    const rate = new RecentRate()
+    rate.start(0)
+    rate.add(5000, 10)
+    rate.add(4990, 10)
+    expect(rate.perSecond(5000)).toBe(4)
+  })
+})
