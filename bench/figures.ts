@@ -61,7 +61,10 @@ export function say(text: string): void {
 }
 
 /** When the file is the program that was started: runs the benchmark, prints its figures. */
-export async function runAlone(moduleUrl: string, measure: () => Promise<readonly Figure[]>): Promise<void> {
+export async function runAlone(
+  moduleUrl: string,
+  measure: () => Promise<readonly Figure[]>,
+): Promise<void> {
   if (process.argv[1] !== fileURLToPath(moduleUrl)) return
   console.log(`${machineLine()}\n`)
   printFigures(await measure())

@@ -45,7 +45,10 @@ const note = `
   })`
 
 /** Runs a script of Node to its end. Throws if it fails. */
-export async function runMeasured(args: readonly string[], options: ProcessOptions): Promise<Usage> {
+export async function runMeasured(
+  args: readonly string[],
+  options: ProcessOptions,
+): Promise<Usage> {
   const notePath = path.join(options.folder, 'note.json')
   const startedAt = clock.now()
   const child = startProcess(args, {
@@ -62,7 +65,8 @@ export async function runMeasured(args: readonly string[], options: ProcessOptio
   child.stderr?.on('data', (chunk: Buffer) => (stderr = (stderr + chunk.toString()).slice(-4000)))
   const exitCode = await new Promise((resolve) => child.once('close', resolve))
   const wallMs = clock.now() - startedAt
-  if (exitCode !== 0) throw new Error(`${args.join(' ')} ended with ${String(exitCode)}:\n${stderr}`)
+  if (exitCode !== 0)
+    throw new Error(`${args.join(' ')} ended with ${String(exitCode)}:\n${stderr}`)
   const { cpuMs, peakBytes } = JSON.parse(readFileSync(notePath, 'utf8')) as Usage
   return { wallMs, cpuMs, peakBytes, stdout }
 }

@@ -95,7 +95,9 @@ async function peak({ flags = [], server: serving = {}, ...input }: Case): Promi
       const usage = await runSluice([...base, '--ramp', 'off', ...flags], input.rows, { folder })
       const { peakBytes, wallMs } = usage
       const seconds = (wallMs / 1000).toFixed(0)
-      say(`memory: ${input.rows} rows of ${input.rowBytes} B: ${megabytes(peakBytes)}, ${seconds} s`)
+      say(
+        `memory: ${input.rows} rows of ${input.rowBytes} B: ${megabytes(peakBytes)}, ${seconds} s`,
+      )
       return peakBytes
     } finally {
       await server.close()

@@ -9,7 +9,8 @@ import type { Clock } from '../src/clock.ts'
 
 /** Far more than any machine sends: no limit of this server ever binds. */
 const limitPerMinute = 1_000_000_000_000
-const text = 'The channel carries what it can, and the gate lets through no more than that. '.repeat(7)
+const text =
+  'The channel carries what it can, and the gate lets through no more than that. '.repeat(7)
 const usage = {
   input_tokens: 512,
   cache_creation_input_tokens: 0,

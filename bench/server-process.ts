@@ -43,7 +43,9 @@ export interface Server {
 export async function startServer(options: Partial<ServerOptions> = {}): Promise<Server> {
   const whole = { latencyMs: 0, marks: [], ...options }
   const path = fileURLToPath(new URL('server.ts', import.meta.url))
-  const child = fork(path, [JSON.stringify(whole)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  const child = fork(path, [JSON.stringify(whole)], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
   const { port } = (await messageOf(child)) as { port: number }
   const origin = options.certificate === undefined ? 'http://127.0.0.1' : 'https://localhost'
   return {

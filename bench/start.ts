@@ -28,7 +28,9 @@ const newRows = 100
 const answer = JSON.stringify({
   id: 'msg_01XFDUDYJgAACzvnptvVoYEL',
   type: 'message',
-  content: [{ type: 'text', text: 'The gate lets through what the channel can carry. '.repeat(13) }],
+  content: [
+    { type: 'text', text: 'The gate lets through what the channel can carry. '.repeat(13) },
+  ],
   usage: { input_tokens: 512, output_tokens: 128 },
 })
 

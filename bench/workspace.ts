@@ -3,7 +3,15 @@
  */
 
 import { execFileSync } from 'node:child_process'
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { Random } from '../src/random.ts'
@@ -43,7 +51,12 @@ export async function inFolder<T>(measure: (folder: string) => Promise<T>): Prom
 }
 
 /** The lines of an input, one at a time. */
-export function* inputLines({ rows, rowBytes, ids = false, seed = 1 }: InputOptions): Generator<string> {
+export function* inputLines({
+  rows,
+  rowBytes,
+  ids = false,
+  seed = 1,
+}: InputOptions): Generator<string> {
   const random = new Random(seed)
   const prose = makeProse(random, Math.max(proseBytes, 2 * rowBytes))
   for (let row = 1; row <= rows; row++) {

@@ -73,7 +73,8 @@ describe('Backlog', () => {
 
   test('remove() takes rows from wherever they wait and leaves the others in their order', () => {
     const backlog = new Backlog(bounds)
-    for (const sequence of [1, 2, 3, 4]) backlog.add(rowOf(sequence, { model: sequence % 2 ? 'odd' : 'even', pool: 'p' }))
+    for (const sequence of [1, 2, 3, 4])
+      backlog.add(rowOf(sequence, { model: sequence % 2 ? 'odd' : 'even', pool: 'p' }))
     backlog.putBackAt(10, rowOf(5, { model: 'odd', pool: 'p' }))
     backlog.putBackAt(10, rowOf(6, { model: 'even', pool: 'p' }))
     backlog.putBackAt(20, rowOf(7, { model: 'odd', pool: 'q' }))

@@ -1,5 +1,6 @@
 /**
- * Every maximum, in one table: what bounds memory, sockets and text, and where the figure comes from.
+ * Every maximum, in one table: what bounds memory, sockets and text, and where the figure comes
+ * from.
  *
  * Nothing in the product grows without one of these. A figure that must stand in some
  * relation to another is held to it below, when this file is loaded.
@@ -20,13 +21,15 @@ export const bounds = {
    * are twice as fast, far beyond what any row can be asked at (measured).
    */
   readChunkBytes: 262_144,
-  /** Rows read ahead of the one that starts next (design §6, "Order"). */
+  /** Rows read ahead of the one that starts next (ours). */
   windowRowsMax: 4096,
-  /** Bytes of those rows (design §6, "Order"). */
+  /** Bytes of those rows (ours). */
   windowBytesMax: 67_108_864,
-  /** Bodies under way at once, unless the user says otherwise (design §2.7). */
+  /** Bodies under way at once, unless the user says otherwise (ours). */
   inFlightBytesDefault: 67_108_864,
-  /** Connections being opened at once; more would overflow a listen queue (design §11, "ceiling"). */
+  /**
+   * Connections being opened at once; more would overflow a listen queue (ours).
+   */
   connectsUnderWayMax: 256,
   /** Open connections (ours; a machine has some 28,000 ports to one address). */
   socketsMax: 10_000,
@@ -34,7 +37,9 @@ export const bounds = {
   replyBytesMax: 67_108_864,
   /** `metadata.user_id` (API, "Common 400s"). */
   metadataUserIdCharsMax: 256,
-  /** `custom_id`; the API's own bound of 64 holds inside batches only, where ids are mapped (ours). */
+  /**
+   * `custom_id`; the API's own bound of 64 holds inside batches only, where ids are mapped (ours).
+   */
   customIdCharsMax: 256,
 } as const
 

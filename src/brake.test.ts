@@ -2,15 +2,20 @@ import { describe, expect, test } from 'vitest'
 import { Brake, type MaxFailed } from './brake.ts'
 import type { RunError } from './errors.ts'
 
-const refusal = { type: 'invalid_request_error', message: 'max_tokens: 9 > 4 allowed for messages.3' }
+const refusal = {
+  type: 'invalid_request_error',
+  message: 'max_tokens: 9 > 4 allowed for messages.3',
+}
 
 /** Feeds `s`ucceeded, `r`efused, `f`ault unasked, `x` refused otherwise; returns where it stopped, from 1, and why. */
 function check(brake: Brake, settled: string): [number, string] | undefined {
   for (const [index, kind] of [...settled].entries()) {
     let error: RunError | undefined
     if (kind === 's') brake.succeeded()
-    else if (kind === 'r') error = brake.failed({ ...refusal, message: refusal.message.replace('9', `${index}`) }, true)
-    else if (kind === 'x') error = brake.failed({ type: 'invalid_request_error', message: 'another' }, true)
+    else if (kind === 'r')
+      error = brake.failed({ ...refusal, message: refusal.message.replace('9', `${index}`) }, true)
+    else if (kind === 'x')
+      error = brake.failed({ type: 'invalid_request_error', message: 'another' }, true)
     else error = brake.failed({ type: 'invalid_request_error', message: 'no JSON' }, false)
     if (error) return [index + 1, error.code]
   }
@@ -27,7 +32,11 @@ describe('Brake, with all answers alike', () => {
     ['an answer first', `s${r(100)}`, undefined],
     ['a different one among them', `${r(20)}x${r(100)}`, undefined],
     ['a different one at the end', `${r(49)}x${r(100)}`, undefined],
-    ['faults between them, which nobody was asked about', `${'f'.repeat(10)}${r(40)}${'f'.repeat(5)}${r(10)}`, [65, 'SAME_ERROR']],
+    [
+      'faults between them, which nobody was asked about',
+      `${'f'.repeat(10)}${r(40)}${'f'.repeat(5)}${r(10)}`,
+      [65, 'SAME_ERROR'],
+    ],
     ['49 and a fault', `${r(49)}f`, undefined],
     ['faults alone', 'f'.repeat(1000), undefined],
   ])('%s', (_, settled, stopped) => {
@@ -38,7 +47,9 @@ describe('Brake, with all answers alike', () => {
     const brake = new Brake(undefined)
     let error: RunError | undefined
     for (let row = 0; row < 50; row++) error = brake.failed(refusal, true)
-    expect(error?.message).toBe(`Stopped after 50 answers, all the same: invalid_request_error: ${refusal.message}`)
+    expect(error?.message).toBe(
+      `Stopped after 50 answers, all the same: invalid_request_error: ${refusal.message}`,
+    )
     expect(error?.hint).toContain('--retry-failed')
     expect(error?.exitCode).toBe(3)
   })
@@ -51,7 +62,12 @@ describe('Brake, with --max-failed', () => {
     ['2: two are well', { count: 2 }, 'srsfsss', undefined],
     ['10 %: not before a hundred', { percent: 10 }, `${'f'.repeat(90)}sssssssss`, undefined],
     ['10 %: at the hundredth', { percent: 10 }, `${'f'.repeat(11)}${'s'.repeat(88)}f`, 100],
-    ['10 %: exactly a tenth is well', { percent: 10 }, `${'s'.repeat(90)}${'f'.repeat(10)}`, undefined],
+    [
+      '10 %: exactly a tenth is well',
+      { percent: 10 },
+      `${'s'.repeat(90)}${'f'.repeat(10)}`,
+      undefined,
+    ],
     ['10 %: one more', { percent: 10 }, `${'s'.repeat(90)}${'f'.repeat(11)}`, 101],
     ['0 %: any, after a hundred', { percent: 0 }, `${'s'.repeat(150)}f`, 151],
     ['100 %: never', { percent: 100 }, 'f'.repeat(300), undefined],
@@ -64,6 +80,8 @@ describe('Brake, with --max-failed', () => {
     const brake = new Brake({ count: 1 })
     brake.succeeded()
     brake.failed(refusal, true)
-    expect(brake.failed(refusal, true)?.message).toBe('Stopped as 2 of 3 rows failed: --max-failed is 1')
+    expect(brake.failed(refusal, true)?.message).toBe(
+      'Stopped as 2 of 3 rows failed: --max-failed is 1',
+    )
   })
 })

@@ -40,7 +40,9 @@ export class Brake {
     this.#alike = undefined
   }
 
-  /** Undefined while the run may go on. `asked`: the server refused it; otherwise we did, unasked. */
+  /**
+   * Undefined while the run may go on. `asked`: the server refused it; otherwise we did, unasked.
+   */
   failed(error: ApiError, asked: boolean): RunError | undefined {
     this.#settled += 1
     this.#failed += 1

@@ -20,7 +20,12 @@ const least = new Fixed(0)
 const most = new Fixed(1 - 2 ** -32)
 
 /** Failures of rows 1, 2, 3…, each a millisecond after it began, from this instant on. */
-function fail(congestion: Congestion, from: number, rows: readonly number[], inFlight = 100): boolean[] {
+function fail(
+  congestion: Congestion,
+  from: number,
+  rows: readonly number[],
+  inFlight = 100,
+): boolean[] {
   return rows.map((row, index) => {
     const startedAt = from + index
     return congestion.failed(startedAt + 1, { row, startedAt, inFlight }, least)
@@ -62,14 +67,20 @@ describe('an outage', () => {
   })
 
   test('waits 0.5 to 1 s for its first probe, twice as long for each next, 15 s at most', () => {
-    for (const [random, share] of [[least, 0.5], [most, 1]] as const) {
+    for (const [random, share] of [
+      [least, 0.5],
+      [most, 1],
+    ] as const) {
       const congestion = new Congestion()
-      for (const row of [1, 2, 3, 4, 5]) congestion.failed(0, { row, startedAt: 0, inFlight: 0 }, random)
+      for (const row of [1, 2, 3, 4, 5])
+        congestion.failed(0, { row, startedAt: 0, inFlight: 0 }, random)
       let now = 0
       for (const boundMs of [1000, 2000, 4000, 8000, 15_000, 15_000, 15_000]) {
         expect(congestion.delay(now)).toBeCloseTo(share * boundMs, 3)
         now += congestion.delay(now)
-        expect(congestion.failed(now + 100, { row: 9, startedAt: now, inFlight: 0 }, random)).toBe(false)
+        expect(congestion.failed(now + 100, { row: 9, startedAt: now, inFlight: 0 }, random)).toBe(
+          false,
+        )
         now += 100
       }
     }
@@ -113,7 +124,8 @@ describe('the ceiling', () => {
   function mix(congestion: Congestion, from: number, failures: number): void {
     for (let index = 0; index < 100; index++) {
       const now = from + index
-      const fails = Math.floor((index * failures) / 100) !== Math.floor(((index + 1) * failures) / 100)
+      const fails =
+        Math.floor((index * failures) / 100) !== Math.floor(((index + 1) * failures) / 100)
       if (fails) congestion.failed(now, { row: index, startedAt: now, inFlight: 99 }, least)
       else congestion.succeeded(now, now)
     }
@@ -128,7 +140,8 @@ describe('the ceiling', () => {
   test('is cut by a fifth when more than a tenth fails', () => {
     const congestion = new Congestion()
     // Five failures of six tries weigh 1 − 0.98^5 = 0.096, six 0.114.
-    for (const row of [1, 2, 3, 4]) congestion.failed(10, { row, startedAt: 5, inFlight: 99 }, least)
+    for (const row of [1, 2, 3, 4])
+      congestion.failed(10, { row, startedAt: 5, inFlight: 99 }, least)
     congestion.succeeded(10, 5)
     for (const row of [5, 6]) congestion.failed(10, { row, startedAt: 5, inFlight: 99 }, least)
     expect(congestion.ceiling(10)).toBe(80)

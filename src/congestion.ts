@@ -55,7 +55,10 @@ export class Congestion {
     return this.#outageSince !== undefined
   }
 
-  /** Most tries that may be under way; Infinity when nothing is wrong. In an outage, probes are counted apart. */
+  /**
+   * Most tries that may be under way; Infinity when nothing is wrong. In an outage, probes are
+   * counted apart.
+   */
   ceiling(now: number): number {
     this.#raise(now)
     return this.#ceiling
@@ -66,7 +69,9 @@ export class Congestion {
     return Math.max(0, this.#startAt - now)
   }
 
-  /** A reply shows the server at work, an answer or a refusal. Returns true if it ended an outage. */
+  /**
+   * A reply shows the server at work, an answer or a refusal. Returns true if it ended an outage.
+   */
   succeeded(now: number, startedAt: number): boolean {
     if (this.#outageSince !== undefined && startedAt <= this.#outageSince) return false
     this.#failuresInRow = 0

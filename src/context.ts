@@ -14,6 +14,7 @@ import { entropySeed } from './random.ts'
 import type { Transport } from './transport.ts'
 import { version } from './version.ts'
 
+/** What a run needs of the world. */
 export interface RunContext {
   readonly clock: Clock
   readonly files: Files

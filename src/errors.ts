@@ -83,7 +83,10 @@ export const errorCodes: Readonly<Record<ErrorCode, number>> = {
   COUNT_MISMATCH: exitCodes.bug,
 }
 
-/** Stops a run, or keeps it from starting. The message says action, value and place; the hint, the fix. */
+/**
+ * Stops a run, or keeps it from starting. The message says action, value and place; the hint, the
+ * fix.
+ */
 export class RunError extends Error {
   override readonly name = 'RunError'
   readonly code: ErrorCode

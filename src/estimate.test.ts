@@ -6,7 +6,13 @@ import { Estimator } from './estimate.ts'
 const request = { bodyBytes: 1000, maxTokens: 1000 }
 
 /** Learns this many answers of 1,000 bytes. */
-function learn(estimator: Estimator, count: number, input: number, output: number, model = 'm'): void {
+function learn(
+  estimator: Estimator,
+  count: number,
+  input: number,
+  output: number,
+  model = 'm',
+): void {
   for (let answer = 0; answer < count; answer++) {
     const estimated = estimator.estimate(model, request)
     estimator.learn(model, 1000, estimated, usageOf(input, output))
@@ -16,8 +22,14 @@ function learn(estimator: Estimator, count: number, input: number, output: numbe
 describe('Estimator', () => {
   test('at first takes three tokens for ten bytes, and 400 or what is asked for output', () => {
     const estimator = new Estimator()
-    expect(estimator.estimate('m', { bodyBytes: 1000, maxTokens: 50 })).toEqual({ input: 300, output: 50 })
-    expect(estimator.estimate('m', { bodyBytes: 1, maxTokens: 64_000 })).toEqual({ input: 1, output: 400 })
+    expect(estimator.estimate('m', { bodyBytes: 1000, maxTokens: 50 })).toEqual({
+      input: 300,
+      output: 50,
+    })
+    expect(estimator.estimate('m', { bodyBytes: 1, maxTokens: 64_000 })).toEqual({
+      input: 1,
+      output: 400,
+    })
   })
 
   test('takes what the first answer took, of each model by itself', () => {
@@ -41,7 +53,12 @@ describe('Estimator', () => {
 
   test('counts what was read from the cache as input of the prompt', () => {
     const estimator = new Estimator()
-    const usage = { ...usageOf(10, 5), cacheReadTokens: 200, cacheWrite5mTokens: 40, cacheWrite1hTokens: 50 }
+    const usage = {
+      ...usageOf(10, 5),
+      cacheReadTokens: 200,
+      cacheWrite5mTokens: 40,
+      cacheWrite1hTokens: 50,
+    }
     estimator.learn('m', 1000, { input: 300, output: 5 }, usage)
     expect(estimator.estimate('m', request).input).toBe(300)
   })
@@ -66,15 +83,25 @@ describe('Estimator', () => {
   })
 
   test('estimates are whole, and never below nothing or above the cap', () => {
-    const answer = fc.record({ bytes: fc.integer({ min: 1, max: 1e7 }), input: fc.nat({ max: 1e6 }), output: fc.nat({ max: 128_000 }) })
+    const answer = fc.record({
+      bytes: fc.integer({ min: 1, max: 1e7 }),
+      input: fc.nat({ max: 1e6 }),
+      output: fc.nat({ max: 128_000 }),
+    })
     fc.assert(
-      fc.property(fc.array(answer, { maxLength: 30 }), fc.integer({ min: 1, max: 1e7 }), fc.nat({ max: 128_000 }), (answers, bodyBytes, maxTokens) => {
-        const estimator = new Estimator()
-        for (const { bytes, input, output } of answers) estimator.learn('m', bytes, { input: 1, output: 1 }, usageOf(input, output))
-        const { input, output } = estimator.estimate('m', { bodyBytes, maxTokens })
-        expect(Number.isInteger(input) && input >= 0).toBe(true)
-        expect(Number.isInteger(output) && output >= 0 && output <= maxTokens).toBe(true)
-      }),
+      fc.property(
+        fc.array(answer, { maxLength: 30 }),
+        fc.integer({ min: 1, max: 1e7 }),
+        fc.nat({ max: 128_000 }),
+        (answers, bodyBytes, maxTokens) => {
+          const estimator = new Estimator()
+          for (const { bytes, input, output } of answers)
+            estimator.learn('m', bytes, { input: 1, output: 1 }, usageOf(input, output))
+          const { input, output } = estimator.estimate('m', { bodyBytes, maxTokens })
+          expect(Number.isInteger(input) && input >= 0).toBe(true)
+          expect(Number.isInteger(output) && output >= 0 && output <= maxTokens).toBe(true)
+        },
+      ),
     )
   })
 })

@@ -10,7 +10,10 @@
 import type { Cost } from './meter.ts'
 import { meteredInputTokens, type Usage } from './outcome.ts'
 
-/** Tokens for each byte before anything is known: "about 4 characters a token" and 30 % more on newer models. */
+/**
+ * Tokens for each byte before anything is known: "about 4 characters a token" and 30 % more on
+ * newer models.
+ */
 const tokensPerByteAtFirst = 0.3
 const outputTokensAtFirst = 400
 /** Weight an old answer loses with each new one: the memory is about 50 answers. */
@@ -70,7 +73,10 @@ export class Estimator {
     known.outputTokens = known.outputTokens * forgetting + usage.outputTokens
   }
 
-  /** Estimated over actual input tokens less one, in percent; null before there is anything to compare. */
+  /**
+   * Estimated over actual input tokens less one, in percent; null before there is anything to
+   * compare.
+   */
   errorPercent(): number | null {
     if (this.#actualInput === 0) return null
     return (this.#estimatedInput / this.#actualInput - 1) * 100

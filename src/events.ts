@@ -26,11 +26,16 @@ export interface RunStarted extends Base {
   readonly inputBytes: number | null
   /** Answers and failures the output files held already. */
   readonly held: { readonly succeeded: number; readonly failed: number }
-  /** Most requests that were under way when an earlier run of this output was killed; each may have been billed. */
+  /**
+   * Most requests that were under way when an earlier run of this output was killed; each may have
+   * been billed.
+   */
   readonly killedInFlight: number
 }
 
-/** Rows were read from the input. `heldSucceeded` and `heldFailed` of them had their line already. */
+/**
+ * Rows were read from the input. `heldSucceeded` and `heldFailed` of them had their line already.
+ */
 export interface RowsRead extends Base {
   readonly type: 'rows_read'
   readonly count: number
@@ -120,7 +125,10 @@ export interface LimitsRead extends Base {
 /** What keeps the next row from starting changed. */
 export interface BindingChanged extends Base {
   readonly type: 'binding_changed'
-  /** `requests`, `input`, `output`, `tokens`, a bound's flag, `concurrency`, `ramp`, `retry-after`, `outage`… */
+  /**
+   * `requests`, `input`, `output`, `tokens`, a bound's flag, `concurrency`, `ramp`, `retry-after`,
+   * `outage`…
+   */
   readonly binds: string
 }
 
@@ -144,6 +152,7 @@ export interface Notice extends Base {
   readonly message: string
 }
 
+/** Anything that happens in a run. */
 export type RunEvent =
   | RunStarted
   | RowsRead

@@ -48,7 +48,9 @@ export class Feed {
     wake?.()
   }
 
-  /** Reads until the input ends, or `first` rows are read, or the taker stops; false if it stopped. */
+  /**
+   * Reads until the input ends, or `first` rows are read, or the taker stops; false if it stopped.
+   */
   async run(): Promise<boolean> {
     for await (const lines of this.#source.batches()) {
       for (const line of lines) {
@@ -66,7 +68,9 @@ export class Feed {
     return true
   }
 
-  /** The body of a row that waited for its retry; undefined if the input is no longer what it was. */
+  /**
+   * The body of a row that waited for its retry; undefined if the input is no longer what it was.
+   */
   bodyAgain({ row: { offset, byteLength, lineNumber, key } }: Work): Uint8Array | undefined {
     const bytes = this.#source.reread?.(offset, byteLength)
     if (bytes === undefined) return undefined

@@ -11,7 +11,11 @@ test('Heap that is empty has nothing, at no time', () => {
 })
 
 test('Heap agrees with a list that is sorted anew each time', () => {
-  const operation = fc.oneof(fc.double({ min: -1e9, max: 1e9, noNaN: true }), fc.nat({ max: 5 }), fc.constant('pop'))
+  const operation = fc.oneof(
+    fc.double({ min: -1e9, max: 1e9, noNaN: true }),
+    fc.nat({ max: 5 }),
+    fc.constant('pop'),
+  )
   fc.assert(
     fc.property(fc.array(operation, { maxLength: 200 }), (operations) => {
       const heap = new Heap<{ readonly at: number }>()

@@ -1,5 +1,6 @@
 /**
- * `--on-invalid-row stop`: the whole input is read first, and nothing is sent if a row is no request.
+ * `--on-invalid-row stop`: the whole input is read first, and nothing is sent if a row is no
+ * request.
  */
 
 import { RunError } from './errors.ts'
@@ -13,8 +14,8 @@ const shownMax = 10
 /**
  * Reads all selected rows.
  *
- * @throws {RunError} `LINE_INVALID` that names the first faults; `OPTIONS_INVALID` for an input that
- * cannot be read twice
+ * @throws {RunError} `LINE_INVALID` that names the first faults; `OPTIONS_INVALID` for an input
+ * that cannot be read twice
  */
 export async function checkInput(source: Source, settings: Settings): Promise<void> {
   if (source.reread === undefined) {
@@ -46,7 +47,7 @@ export async function checkInput(source: Source, settings: Settings): Promise<vo
     'LINE_INVALID',
     `Cannot run ${place}: it has ${rows}\n  ${shown.join('\n  ')}${more}`,
     {
-      hint: 'fix the lines, or pass --on-invalid-row fail to write them to the failed file and go on',
+      hint: 'fix them, or pass --on-invalid-row fail to put them into the failed file and go on',
     },
   )
 }

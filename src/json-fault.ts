@@ -138,7 +138,9 @@ function skip(pattern: RegExp, text: string, at: number): number {
   return pattern.test(text) ? pattern.lastIndex : at
 }
 
-/** What there is at a place: a word whole, so that `NaN` is seen; a mark or control by its number. */
+/**
+ * What there is at a place: a word whole, so that `NaN` is seen; a mark or control by its number.
+ */
 function got(text: string, at: number): string {
   const point = text.codePointAt(at)
   if (point === undefined) return 'the end of the line'

@@ -33,7 +33,8 @@ export interface Member {
 export type Changes = ReadonlyMap<string, string | undefined>
 
 /**
- * The members of the object that begins at or after `from`, in the order of the bytes, repeated keys included.
+ * The members of the object that begins at or after `from`, in the order of the bytes, repeated
+ * keys included.
  *
  * @example
  * ```ts
@@ -82,7 +83,8 @@ export function withoutMembers(
 }
 
 /**
- * A copy of `bytes` from `start`, the object's brace, to `end`, with members removed, replaced or added.
+ * A copy of `bytes` from `start`, the object's brace, to `end`, with members removed, replaced or
+ * added.
  *
  * Of a repeated key that gets a value only the last stays, the one a JSON reader takes. A
  * member that is not there is added in front.

@@ -38,12 +38,16 @@ describe('RecentPercentile', () => {
 
   test('lies between the least and the greatest of what it was given', () => {
     fc.assert(
-      fc.property(fc.array(fc.double({ min: 0, max: 1e6, noNaN: true }), { minLength: 20, maxLength: 250 }), fc.double({ min: 0, max: 1, noNaN: true }), (samples, share) => {
-        const percentile = new RecentPercentile(share)
-        for (const sample of samples) percentile.add(sample)
-        const value = percentile.value() ?? Number.NaN
-        expect(samples).toContain(value)
-      }),
+      fc.property(
+        fc.array(fc.double({ min: 0, max: 1e6, noNaN: true }), { minLength: 20, maxLength: 250 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (samples, share) => {
+          const percentile = new RecentPercentile(share)
+          for (const sample of samples) percentile.add(sample)
+          const value = percentile.value() ?? Number.NaN
+          expect(samples).toContain(value)
+        },
+      ),
     )
   })
 })

@@ -31,7 +31,9 @@ import type { Source } from './source.ts'
 import { pourSpool } from './spool.ts'
 import type { Work } from './work.ts'
 
-/** Told when the output cannot be written (`ENOSPC`…; null: it can again), and when it never will. */
+/**
+ * Told when the output cannot be written (`ENOSPC`…; null: it can again), and when it never will.
+ */
 export interface LedgerListener {
   blocked(code: string | null): void
   lost(error: RunError): void

@@ -14,7 +14,9 @@ function reading(limit: number, remaining: number): LimitReading {
 }
 
 /** Limits of 600 requests, 600,000 input and 60,000 output tokens, with this much left. */
-function readings(left: { requests?: number; input?: number; output?: number; tokens?: LimitReading } = {}): LimitReadings {
+function readings(
+  left: { requests?: number; input?: number; output?: number; tokens?: LimitReading } = {},
+): LimitReadings {
   const { requests = 600, input = 600_000, output = 60_000, tokens } = left
   return {
     requests: reading(600, requests),
@@ -31,31 +33,58 @@ function limiterOf(bounds = {}, ramp: RampKind = 'off'): { limiter: Limiter; poo
 }
 
 /** Starts one, is answered at once and learns from these figures. */
-function ask(limiter: Limiter, pool: PoolLimiter, now: number, limits: LimitReadings | undefined, spent: Cost = cost): Reservation {
+function ask(
+  limiter: Limiter,
+  pool: PoolLimiter,
+  now: number,
+  limits: LimitReadings | undefined,
+  spent: Cost = cost,
+): Reservation {
   const reservation = limiter.reserve(now, pool, cost)
   limiter.settle(now, reservation, answered({ input: spent.input, output: spent.output }))
   pool.observe(now, reservation, limits, false)
   return reservation
 }
 
-function refuse(pool: PoolLimiter, now: number, reservation: Reservation, given: Parameters<typeof refused>[0] = {}, jitter = 1): void {
+function refuse(
+  pool: PoolLimiter,
+  now: number,
+  reservation: Reservation,
+  given: Parameters<typeof refused>[0] = {},
+  jitter = 1,
+): void {
   const outcome = refused(given) as Refused
   pool.observe(now, reservation, outcome.limits, false)
   pool.refused(now, reservation, outcome, jitter)
 }
 
 const levelsOf = (pool: PoolLimiter, now: number): Record<string, number> =>
-  Object.fromEntries(Object.entries(pool.levels(now)).map(([unit, { level }]) => [unit, Math.round(level)]))
+  Object.fromEntries(
+    Object.entries(pool.levels(now)).map(([unit, { level }]) => [unit, Math.round(level)]),
+  )
 
 describe("the user's bounds", () => {
   test('hold back each unit by its own name', () => {
-    const { limiter, pool } = limiterOf({ requestsPerMinute: 60, inputTokensPerMinute: 6000, outputTokensPerMinute: 6000 })
+    const { limiter, pool } = limiterOf({
+      requestsPerMinute: 60,
+      inputTokensPerMinute: 6000,
+      outputTokensPerMinute: 6000,
+    })
     limiter.reserve(0, pool, { input: 1, output: 1 })
-    expect(limiter.wait(0, { input: 1, output: 1 })).toEqual({ delayMs: 1000, binds: '--max-requests-per-minute' })
+    expect(limiter.wait(0, { input: 1, output: 1 })).toEqual({
+      delayMs: 1000,
+      binds: '--max-requests-per-minute',
+    })
     limiter.reserve(1000, pool, { input: 600, output: 1 })
-    expect(limiter.wait(1000, { input: 100, output: 1 })).toEqual({ delayMs: 6000, binds: '--max-input-tokens-per-minute' })
+    expect(limiter.wait(1000, { input: 100, output: 1 })).toEqual({
+      delayMs: 6000,
+      binds: '--max-input-tokens-per-minute',
+    })
     limiter.reserve(7000, pool, { input: 1, output: 900 })
-    expect(limiter.wait(7000, { input: 1, output: 100 })).toEqual({ delayMs: 9000, binds: '--max-output-tokens-per-minute' })
+    expect(limiter.wait(7000, { input: 1, output: 100 })).toEqual({
+      delayMs: 9000,
+      binds: '--max-output-tokens-per-minute',
+    })
   })
 
   test('are those of all pools together', () => {
@@ -84,14 +113,22 @@ describe("the user's bounds", () => {
     const { limiter, pool } = limiterOf({ inputTokensPerMinute: 6000 })
     limiter.settle(0, limiter.reserve(0, pool, cost), outcome)
     // Full again after the debt and those 100, at 100 a second.
-    expect(limiter.wait(0, { input: 100, output: 0 }).delayMs).toBeCloseTo(debt > 0 ? (debt + 100) * 10 : 0, 6)
+    expect(limiter.wait(0, { input: 100, output: 0 }).delayMs).toBeCloseTo(
+      debt > 0 ? (debt + 100) * 10 : 0,
+      6,
+    )
   })
 
   test('settle() counts cache writes, and not reads', () => {
     const { limiter, pool } = limiterOf({ inputTokensPerMinute: 6000 })
     const outcome = answered({ input: 10 })
     if (outcome.kind !== 'answered') throw new Error('unreachable')
-    const usage = { ...outcome.usage, cacheWrite5mTokens: 200, cacheWrite1hTokens: 300, cacheReadTokens: 4000 }
+    const usage = {
+      ...outcome.usage,
+      cacheWrite5mTokens: 200,
+      cacheWrite1hTokens: 300,
+      cacheReadTokens: 4000,
+    }
     limiter.settle(0, limiter.reserve(0, pool, cost), { ...outcome, usage })
     // 510 taken of 100: 410 in debt.
     expect(limiter.wait(0, { input: 100, output: 0 }).delayMs).toBeCloseTo(5100, 6)
@@ -215,7 +252,8 @@ describe('PoolLimiter.observe()', () => {
     const before = Array.from({ length: 100 }, () => limiter.reserve(0, pool, cost))
     // The server has seen none of those yet: it shows all it has. Ours is right to say 499,000.
     const stream = limiter.reserve(0, pool, cost)
-    for (const reservation of before) limiter.settle(100, reservation, answered({ input: 1000, output: 200 }))
+    for (const reservation of before)
+      limiter.settle(100, reservation, answered({ input: 1000, output: 200 }))
     const after = Array.from({ length: 50 }, () => limiter.reserve(100, pool, cost))
     pool.observe(100, stream, readings({ input: 600_000 }), true)
     // 151 of 1,000 are off, and a tenth of a second came back.
@@ -274,7 +312,13 @@ describe('PoolLimiter.refused()', () => {
     const { limiter, pool } = limiterOf()
     let now = 0
     for (const waitMs of waits) {
-      refuse(pool, now + 1, limiter.reserve(now, pool, cost), retryAfterMs === undefined ? {} : { retryAfterMs }, jitter)
+      refuse(
+        pool,
+        now + 1,
+        limiter.reserve(now, pool, cost),
+        retryAfterMs === undefined ? {} : { retryAfterMs },
+        jitter,
+      )
       expect(pool.wait(now + 1, cost).delayMs).toBeCloseTo(waitMs, 6)
       now += 1 + waitMs
     }
@@ -282,7 +326,8 @@ describe('PoolLimiter.refused()', () => {
 
   test('told nothing, waits a minute at most, and begins anew after an answer', () => {
     const { limiter, pool } = limiterOf()
-    for (let time = 0; time < 20; time++) refuse(pool, time * 100_000 + 1, limiter.reserve(time * 100_000, pool, cost))
+    for (let time = 0; time < 20; time++)
+      refuse(pool, time * 100_000 + 1, limiter.reserve(time * 100_000, pool, cost))
     expect(pool.wait(1_900_001, cost).delayMs).toBe(60_000)
     pool.answered()
     refuse(pool, 2_000_001, limiter.reserve(2_000_000, pool, cost))
@@ -301,7 +346,10 @@ describe('PoolLimiter.refused()', () => {
     ask(limiter, pool, 0, readings({ input: 300_000 }))
     const reservation = limiter.reserve(0, pool, cost)
     limiter.settle(5, reservation, refused())
-    refuse(pool, 5, reservation, { retryAfterMs: 1, limits: { ...readings({ input: 0 }), serverAt: serverAt - 1000 } })
+    refuse(pool, 5, reservation, {
+      retryAfterMs: 1,
+      limits: { ...readings({ input: 0 }), serverAt: serverAt - 1000 },
+    })
     // 500 of rounding and a tenth of a second below none.
     expect(levelsOf(pool, 5)['input']).toBe(-1500)
     expect(pool.wait(6, cost)).toMatchObject({ binds: 'input' })
@@ -311,7 +359,10 @@ describe('PoolLimiter.refused()', () => {
     const { limiter, pool } = limiterOf({}, 'fast')
     ask(limiter, pool, 0, { requests: reading(60_000, 60_000), serverAt })
     const reservation = limiter.reserve(1, pool, cost)
-    refuse(pool, 2, reservation, { retryAfterMs: 1, limits: { requests: reading(60_000, 0), serverAt: serverAt + 60_000 } })
+    refuse(pool, 2, reservation, {
+      retryAfterMs: 1,
+      limits: { requests: reading(60_000, 0), serverAt: serverAt + 60_000 },
+    })
     // 200 a second as before: a quarter second's worth is in hand soon.
     ask(limiter, pool, 3000, { requests: reading(60_000, 60_000), serverAt })
     expect(burstOf(limiter, pool, 3500)).toBeGreaterThanOrEqual(40)
@@ -321,7 +372,11 @@ describe('PoolLimiter.refused()', () => {
     const { limiter, pool } = limiterOf({}, 'fast')
     ask(limiter, pool, 0, { requests: reading(60_000, 60_000), serverAt })
     for (const reservation of [1, 2, 3].map(() => limiter.reserve(1, pool, cost))) {
-      refuse(pool, 2, reservation, { retryAfterMs: 1000, code: 'ramp_limit_exceeded', limits: { requests: reading(60_000, 59_000), serverAt } })
+      refuse(pool, 2, reservation, {
+        retryAfterMs: 1000,
+        code: 'ramp_limit_exceeded',
+        limits: { requests: reading(60_000, 59_000), serverAt },
+      })
     }
     // 200 a second halved is 100, growing by a fifth in the second it waits; a quarter second's worth.
     const burst = burstOf(limiter, pool, 1002)
@@ -335,7 +390,10 @@ describe('PoolLimiter.refused()', () => {
     ask(limiter, pool, 3_600_000, { requests: reading(6000, 6000), serverAt })
     expect(pool.wait(3_610_000, cost).delayMs).toBe(0)
     const reservation = limiter.reserve(3_610_000, pool, cost)
-    refuse(pool, 3_610_001, reservation, { retryAfterMs: 1, limits: { requests: reading(6000, 5900), serverAt } })
+    refuse(pool, 3_610_001, reservation, {
+      retryAfterMs: 1,
+      limits: { requests: reading(6000, 5900), serverAt },
+    })
     // 100 a second, and never more than one second's worth at once.
     expect(pool.wait(3_610_002, cost)).toMatchObject({ binds: 'requests' })
     expect(pool.levels(3_610_002).requests?.level).toBeGreaterThan(5000)
@@ -345,7 +403,8 @@ describe('PoolLimiter.refused()', () => {
 /** How many start at this instant. */
 function burstOf(limiter: Limiter, pool: PoolLimiter, now: number): number {
   let burst = 0
-  for (; pool.wait(now, cost).delayMs === 0 && burst < 10_000; burst++) limiter.reserve(now, pool, cost)
+  for (; pool.wait(now, cost).delayMs === 0 && burst < 10_000; burst++)
+    limiter.reserve(now, pool, cost)
   return burst
 }
 
@@ -404,32 +463,45 @@ test('a wait that is waited for is over, whatever happened before and however la
     retryAfterMs: fc.option(fc.nat({ max: 30_000 }), { nil: undefined }),
   })
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 30 }), fc.constantFrom(0, 1e6, 1e9), fc.constantFrom<RampKind>('fast', 'gentle', 'off'), (steps, start, ramp) => {
-      const limiter = new Limiter(start, { bounds: { requestsPerMinute: 50, inputTokensPerMinute: 60_000 }, ramp })
-      const pool = limiter.pool(start, 'p')
-      let now = start
-      for (const { waitMs, input, output, left, ends, retryAfterMs } of steps) {
-        const asked = { input, output }
-        // Of retry-after, the meters and the bounds each may be the longest once.
-        for (let waits = 0; ; waits++) {
-          const own = pool.wait(now, asked).delayMs
-          const delayMs = own > 0 ? own : limiter.wait(now, asked).delayMs
-          if (delayMs === Infinity) return
-          if (delayMs === 0) break
-          expect(now + delayMs).toBeGreaterThan(now)
-          expect(waits).toBeLessThan(3)
-          now += delayMs
+    fc.property(
+      fc.array(step, { maxLength: 30 }),
+      fc.constantFrom(0, 1e6, 1e9),
+      fc.constantFrom<RampKind>('fast', 'gentle', 'off'),
+      (steps, start, ramp) => {
+        const limiter = new Limiter(start, {
+          bounds: { requestsPerMinute: 50, inputTokensPerMinute: 60_000 },
+          ramp,
+        })
+        const pool = limiter.pool(start, 'p')
+        let now = start
+        for (const { waitMs, input, output, left, ends, retryAfterMs } of steps) {
+          const asked = { input, output }
+          // Of retry-after, the meters and the bounds each may be the longest once.
+          for (let waits = 0; ; waits++) {
+            const own = pool.wait(now, asked).delayMs
+            const delayMs = own > 0 ? own : limiter.wait(now, asked).delayMs
+            if (delayMs === Infinity) return
+            if (delayMs === 0) break
+            expect(now + delayMs).toBeGreaterThan(now)
+            expect(waits).toBeLessThan(3)
+            now += delayMs
+          }
+          const reservation = limiter.reserve(now, pool, asked)
+          now += waitMs
+          if (ends === 'hangs') continue
+          const limits = { ...readings({ requests: left }), serverAt }
+          const outcome =
+            ends === 'refused'
+              ? refused({ limits, ...(retryAfterMs !== undefined && { retryAfterMs }) })
+              : ends === 'answered'
+                ? answered({ input, output })
+                : failed('broken', { unknown: true })
+          limiter.settle(now, reservation, outcome)
+          if (ends !== 'broken') pool.observe(now, reservation, limits, false)
+          if (outcome.kind === 'refused') pool.refused(now, reservation, outcome, 0.5)
+          if (ends === 'answered') pool.answered()
         }
-        const reservation = limiter.reserve(now, pool, asked)
-        now += waitMs
-        if (ends === 'hangs') continue
-        const limits = { ...readings({ requests: left }), serverAt }
-        const outcome = ends === 'refused' ? refused({ limits, ...(retryAfterMs !== undefined && { retryAfterMs }) }) : ends === 'answered' ? answered({ input, output }) : failed('broken', { unknown: true })
-        limiter.settle(now, reservation, outcome)
-        if (ends !== 'broken') pool.observe(now, reservation, limits, false)
-        if (outcome.kind === 'refused') pool.refused(now, reservation, outcome, 0.5)
-        if (ends === 'answered') pool.answered()
-      }
-    }),
+      },
+    ),
   )
 })

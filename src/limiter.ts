@@ -286,7 +286,9 @@ export class PoolLimiter {
     return explained
   }
 
-  /** A refusal though every level had room: too steep a climb, or a limit over less than a minute. */
+  /**
+   * A refusal though every level had room: too steep a climb, or a limit over less than a minute.
+   */
   #learnHidden(now: number, refusal: Refused): void {
     this.#unexplained += 1
     const rampSaid = refusal.error.code === 'ramp_limit_exceeded'
@@ -311,7 +313,9 @@ function nothing(): Amounts {
   return { requests: 0, input: 0, output: 0, tokens: 0 }
 }
 
-/** A limit of nothing, or figures that are none, say less than the refusals that follow from them. */
+/**
+ * A limit of nothing, or figures that are none, say less than the refusals that follow from them.
+ */
 function isUsable({ limit, remaining, resetAt }: LimitReading): boolean {
   return limit > 0 && Number.isFinite(limit + remaining + resetAt)
 }

@@ -89,7 +89,9 @@ export class LineSplitter {
     return { number: this.#number, offset: this.#heldOffset, bytes: held, truncated: length }
   }
 
-  /** A line of the content between two indexes of `bytes`, which begin at `position` of the input. */
+  /**
+   * A line of the content between two indexes of `bytes`, which begin at `position` of the input.
+   */
   #line(bytes: Buffer, from: number, to: number, position: number): Line | undefined {
     const isAtStart = position + from === 0
     const hasMark = isAtStart && byteOrderMark.equals(bytes.subarray(from, Math.min(to, from + 3)))

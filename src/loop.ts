@@ -138,7 +138,8 @@ export class Loop {
   }
 
   /**
-   * Every row that was read is settled, or the run says which are not. To be called when all is written.
+   * Every row that was read is settled, or the run says which are not. To be called when all is
+   * written.
    *
    * @throws {RunError} `COUNT_MISMATCH`
    */

@@ -50,7 +50,10 @@ const minuteMs = 60_000
  */
 const arrivalJitterMs = 100
 
-/** A user's bound: at most `perMinute` in any 60 s, spread with bursts of at most one second's worth. */
+/**
+ * A user's bound: at most `perMinute` in any 60 s, spread with bursts of at most one second's
+ * worth.
+ */
 export class BoundMeter {
   readonly name: string
   readonly unit: MeterUnit
@@ -99,7 +102,10 @@ export interface Observation {
   readonly ageMs: number
   /** Units of ours taken since that instant, less those given back; already off our own level. */
   readonly takenSince: number
-  /** Units on account at that instant for requests not settled then; the server may have seen none or all of them. */
+  /**
+   * Units on account at that instant for requests not settled then; the server may have seen none
+   * or all of them.
+   */
   readonly unsettled: number
   /** Server wall time, ms since the epoch, if it said. */
   readonly serverAt: number | undefined
@@ -165,7 +171,8 @@ export class ServerMeter {
     const slack = this.#slack(limit)
     const shown = shownLevel(observation)
     const refilled = (limit / minuteMs) * ageMs
-    // Refill may have been lost to the brim since then: all of it counts for the top, none above it for the bottom.
+    // Refill may have been lost to the brim since then: all of it counts for the top, none above
+    // it for the bottom.
     const top = shown + refilled - takenSince
     const bottom = Math.min(limit, shown + refilled) - takenSince - unsettled
     const level = this.#minute.level(now)
@@ -175,7 +182,8 @@ export class ServerMeter {
 
   /**
    * The server refused this amount and showed this. Returns whether this limit may be why; then the
-   * level is the least that the reading allows, for one that is a little too high would be refused again and again.
+   * level is the least that the reading allows, for one that is a little too high would be refused
+   * again and again.
    */
   explainsRefusal(
     now: number,
@@ -195,7 +203,10 @@ export class ServerMeter {
     this.#setSlice(now, 0)
   }
 
-  /** How far a reading may be off: tokens are rounded to a thousand; a tenth of a second passes on the way. */
+  /**
+   * How far a reading may be off: tokens are rounded to a thousand; a tenth of a second passes on
+   * the way.
+   */
   #slack(limit: number): number {
     return (this.unit === 'requests' ? 1 : 500) + limit / 600
   }
@@ -211,7 +222,10 @@ export class ServerMeter {
   }
 }
 
-/** The level a reading shows. `remaining` stops at 0, the level does not: the time to full tells how deep it is. */
+/**
+ * The level a reading shows. `remaining` stops at 0, the level does not: the time to full tells
+ * how deep it is.
+ */
 function shownLevel({ reading, serverAt }: Pick<Observation, 'reading' | 'serverAt'>): number {
   const { limit, remaining, resetAt } = reading
   if (remaining > 0 || serverAt === undefined) return Math.min(limit, remaining)

@@ -14,7 +14,10 @@
  *   run_stop    no row will: key, credit, spend cap
  */
 
-/** Tokens of one answer, as the API reported them (anthropic-api facts: `usage`). All whole numbers. */
+/**
+ * Tokens of one answer, as the API reported them (its `usage` object). All whole
+ * numbers.
+ */
 export interface Usage {
   /** Input after the last cache breakpoint; counts to the input limit. */
   readonly inputTokens: number
@@ -56,7 +59,10 @@ export interface LimitReadings {
 
 /** The error object of the API, or our own words in its form when there was none. */
 export interface ApiError {
-  /** `error.type`, for instance `invalid_request_error`; ours are `connection_error`, `timeout_error`… */
+  /**
+   * `error.type`, for instance `invalid_request_error`; ours are `connection_error`,
+   * `timeout_error`…
+   */
   readonly type: string
   readonly message: string
   /** `error.details.error_code`, when there is one. */
@@ -73,7 +79,10 @@ interface Reply {
 /** A complete answer was read. */
 export interface Answered extends Reply {
   readonly kind: 'answered'
-  /** The Message as JSON on one line: the server's own bytes, or what its stream was assembled into. */
+  /**
+   * The Message as JSON on one line: the server's own bytes, or what its stream was assembled
+   * into.
+   */
   readonly message: string
   readonly usage: Usage
   /** The model that answered: the dated id where one exists. */
@@ -99,7 +108,10 @@ export interface Overloaded extends Failure {
   readonly unknown: boolean
 }
 
-/** 408, 409, 5xx, a connection that failed, a body cut short, a timeout, an answer that is no Message. */
+/**
+ * 408, 409, 5xx, a connection that failed, a body cut short, a timeout, an answer that is no
+ * Message.
+ */
 export interface Broken extends Failure {
   readonly kind: 'broken'
   readonly retryAfterMs?: number

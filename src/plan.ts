@@ -35,6 +35,7 @@ export type Planned =
       readonly retriesFailed: boolean
     }
 
+/** How lines are read, and what is asked again. */
 export interface PlanOptions extends ParseOptions {
   /** Rows held as failed are asked again. */
   readonly retryFailed: boolean
@@ -81,7 +82,8 @@ export class Plan {
       return { type: 'held', as: held, key: whole }
     }
     const row = this.#checkId(parseLine(line, this.#options))
-    // A failed line given as input has a key that leaves its result out; a repeated id, one of its own.
+    // A failed line given as input has a key that leaves its result out; a repeated id, one of its
+    // own.
     const taken = row.key === whole ? held : this.#held.take(row.key)
     if (taken !== undefined && !this.#asksAgain(taken)) {
       return { type: 'held', as: taken, key: row.key }
@@ -99,7 +101,8 @@ export class Plan {
   #checkId(row: Row | RowFault): Row | RowFault {
     const first = this.#claim(row.idGiven ? row.id : undefined, row.lineNumber)
     if (first === 0) return row
-    const message = `"custom_id" ${JSON.stringify(row.id)} is that of line ${first} already; ids must differ`
+    const id = JSON.stringify(row.id)
+    const message = `"custom_id" ${id} is that of line ${first} already; ids must differ`
     return {
       ...row,
       kind: 'fault',
@@ -111,7 +114,10 @@ export class Plan {
     }
   }
 
-  /** Takes an id for a line; returns the line that has it already, or 0. `undefined` is the default id. */
+  /**
+   * Takes an id for a line; returns the line that has it already, or 0. `undefined` is the default
+   * id.
+   */
   #claim(given: string | undefined, lineNumber: number): number {
     if (given === undefined) {
       this.#lastDefaultLine = lineNumber

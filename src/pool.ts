@@ -17,7 +17,10 @@ import type { Attempt, Work } from './work.ts'
 
 /** A stream must show a byte this often once it has begun. */
 const streamIdleMsMax = 60_000
-/** An answer expected to take longer, or allowed to be longer, is streamed: idle connections get dropped. */
+/**
+ * An answer expected to take longer, or allowed to be longer, is streamed: idle connections get
+ * dropped.
+ */
 const plainExpectedMsMax = 20_000
 const plainMaxTokensMax = 8192
 /** Weight of the newest second in the rate of answers. */

@@ -152,36 +152,47 @@ describe('Ramp', () => {
 
   test('delay() is over when it said, however late the hour', () => {
     fc.assert(
-      fc.property(fc.constantFrom(0, 1e6, 1e9), fc.double({ min: 0.5, max: 1e5, noNaN: true }), fc.array(fc.nat({ max: 900 }), { maxLength: 20 }), (start, rate, waits) => {
-        const ramp = new Ramp(start, 'fast')
-        ramp.restart(start, rate)
-        let now = start
-        for (const waitMs of waits) {
-          now += waitMs
-          const delay = ramp.delay(now)
-          if (delay > 0) expect(now + delay).toBeGreaterThan(now)
-          now += delay
-          expect(ramp.delay(now)).toBe(0)
-          ramp.take(now)
-        }
-      }),
+      fc.property(
+        fc.constantFrom(0, 1e6, 1e9),
+        fc.double({ min: 0.5, max: 1e5, noNaN: true }),
+        fc.array(fc.nat({ max: 900 }), { maxLength: 20 }),
+        (start, rate, waits) => {
+          const ramp = new Ramp(start, 'fast')
+          ramp.restart(start, rate)
+          let now = start
+          for (const waitMs of waits) {
+            now += waitMs
+            const delay = ramp.delay(now)
+            if (delay > 0) expect(now + delay).toBeGreaterThan(now)
+            now += delay
+            expect(ramp.delay(now)).toBe(0)
+            ramp.take(now)
+          }
+        },
+      ),
     )
   })
 
   test('no second starts more than twice what the one before might, the quarter in hand included', () => {
     fc.assert(
-      fc.property(fc.array(fc.record({ paceMs: fc.nat({ max: 200 }), seconds: fc.integer({ min: 1, max: 6 }) }), { minLength: 1, maxLength: 6 }), (phases) => {
-        const ramp = new Ramp(0, 'fast')
-        ramp.restart(0, 2)
-        let from = 0
-        for (const { paceMs, seconds } of phases) {
-          const before = ramp.perSecond
-          const [first = 0] = startsPerSecond(ramp, from, Math.min(seconds, 6), paceMs + 1)
-          // (2 − 1) ÷ ln 2 = 1.44 of a second's worth, and a quarter.
-          expect(first).toBeLessThanOrEqual(before * 1.7 + 2)
-          from += seconds * 1000
-        }
-      }),
+      fc.property(
+        fc.array(
+          fc.record({ paceMs: fc.nat({ max: 200 }), seconds: fc.integer({ min: 1, max: 6 }) }),
+          { minLength: 1, maxLength: 6 },
+        ),
+        (phases) => {
+          const ramp = new Ramp(0, 'fast')
+          ramp.restart(0, 2)
+          let from = 0
+          for (const { paceMs, seconds } of phases) {
+            const before = ramp.perSecond
+            const [first = 0] = startsPerSecond(ramp, from, Math.min(seconds, 6), paceMs + 1)
+            // (2 − 1) ÷ ln 2 = 1.44 of a second's worth, and a quarter.
+            expect(first).toBeLessThanOrEqual(before * 1.7 + 2)
+            from += seconds * 1000
+          }
+        },
+      ),
       { numRuns: 50 },
     )
   })

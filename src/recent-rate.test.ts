@@ -8,16 +8,19 @@ describe('RecentRate', () => {
     expect(rate.perSecond(5000)).toBe(0)
   })
 
-  test.each([0, 1e9 + 321])('of 20 a second from the start at %d is 20, soon and later', (start) => {
-    const rate = new RecentRate()
-    rate.start(start)
-    for (let event = 0; event < 20 * 60; event++) {
-      const now = start + event * 50
-      rate.add(now, 1)
-      // At each instant the event just counted is one too many.
-      if (event >= 40) expect(Math.abs(rate.perSecond(now) - 20)).toBeLessThan(0.8)
-    }
-  })
+  test.each([0, 1e9 + 321])(
+    'of 20 a second from the start at %d is 20, soon and later',
+    (start) => {
+      const rate = new RecentRate()
+      rate.start(start)
+      for (let event = 0; event < 20 * 60; event++) {
+        const now = start + event * 50
+        rate.add(now, 1)
+        // At each instant the event just counted is one too many.
+        if (event >= 40) expect(Math.abs(rate.perSecond(now) - 20)).toBeLessThan(0.8)
+      }
+    },
+  )
 
   test('divides by one second at least', () => {
     const rate = new RecentRate()

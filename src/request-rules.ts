@@ -94,7 +94,9 @@ export function envelopeProblem(form: 'params' | 'body', line: JsonObject): Prob
   return undefined
 }
 
-/** What a request says of itself. `where` goes before its members' names, for instance `params.`. */
+/**
+ * What a request says of itself. `where` goes before its members' names, for instance `params.`.
+ */
 export function readRequest(
   request: JsonObject,
   where: string,

@@ -274,7 +274,8 @@ function rawFault(place: Place, message: Problem, bytes: Uint8Array): RowFault {
 function truncatedFault(linePlace: Place, head: Uint8Array): RowFault {
   // Two lines of one length that begin alike share a key; both fail for their length all the same.
   const key = digest(Buffer.concat([head, Buffer.from(` ${linePlace.byteLength}`)]))
-  const message = `the line has ${linePlace.byteLength} bytes; at most ${bounds.lineBytesMax} are read, and only its beginning is kept here`
+  const size = `the line has ${linePlace.byteLength} bytes`
+  const message = `${size}; at most ${bounds.lineBytesMax} are read, and its beginning is kept here`
   return {
     ...rawFault({ ...linePlace, key }, message, withoutTornEnd(head)),
     error: { type: 'request_too_large', message },

@@ -9,12 +9,21 @@ test.each<[RunStopReason, number, string, string]>([
   ['credit', 400, 'CREDIT_EXHAUSTED', 'credits'],
   ['spend_limit', 429, 'SPEND_LIMIT_REACHED', 'raise the limit'],
   ['url', 404, 'URL_NOT_FOUND', '--base-url'],
-])('runStopError() of %s says what the API answered and what to do', (reason, status, code, hint) => {
-  const error = runStopError({ kind: 'run_stop', reason, status, requestId: null, error: { type: 'some_error', message: 'Not you.' } })
-  expect([error.code, error.exitCode]).toEqual([code, 3])
-  expect(error.message).toBe(`Stopped as the API answered ${status} some_error: Not you.`)
-  expect(error.hint).toContain(hint)
-})
+])(
+  'runStopError() of %s says what the API answered and what to do',
+  (reason, status, code, hint) => {
+    const error = runStopError({
+      kind: 'run_stop',
+      reason,
+      status,
+      requestId: null,
+      error: { type: 'some_error', message: 'Not you.' },
+    })
+    expect([error.code, error.exitCode]).toEqual([code, 3])
+    expect(error.message).toBe(`Stopped as the API answered ${status} some_error: Not you.`)
+    expect(error.hint).toContain(hint)
+  },
+)
 
 test('modelGoneError() names the model and the way out', () => {
   const error = modelGoneError('claude-x', { type: 'not_found_error', message: 'model: claude-x' })

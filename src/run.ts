@@ -26,7 +26,9 @@ import type { RunSummary, Stopped } from './summary.ts'
 
 /** What a caller may hold on to while a run goes on. */
 export interface RunHooks {
-  /** Aborting it starts nothing more; what is under way may finish within `graceMs`. @default none */
+  /**
+   * Aborting it starts nothing more; what is under way may finish within `graceMs`. @default none
+   */
   readonly signal?: AbortSignal
   /** Told of everything, in order. One that throws is dropped. @default [] */
   readonly observers?: readonly Observer[]
@@ -35,7 +37,8 @@ export interface RunHooks {
 /**
  * Asks every row of the input that has no line in the output files yet, and says how it went.
  *
- * @throws {RunError} when nothing was started: unusable options, input or output, or another run on it
+ * @throws {RunError} when nothing was started: unusable options, input or output, or another run
+ * on it
  */
 export async function run(
   options: RunOptions,

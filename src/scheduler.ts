@@ -99,7 +99,9 @@ export class Scheduler {
     return this.#stopping !== undefined || (this.#inputEnded && this.#backlog.rows === 0)
   }
 
-  /** The instant by which `step` must be called with `wake`; Infinity when only an event can help. */
+  /**
+   * The instant by which `step` must be called with `wake`; Infinity when only an event can help.
+   */
   get nextWakeAt(): number {
     return this.#wakeAt
   }
@@ -365,7 +367,10 @@ export class Scheduler {
     this.#again(now, attempt, outcome, delayMs)
   }
 
-  /** The row waits to start again: after a delay, or in its queue, where it is known to wait for `poolMs`. */
+  /**
+   * The row waits to start again: after a delay, or in its queue, where it is known to wait for
+   * `poolMs`.
+   */
   #again(now: number, attempt: Attempt, outcome: Unanswered, delayMs = 0, poolMs = 0): void {
     const { work, probe } = attempt
     if (this.#stopping !== undefined || this.#modelsGone.has(work.row.model)) {

@@ -48,7 +48,10 @@ export class SlidingWindow {
     this.#windowMs = windowMs
   }
 
-  /** The most that a window ever held over the limit: by corrections, or by one amount larger than it. */
+  /**
+   * The most that a window ever held over the limit: by corrections, or by one amount larger than
+   * it.
+   */
   get worstExcess(): number {
     return this.#worstExcess
   }
@@ -59,7 +62,10 @@ export class SlidingWindow {
     return this.#sum
   }
 
-  /** Milliseconds until `amount` fits, 0 if it does. More than the limit fits only a window of nothing. */
+  /**
+   * Milliseconds until `amount` fits, 0 if it does. More than the limit fits only a window of
+   * nothing.
+   */
   delay(now: number, amount: number): number {
     this.#forget(now)
     // Sums of fractions are off by what rounding leaves behind.
@@ -101,7 +107,8 @@ export class SlidingWindow {
   #forget(now: number): void {
     while (this.#oldest < this.#next) {
       const slot = this.#oldest % this.#at.length
-      // Whoever waited for an entry to leave must find it gone, whatever rounding made of the instant.
+      // Whoever waited for an entry to leave must find it gone, whatever rounding made of the
+      // instant.
       if ((this.#at[slot] ?? 0) + this.#windowMs > now + grainMs) break
       this.#sum -= this.#amount[slot] ?? 0
       this.#oldest++

@@ -44,7 +44,10 @@ export interface Attempt {
   readonly startedAt: number
   /** When the response's head was read. */
   headAt: number | undefined
-  /** When anything of it was last read. Written by the loop: an event for every chunk would cost too much. */
+  /**
+   * When anything of it was last read. Written by the loop: an event for every chunk would cost
+   * too much.
+   */
   lastByteAt: number
   /** When it must have ended, or shown life, as of now. */
   deadlineAt: number

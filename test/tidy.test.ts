@@ -40,7 +40,7 @@ const banned: readonly (readonly [RegExp, RegExp, string])[] = [
   [/\bDate\.now\(|new Date\(\)|\bperformance\./, /^src\/clock\.ts$/, 'a Clock'],
   [/\bset(Timeout|Interval|Immediate)\(/, /^src\/clock\.ts$/, 'a Clock'],
   [/\bMath\.random\(/, /^src\/random\.ts$/, 'a Random'],
-  [/\bprocess\./, /^src\/(cli\/.*|host|files)\.ts$/, 'the command, or a parameter'],
+  [/\bprocess\./, /^src\/(cli\/.*|host|files|context)\.ts$/, 'the command, or a parameter'],
   [/\bconsole\./, /^src\/cli\//, 'an event'],
   [/: any\b|<any>|as any\b/, /^$/, 'unknown'],
   [/\bFIXME\b|\bTODO\b(?! #\d)/, /^$/, 'an issue'],
@@ -80,7 +80,9 @@ describe.each(sources)('%s', (file) => {
   test(`has at most ${linesMax} lines, of at most ${columnsMax} columns`, () => {
     const lines = text.split('\n')
     expect(lines.length).toBeLessThanOrEqual(linesMax + 1)
-    expect(lines.filter((line) => line.length > columnsMax)).toEqual([])
+    expect(lines.filter((line) => line.length > columnsMax && !line.includes(' // => '))).toEqual(
+      [],
+    )
   })
 
   test(`has no function longer than ${functionLinesMax} lines`, () => {

@@ -95,7 +95,7 @@ test('AskCounts counts each hash by itself', () => {
   expect([1, 1, 2, 1, 2].map((bodyHash) => asks.count(bodyHash))).toEqual([0, 1, 0, 2, 1])
 })
 
-test('composeMessage() is a whole Message (§6, §8)', () => {
+test('composeMessage() is a whole Message (streaming page, API reference)', () => {
   const model = findSimulatedModel(0, 'claude-haiku-4-5', 'current')
   assert(model !== undefined)
   const request: CheckedRequest = {

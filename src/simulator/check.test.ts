@@ -61,7 +61,7 @@ const keyRequired = 'x-api-key header is required'
 describe('checkRequest() of headers', () => {
   test.each<{ name: string; headers: Record<string, string>; problem: Problem | 'none' }>([
     {
-      name: 'no key (§2)',
+      name: 'no key (errors page)',
       headers: { 'anthropic-version': '2023-06-01' },
       problem: { status: 401, type: 'authentication_error', message: keyRequired },
     },
@@ -76,28 +76,28 @@ describe('checkRequest() of headers', () => {
       problem: { status: 401, type: 'authentication_error', message: 'invalid x-api-key' },
     },
     {
-      name: 'a bearer token (§2: SDK 1.12)',
+      name: 'a bearer token (errors page: SDK 1.12)',
       headers: { authorization: 'Bearer sk-ant-test', 'anthropic-version': '2023-06-01' },
       problem: 'none',
     },
     {
-      name: 'both, of which x-api-key wins (§2)',
+      name: 'both, of which x-api-key wins (errors page)',
       headers: { ...goodHeaders, 'x-api-key': '<key>', authorization: 'Bearer sk-ant-test' },
       problem: { status: 401, type: 'authentication_error', message: 'invalid x-api-key' },
     },
     {
-      name: 'no version (§2)',
+      name: 'no version (errors page)',
       headers: { 'x-api-key': 'sk-ant-test' },
       problem: invalid('anthropic-version: header is required'),
     },
     {
-      name: 'a version there is not (§2)',
+      name: 'a version there is not (errors page)',
       headers: { ...goodHeaders, 'anthropic-version': '2024-01-01' },
       problem: invalid('anthropic-version: "2024-01-01" is not a valid version'),
     },
-    { name: 'the newer version (§2)', headers: newer, problem: 'none' },
+    { name: 'the newer version (errors page)', headers: newer, problem: 'none' },
     {
-      name: 'a compressed body (§2: unconfirmed)',
+      name: 'a compressed body (errors page: unconfirmed)',
       headers: { ...goodHeaders, 'content-encoding': 'gzip' },
       problem: {
         ...invalid('Unsupported content encoding: gzip'),
@@ -118,7 +118,7 @@ describe('checkRequest() of headers', () => {
   })
 })
 
-test('checkRequest() refuses a body beyond 32 MB with 413 (§2)', () => {
+test('checkRequest() refuses a body beyond 32 MB with 413 (errors page)', () => {
   const wire = { method: 'POST', path: '/v1/messages', headers: goodHeaders }
   const settings = { models: 'current', keys: null } as const
   const tooLarge = new Uint8Array(requestBytesMax + 1)
@@ -136,15 +136,19 @@ describe('checkRequest() refuses with 400', () => {
   test.each<[name: string, call: Call, message: string]>([
     ['no JSON', { body: '{"model":' }, 'The request body is not valid JSON'],
     ['no object', { body: '[]' }, 'The request body must be a JSON object'],
-    ['an unknown field (§2)', { body: { custom_id: 'a' } }, `custom_id: ${extra}`],
-    ['metadata of another name (§8)', { body: { metadata: { row: 1 } } }, `metadata.row: ${extra}`],
+    ['an unknown field (errors page)', { body: { custom_id: 'a' } }, `custom_id: ${extra}`],
     [
-      'a user_id beyond 256 characters (§8)',
+      'metadata of another name (API reference)',
+      { body: { metadata: { row: 1 } } },
+      `metadata.row: ${extra}`,
+    ],
+    [
+      'a user_id beyond 256 characters (API reference)',
       { body: { metadata: { user_id: 'x'.repeat(257) } } },
       'metadata.user_id: String should have at most 256 characters',
     ],
     [
-      'a user_id that is a number (§8)',
+      'a user_id that is a number (API reference)',
       { body: { metadata: { user_id: 5 } } },
       'metadata.user_id: Input should be a valid string',
     ],
@@ -162,7 +166,7 @@ describe('checkRequest() refuses with 400', () => {
     ],
     ['no messages', { body: { messages: undefined } }, 'messages: Field required'],
     [
-      'empty messages (§2)',
+      'empty messages (errors page)',
       { body: { messages: [] } },
       'messages: at least one message is required',
     ],
@@ -197,7 +201,7 @@ describe('checkRequest() refuses with 400', () => {
       'messages.0.content.0: Input tag "video" does not match any of the expected',
     ],
     [
-      'an empty text block (§3)',
+      'an empty text block (prompt caching page)',
       { body: { messages: [{ role: 'user', content: [text({ text: '' })] }] } },
       'messages.0.content.0: text content blocks must be non-empty',
     ],
@@ -213,17 +217,17 @@ describe('checkRequest() refuses with 400', () => {
       'tool_choice: may only be specified while providing tools',
     ],
     [
-      'an open schema (§8)',
+      'an open schema (API reference)',
       { body: { output_config: { format: { type: 'json_schema', schema: { type: 'object' } } } } },
       "output_config.format.schema: For 'object' type, 'additionalProperties' must be false",
     ],
     [
-      'a sampling field under the newer version, even at its default (§2)',
+      'a sampling field under the newer version, even at its default (errors page)',
       { body: { temperature: 1 }, headers: newer },
       `temperature: ${extra}`,
     ],
     [
-      'a document in an assistant message under the newer version (§2)',
+      'a document in an assistant message under the newer version (errors page)',
       {
         headers: newer,
         body: {
@@ -233,7 +237,7 @@ describe('checkRequest() refuses with 400', () => {
       'messages.1.content.0: document blocks are not permitted in assistant messages',
     ],
     [
-      'citations on user text under the newer version (§2)',
+      'citations on user text under the newer version (errors page)',
       {
         headers: newer,
         body: { messages: [{ role: 'user', content: [text({ citations: [{}] })] }] },
@@ -241,7 +245,7 @@ describe('checkRequest() refuses with 400', () => {
       `messages.0.content.0.text.citations: ${extra}`,
     ],
     [
-      'five cache marks (§3)',
+      'five cache marks (prompt caching page)',
       {
         body: {
           messages: [{ role: 'user', content: Array(5).fill(text({ cache_control: mark })) }],
@@ -250,7 +254,7 @@ describe('checkRequest() refuses with 400', () => {
       'A maximum of 4 blocks with cache_control may be provided. Found 5.',
     ],
     [
-      'four cache marks and the automatic one (§3)',
+      'four cache marks and the automatic one (prompt caching page)',
       {
         body: {
           cache_control: mark,
@@ -261,7 +265,7 @@ describe('checkRequest() refuses with 400', () => {
       'A maximum of 4 blocks with cache_control may be provided. Found 5.',
     ],
     [
-      'a 5m mark before a 1h mark (§3)',
+      'a 5m mark before a 1h mark (prompt caching page)',
       {
         body: {
           system: [
@@ -273,17 +277,17 @@ describe('checkRequest() refuses with 400', () => {
       "cache_control: a ttl='1h' block must not come after a ttl='5m' block",
     ],
     [
-      'a thinking budget below 1,024 (§8)',
+      'a thinking budget below 1,024 (API reference)',
       { body: { model: 'claude-opus-4-5', thinking: { type: 'enabled', budget_tokens: 1023 } } },
       'thinking.enabled.budget_tokens: Input should be greater than or equal to 1024',
     ],
     [
-      'a thinking budget of max_tokens (§8)',
+      'a thinking budget of max_tokens (API reference)',
       { body: { model: 'claude-opus-4-5', thinking: { type: 'enabled', budget_tokens: 1024 } } },
       '`max_tokens` must be greater than `thinking.budget_tokens`',
     ],
     [
-      'max_tokens above the cap (§7)',
+      'max_tokens above the cap (models page)',
       { body: { model: 'claude-haiku-4-5', max_tokens: 64_001 } },
       'max_tokens: 64001 > 64000, the most that claude-haiku-4-5 can produce',
     ],
@@ -291,7 +295,7 @@ describe('checkRequest() refuses with 400', () => {
     expect(check(call)).toEqual(invalid(message))
   })
 
-  test('a prompt longer than the context, with both figures (§2)', () => {
+  test('a prompt longer than the context, with both figures (errors page)', () => {
     // A hundred thousand runs of two marks and a space are 100,000 tokens; twice that is 200,000.
     const content = '?? '.repeat(200_001)
     const result = check({
@@ -314,12 +318,12 @@ describe('checkRequest() of a model', () => {
     ['an alias', 'claude-haiku-4-5', 'claude-haiku-4-5-20251001'],
     ['a dated id', 'claude-opus-4-5-20251101', 'claude-opus-4-5-20251101'],
     ['an id without a date', 'claude-sonnet-4-6', 'claude-sonnet-4-6'],
-  ])('answers for %s as its dated id (§6)', (_name, model, answeringModel) => {
+  ])('answers for %s as its dated id (streaming page)', (_name, model, answeringModel) => {
     expect(check(modelBody(model))).toMatchObject({ answeringModel })
   })
 
   test.each(['claude-3-opus-20240229', 'claude-opus-4-1', 'gpt-5', 'claude-haiku-4-5-20991231'])(
-    'refuses %s with 404 (§2, §7)',
+    'refuses %s with 404 (errors page, models page)',
     (model) => {
       const problem = { status: 404, type: 'not_found_error', message: `model: ${model}` }
       expect(check(modelBody(model))).toEqual(problem)
@@ -329,7 +333,7 @@ describe('checkRequest() of a model', () => {
     },
   )
 
-  test('refuses Sonnet 4.5 from the day it retires (§7: 2026-11-30)', () => {
+  test('refuses Sonnet 4.5 from the day it retires (models page: 2026-11-30)', () => {
     const call = modelBody('claude-sonnet-4-5')
     expect(check(call)).not.toHaveProperty('status')
     // Day 20,787 after the epoch is 2026-11-30.
@@ -348,39 +352,69 @@ describe('checkRequest() of a model', () => {
   const fast = { speed: 'fast' }
 
   test.each<[rule: string, body: object, takes: readonly string[], refuses: readonly string[]]>([
-    ['prefill (§2)', prefill, ['opus-4-5', 'haiku-4-5'], ['opus-4-6', 'sonnet-4-6', 'opus-5']],
-    ['enabled thinking (§2)', enabled, ['opus-4-5', 'opus-4-6'], ['opus-4-7', 'sonnet-5']],
-    ['adaptive thinking (§2)', adaptive, ['opus-4-6', 'opus-5'], ['opus-4-5', 'haiku-4-5']],
     [
-      'disabled thinking (§2)',
+      'prefill (errors page)',
+      prefill,
+      ['opus-4-5', 'haiku-4-5'],
+      ['opus-4-6', 'sonnet-4-6', 'opus-5'],
+    ],
+    ['enabled thinking (errors page)', enabled, ['opus-4-5', 'opus-4-6'], ['opus-4-7', 'sonnet-5']],
+    [
+      'adaptive thinking (errors page)',
+      adaptive,
+      ['opus-4-6', 'opus-5'],
+      ['opus-4-5', 'haiku-4-5'],
+    ],
+    [
+      'disabled thinking (errors page)',
       disabled,
       ['opus-5', 'opus-4-8', 'haiku-5-5'],
       ['fable-5', 'mythos-5-2', 'opus-5-5', 'sonnet-5-5'],
     ],
     [
-      'disabled thinking at effort max (§2)',
+      'disabled thinking at effort max (errors page)',
       { ...disabled, ...effort('max') },
       ['opus-5'],
       ['haiku-5-5'],
     ],
-    ['thinking between tools (§2)', between, ['sonnet-5-5'], ['opus-5-5', 'sonnet-5', 'haiku-5-5']],
     [
-      'thinking between tools at effort xhigh (§2)',
+      'thinking between tools (errors page)',
+      between,
+      ['sonnet-5-5'],
+      ['opus-5-5', 'sonnet-5', 'haiku-5-5'],
+    ],
+    [
+      'thinking between tools at effort xhigh (errors page)',
       { ...between, ...effort('xhigh') },
       [],
       ['sonnet-5-5'],
     ],
     [
-      'forced tools (§2)',
+      'forced tools (errors page)',
       forced,
       ['opus-5', 'fable-5', 'haiku-5-5'],
       ['fable-5-1', 'fable-5-2', 'opus-5-5', 'sonnet-5-5'],
     ],
-    ['temperature 0 (§2)', { temperature: 0 }, ['opus-4-6', 'haiku-4-5'], ['opus-4-7', 'sonnet-5']],
-    ['temperature 1 (§2)', { temperature: 1 }, ['opus-4-6', 'opus-4-7', 'sonnet-5'], []],
-    ['top_k (§2)', { top_k: 40 }, ['opus-4-6'], ['opus-4-7']],
-    ['inference_geo (§7)', { inference_geo: 'us' }, ['opus-4-6'], ['opus-4-5', 'haiku-4-5']],
-    ['fast mode (§8)', fast, ['opus-5-5', 'opus-4-6'], ['opus-4-7', 'opus-5', 'sonnet-5-5']],
+    [
+      'temperature 0 (errors page)',
+      { temperature: 0 },
+      ['opus-4-6', 'haiku-4-5'],
+      ['opus-4-7', 'sonnet-5'],
+    ],
+    ['temperature 1 (errors page)', { temperature: 1 }, ['opus-4-6', 'opus-4-7', 'sonnet-5'], []],
+    ['top_k (errors page)', { top_k: 40 }, ['opus-4-6'], ['opus-4-7']],
+    [
+      'inference_geo (models page)',
+      { inference_geo: 'us' },
+      ['opus-4-6'],
+      ['opus-4-5', 'haiku-4-5'],
+    ],
+    [
+      'fast mode (API reference)',
+      fast,
+      ['opus-5-5', 'opus-4-6'],
+      ['opus-4-7', 'opus-5', 'sonnet-5-5'],
+    ],
   ])('%s', (_rule, body, takes, refuses) => {
     for (const model of takes) {
       expect(check(modelBody(`claude-${model}`, body))).not.toHaveProperty('status')
@@ -390,7 +424,7 @@ describe('checkRequest() of a model', () => {
     }
   })
 
-  test('takes fast mode on Opus 5 with its beta, and ignores it on Opus 4.6 (§8)', () => {
+  test('takes fast mode on Opus 5 with its beta, and ignores it on Opus 4.6 (API reference)', () => {
     const headers = { ...goodHeaders, 'anthropic-beta': 'other, fast-mode-2026-02-01' }
     expect(check({ ...modelBody('claude-opus-5', fast), headers })).toHaveProperty('speed', 'fast')
     expect(check(modelBody('claude-opus-4-6', fast))).toHaveProperty('speed', 'standard')

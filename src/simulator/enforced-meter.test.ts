@@ -113,7 +113,7 @@ test('level() never depends on when it was looked at', () => {
   )
 })
 
-// anthropic-api §1.1: a minute's limit may be enforced over a shorter slice.
+// Rate limits page: a minute's limit may be enforced over a shorter slice.
 test.each([
   { sliceShown: false, level: 59 },
   { sliceShown: true, level: 0 },

@@ -1,5 +1,5 @@
 /**
- * Headers against the wire facts of the API (§1.7).
+ * Headers against the wire facts of the API (rate limits page).
  */
 
 import * as fc from 'fast-check'
@@ -51,7 +51,7 @@ function headers(readings: Partial<Readings>): Record<string, string> {
   )
 }
 
-test('rateLimitHeaders() are the sample of §1.7 after one small request', () => {
+test('rateLimitHeaders() are the sample of rate limits page after one small request', () => {
   const shown = headers({
     requests: { perMinute: 1000, level: 999, fullInMs: 0 },
     input: { perMinute: 2_000_000, level: 1_998_951, fullInMs: 0 },
@@ -82,7 +82,7 @@ test.each([
   expect(headers({ input: reading(40_000, level) })['input-tokens-remaining']).toBe(remaining)
 })
 
-test('rateLimitHeaders() reset is beyond a minute when in debt (§1.7)', () => {
+test('rateLimitHeaders() reset is beyond a minute when in debt (rate limits page)', () => {
   // 40,000 a minute and 2,000 in debt: 42,000 missing are 63 s.
   const shown = headers({ input: reading(40_000, -2000), output: reading(8000, 8000) })
   expect(shown['input-tokens-reset']).toBe('2026-11-22T10:01:03Z')

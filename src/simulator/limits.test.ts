@@ -32,35 +32,35 @@ describe('admit() refuses', () => {
   test.each<{ name: string; options: SimulatorOptions; first: Ask; second: Ask; refusal: Refusal }>(
     [
       {
-        name: 'a request more than the limit (§1.1)',
+        name: 'a request more than the limit (rate limits page)',
         options: { requestsPerMinute: 1 },
         first: small,
         second: small,
         refusal: { meter: 'requests', limit: 1, retryAfterMs: 60_000 },
       },
       {
-        name: 'input that is not there (§1.2)',
+        name: 'input that is not there (rate limits page)',
         options: { inputTokensPerMinute: 60_000 },
         first: { heldInput: 59_500, maxTokens: 1 },
         second: { heldInput: 700, maxTokens: 1 },
         refusal: { meter: 'input tokens', limit: 60_000, retryAfterMs: 200 },
       },
       {
-        name: 'max_tokens that is not there, when reserving (§1.2)',
+        name: 'max_tokens that is not there, when reserving (rate limits page)',
         options: { outputTokensPerMinute: 60_000, outputAssessment: 'reserved' },
         first: { heldInput: 1, maxTokens: 60_000 },
         second: { heldInput: 1, maxTokens: 4096 },
         refusal: { meter: 'output tokens', limit: 60_000, retryAfterMs: 4096 },
       },
       {
-        name: 'what a combined limit has not left (§1.7)',
+        name: 'what a combined limit has not left (rate limits page)',
         options: { combinedTokens: 60_000 },
         first: { heldInput: 60_000, maxTokens: 1 },
         second: { heldInput: 500, maxTokens: 4096 },
         refusal: { meter: 'tokens', limit: 60_000, retryAfterMs: 500 },
       },
       {
-        name: 'by the slice though the minute has room (§1.1)',
+        name: 'by the slice though the minute has room (rate limits page)',
         options: { requestsPerMinute: 60, slice: 'hidden', burstSeconds: 1 },
         first: small,
         second: small,
@@ -74,7 +74,7 @@ describe('admit() refuses', () => {
     admitted(limits.admit(refusal.retryAfterMs, second))
   })
 
-  test('anything once production has used up the output, and not before (§1.2)', () => {
+  test('anything once production has used up the output, and not before (rate limits page)', () => {
     const limits = limiter({ outputTokensPerMinute: 60_000 })
     const hold = admitted(limits.admit(0, small))
     // 120,000 tokens in 30 s are 4 a millisecond, less 1 of refill: 20 s to the ground.
@@ -95,7 +95,7 @@ test('admit() of a prompt beyond the capacity waits for a full bucket, then leav
   })
 })
 
-test('firstByte() corrects the estimate to the real input (§1.2)', () => {
+test('firstByte() corrects the estimate to the real input (rate limits page)', () => {
   const limits = limiter({ inputTokensPerMinute: 60_000 })
   const hold = admitted(limits.admit(0, { heldInput: 2000, maxTokens: 1 }))
   expect(limits.readings(0).input?.level).toBe(58_000)
@@ -104,7 +104,7 @@ test('firstByte() corrects the estimate to the real input (§1.2)', () => {
   expect(limits.readings(500).input?.level).toBe(59_451)
 })
 
-test('end() corrects a reservation to what was produced (§1.2)', () => {
+test('end() corrects a reservation to what was produced (rate limits page)', () => {
   const limits = limiter({ outputTokensPerMinute: 60_000, outputAssessment: 'reserved' })
   const hold = admitted(limits.admit(0, { heldInput: 1, maxTokens: 8000 }))
   expect(limits.readings(0).output?.level).toBe(52_000)

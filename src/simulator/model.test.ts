@@ -137,7 +137,7 @@ describe('an answer', () => {
   })
 })
 
-describe('rate limit headers (§1.7)', () => {
+describe('rate limit headers (rate limits page)', () => {
   const wire = request({ messages: [{ role: 'user', content: 'lock '.repeat(4000) }] })
   const estimate = Math.ceil(wire.body.length / 4)
   const limits = { ...steady, inputTokensPerMinute: 60_000, outputTokensPerMinute: 60_000 }
@@ -182,17 +182,20 @@ describe('rate limit headers (§1.7)', () => {
     { admissionEstimate: true, held: estimate },
     // 4,000 words and a message: 4,004 × 1.3 rounded up, and 7 for the request.
     { admissionEstimate: false, held: 5213 },
-  ])('admissionEstimate $admissionEstimate holds $held until the first byte (§1.2)', (row) => {
-    const { admissionEstimate, held } = row
-    const model = new SimulatorModel({ ...limits, admissionEstimate })
-    const { id } = model.receive(0, wallAtZero, wire)
-    const level = (now: number): number | undefined =>
-      model.levels(now, 'claude-opus-5')?.input?.level
-    expect(level(0)).toBe(60_000 - held)
-    model.advance(300, wallAtZero, id)
-    // Refill is one a millisecond.
-    expect(level(300)).toBe(60_000 - 5213 + 300)
-  })
+  ])(
+    'admissionEstimate $admissionEstimate holds $held until the first byte (rate limits page)',
+    (row) => {
+      const { admissionEstimate, held } = row
+      const model = new SimulatorModel({ ...limits, admissionEstimate })
+      const { id } = model.receive(0, wallAtZero, wire)
+      const level = (now: number): number | undefined =>
+        model.levels(now, 'claude-opus-5')?.input?.level
+      expect(level(0)).toBe(60_000 - held)
+      model.advance(300, wallAtZero, id)
+      // Refill is one a millisecond.
+      expect(level(300)).toBe(60_000 - 5213 + 300)
+    },
+  )
 
   test('are absent when switched off, on answers and on 429s', () => {
     const model = new SimulatorModel({ latencyMs: 0, requestsPerMinute: 1, headers: false })
@@ -203,7 +206,7 @@ describe('rate limit headers (§1.7)', () => {
   })
 })
 
-describe('a 429 (§1.7)', () => {
+describe('a 429 (rate limits page)', () => {
   test('names its bucket, says when, and carries all headers', () => {
     const model = new SimulatorModel({ latencyMs: 0, requestsPerMinute: 2 })
     deliver(model, 0, request())
@@ -238,7 +241,7 @@ describe('a 429 (§1.7)', () => {
     expect(deliver(model, 0, request()).headers).not.toHaveProperty('retry-after')
   })
 
-  test('for acceleration has its code (§1.1)', () => {
+  test('for acceleration has its code (rate limits page)', () => {
     const model = new SimulatorModel({ latencyMs: 0, rampPerSecond: 1 })
     deliver(model, 0, request())
     const refused = deliver(model, 1, request())
@@ -247,7 +250,7 @@ describe('a 429 (§1.7)', () => {
   })
 })
 
-test('pools have limits of their own, models of one pool share them (§1.3)', () => {
+test('pools have limits of their own, models of one pool share them (rate limits page)', () => {
   const model = new SimulatorModel({ latencyMs: 0, requestsPerMinute: 1 })
   const status = (name: string): number | undefined =>
     deliver(model, 0, request({ model: name })).status
@@ -283,7 +286,7 @@ test.each([
   expect(deliver(model, 0, { ...request(), method, path }).status).toBe(status)
 })
 
-test('an error has the form of §2 and no rate limit headers', () => {
+test('an error has the form of errors page and no rate limit headers', () => {
   const refused = deliver(new SimulatorModel(), 0, request({ model: 'nobody' }))
   expect(refused.status).toBe(404)
   expect(ratelimits(refused.headers)).toEqual([])
@@ -397,7 +400,7 @@ test('a body that is cut or hangs stops half-way, and what came is a part of an 
   }
 })
 
-test('faults at the door and 5xx carry no rate limit headers, 429s do (§1.7)', () => {
+test('faults at the door and 5xx carry no rate limit headers, 429s do (rate limits page)', () => {
   const shown = Object.fromEntries(
     faultNames.map((fault) => {
       const model = new SimulatorModel({ ...steady, faults: { [fault]: 1 } })
@@ -419,7 +422,7 @@ function headersOf(fault: FaultName): Delivered['headers'] {
   return deliver(new SimulatorModel({ faults: { [fault]: 1 } }), 0, request()).headers
 }
 
-test('a spend limit says nothing of trying again (§1.5); a rate limit and 529 do', () => {
+test('a spend limit says nothing of trying again (rate limits page); a rate limit and 529 do', () => {
   expect(headersOf('spend-limit')).not.toHaveProperty('retry-after')
   expect(headersOf('rate-limit')).toMatchObject({ 'retry-after': '1', 'x-should-retry': 'true' })
   expect(headersOf('overloaded')).toMatchObject({ 'x-should-retry': 'true' })

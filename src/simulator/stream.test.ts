@@ -1,5 +1,5 @@
 /**
- * A stream says what its Message says (§6), however it is cut.
+ * A stream says what its Message says (streaming page), however it is cut.
  */
 
 import * as fc from 'fast-check'
@@ -58,7 +58,7 @@ function parseStream(message: Message): readonly Parsed[] {
   return parse([opening, ...middle, closing])
 }
 
-test('streamPieces() are the events of §6, in their order', () => {
+test('streamPieces() are the events of streaming page, in their order', () => {
   const names = parseStream(messageOf('A short answer.')).map(({ name }) => name)
   expect(names).toEqual([
     'message_start',
@@ -71,7 +71,7 @@ test('streamPieces() are the events of §6, in their order', () => {
   ])
 })
 
-test('message_start has the final input, message_delta all usage (§6)', () => {
+test('message_start has the final input, message_delta all usage (streaming page)', () => {
   const events = parseStream(messageOf('A short answer.'))
   expect(events[0]?.data.message).toMatchObject({
     content: [],

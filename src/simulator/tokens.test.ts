@@ -49,13 +49,13 @@ test.each<[name: string, body: Record<string, unknown>, tokens: number]>([
   expect(requestTokens(given, older)).toBe(tokens)
 })
 
-test('requestTokens() makes 30 % more tokens for the newer tokenizer (§4)', () => {
+test('requestTokens() makes 30 % more tokens for the newer tokenizer (token counting page)', () => {
   const long = body('gate '.repeat(1000))
   expect(requestTokens(long, older)).toBe(1000 + frame)
   expect(requestTokens(long, newer)).toBe(Math.ceil(1004 * 1.3) + 7)
 })
 
-test('requestTokens() adds the hidden prompt of tools, longer when one is forced (§4)', () => {
+test('requestTokens() adds the hidden prompt of tools, longer when one is forced (token counting page)', () => {
   const tools = [{ name: 'x', input_schema: {} }]
   const auto = requestTokens(body('water', { tools }), older)
   const forced = requestTokens(body('water', { tools, tool_choice: { type: 'any' } }), older)
@@ -73,7 +73,7 @@ function png(width: number, height: number): string {
 }
 
 test.each([
-  // §4: ⌈w/28⌉·⌈h/28⌉, after shrinking to fit.
+  // token counting page: ⌈w/28⌉·⌈h/28⌉, after shrinking to fit.
   { width: 1000, height: 1000, newerTokens: 1296, olderTokens: 1296 },
   { width: 1920, height: 1080, newerTokens: 2691, olderTokens: 1560 },
   { width: 3840, height: 2160, newerTokens: 4784, olderTokens: 1560 },

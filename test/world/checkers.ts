@@ -44,8 +44,10 @@ export function checkCountedOut(
     const foundFailed = count(failed, key)
     // A row that is no longer in the input may have left its answer there; nothing paid for is removed.
     const most = answers === 0 ? 0 : Math.max(answers, everHeld.get(key) ?? 0)
-    if (found < answers || found > most) problems.push(`key ${key} has ${found} answers, not ${answers}`)
-    if (foundFailed !== failures) problems.push(`key ${key} has ${foundFailed} failures, not ${failures}`)
+    if (found < answers || found > most)
+      problems.push(`key ${key} has ${found} answers, not ${answers}`)
+    if (foundFailed !== failures)
+      problems.push(`key ${key} has ${foundFailed} failures, not ${failures}`)
   }
   const strangers = failed.filter(({ run }) => !wanted.has(run.key))
   if (strangers.length > 0) problems.push(`${strangers.length} failures of rows that are gone`)
@@ -60,7 +62,9 @@ export function checkOrder(rows: readonly WorldRow[], output: readonly Line[]): 
   const there = known.filter((index) => index !== undefined)
   const problems: string[] = []
   // Rows alike to the byte have one key, and so one position: their answers may stand anywhere.
-  const alike = new Set(rows.map(({ line }) => line).filter((line, index, all) => all.indexOf(line) !== index))
+  const alike = new Set(
+    rows.map(({ line }) => line).filter((line, index, all) => all.indexOf(line) !== index),
+  )
   const ranks = there.filter((index) => !alike.has(rows[index]?.line ?? ''))
   if (ranks.some((rank, index) => index > 0 && rank < (ranks[index - 1] ?? 0))) {
     problems.push('answers are not in the order of the input')
@@ -76,7 +80,8 @@ export function checkWindow(sends: readonly number[], perMinute: number): readon
   for (let last = 0, first = 0; last < sends.length; last++) {
     while ((sends[first] ?? 0) <= (sends[last] ?? 0) - 60_000) first += 1
     const count = last - first + 1
-    if (count > perMinute) return [`${count} sends in the 60 s to ${sends[last]}, bound ${perMinute}`]
+    if (count > perMinute)
+      return [`${count} sends in the 60 s to ${sends[last]}, bound ${perMinute}`]
   }
   return []
 }

@@ -50,7 +50,11 @@ const transient: readonly [FaultName, ...FaultName[]] = [
   'invalid-json',
   'slow-first-byte',
 ]
-const stopping: readonly [FaultName, ...FaultName[]] = ['spend-limit', 'customer-spend-limit', 'credit']
+const stopping: readonly [FaultName, ...FaultName[]] = [
+  'spend-limit',
+  'customer-spend-limit',
+  'credit',
+]
 
 export function draw(seed: number): Drawn {
   const random = new Random(seed).fork('draw')

@@ -62,8 +62,17 @@ export interface Settlement {
 export interface History {
   readonly starts: readonly { readonly at: number; readonly attempt: Attempt }[]
   readonly settled: ReadonlyMap<number, Settlement>
-  readonly retries: readonly { readonly at: number; readonly row: number; readonly kind: string; readonly delayMs: number }[]
-  readonly aborts: readonly { readonly at: number; readonly reason: AbortReason; readonly attempt: Attempt }[]
+  readonly retries: readonly {
+    readonly at: number
+    readonly row: number
+    readonly kind: string
+    readonly delayMs: number
+  }[]
+  readonly aborts: readonly {
+    readonly at: number
+    readonly reason: AbortReason
+    readonly attempt: Attempt
+  }[]
   readonly stops: readonly string[]
   readonly binds: ReadonlySet<string>
   readonly wakes: number
@@ -90,7 +99,10 @@ const defaults: SchedulerOptions = {
 }
 
 /** A row to be asked. */
-export function rowOf(sequence: number, given: { model?: string; pool?: string; bodyBytes?: number; maxTokens?: number } = {}): Work {
+export function rowOf(
+  sequence: number,
+  given: { model?: string; pool?: string; bodyBytes?: number; maxTokens?: number } = {},
+): Work {
   const { model = 'm', pool = model, bodyBytes = 1000, maxTokens = 100 } = given
   return {
     sequence,
@@ -135,7 +147,9 @@ export function usageOf(inputTokens: number, outputTokens: number): Usage {
   }
 }
 
-export function answered(given: { input?: number; output?: number; limits?: LimitReadings | undefined } = {}): Outcome {
+export function answered(
+  given: { input?: number; output?: number; limits?: LimitReadings | undefined } = {},
+): Outcome {
   const { input = 300, output = 100, limits } = given
   return {
     kind: 'answered',
@@ -149,7 +163,9 @@ export function answered(given: { input?: number; output?: number; limits?: Limi
   }
 }
 
-export function refused(given: { retryAfterMs?: number; code?: string; limits?: LimitReadings | undefined } = {}): Outcome {
+export function refused(
+  given: { retryAfterMs?: number; code?: string; limits?: LimitReadings | undefined } = {},
+): Outcome {
   const { retryAfterMs, code, limits } = given
   return {
     kind: 'refused',
@@ -162,10 +178,20 @@ export function refused(given: { retryAfterMs?: number; code?: string; limits?: 
 }
 
 /** A failure of this kind, of a request that was not billed. */
-export function failed(kind: 'overloaded' | 'broken', given: { status?: number; unknown?: boolean; retryAfterMs?: number } = {}): Outcome {
+export function failed(
+  kind: 'overloaded' | 'broken',
+  given: { status?: number; unknown?: boolean; retryAfterMs?: number } = {},
+): Outcome {
   const { status = kind === 'broken' ? 500 : 529, unknown = false, retryAfterMs } = given
   const error = { type: 'api_error', message: 'no' }
-  return { kind, status, requestId: null, error, unknown, ...(retryAfterMs !== undefined && { retryAfterMs }) }
+  return {
+    kind,
+    status,
+    requestId: null,
+    error,
+    unknown,
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  }
 }
 
 export function final(kind: 'invalid' | 'no_model' | 'no_socket', message = 'no'): Outcome {
@@ -244,8 +270,10 @@ class Drive {
       const nextAt = this.#happenings.nextAt
       const lateMs = this.#random.float() * (this.#script.lateMsMax ?? 0)
       const at = Math.min(nextAt, wakeAt === Infinity ? Infinity : wakeAt + lateMs)
-      if (at === Infinity) throw new Error(`A wake-up was lost: ${this.#left()} rows wait at ${this.#now}`)
-      if (at > this.#endAt) throw new Error(`Out of time: ${this.#left()} rows left, binds ${this.#scheduler.binds}`)
+      if (at === Infinity)
+        throw new Error(`A wake-up was lost: ${this.#left()} rows wait at ${this.#now}`)
+      if (at > this.#endAt)
+        throw new Error(`Out of time: ${this.#left()} rows left, binds ${this.#scheduler.binds}`)
       this.#now = Math.max(this.#now, at)
       if (nextAt <= at) this.#happenings.pop()?.()
       else this.#wake()
@@ -286,7 +314,8 @@ class Drive {
     const decided = this.#step({ type: 'wake' })
     if (decided > 0 || this.#idleWakesAt !== this.#now) this.#idleWakes = 0
     this.#idleWakesAt = this.#now
-    if (decided === 0 && ++this.#idleWakes > 2) throw new Error(`Busy loop at ${this.#now}: woken ${this.#idleWakes} times for nothing`)
+    if (decided === 0 && ++this.#idleWakes > 2)
+      throw new Error(`Busy loop at ${this.#now}: woken ${this.#idleWakes} times for nothing`)
   }
 
   #outside(event: SchedulerEvent): void {
@@ -306,11 +335,14 @@ class Drive {
     if (this.#depth > 0) return decisions.length
     this.#mostInFlight = Math.max(this.#mostInFlight, this.#scheduler.inFlight)
     this.#binds.add(this.#scheduler.binds)
-    if (this.#scheduler.inFlight !== this.#running.size) throw new Error('Lost count of what is under way')
+    if (this.#scheduler.inFlight !== this.#running.size)
+      throw new Error('Lost count of what is under way')
     const waits = this.#fed - this.#settled.size - this.#running.size
     if (waits < 0) throw new Error('A row is in two places')
-    const hasHope = this.#running.size > 0 || this.#held.size > 0 || this.#scheduler.nextWakeAt < Infinity
-    if (waits > 0 && !hasHope) throw new Error(`A wake-up was lost at ${this.#now}: ${waits} rows wait`)
+    const hasHope =
+      this.#running.size > 0 || this.#held.size > 0 || this.#scheduler.nextWakeAt < Infinity
+    if (waits > 0 && !hasHope)
+      throw new Error(`A wake-up was lost at ${this.#now}: ${waits} rows wait`)
     return decisions.length
   }
 
@@ -325,7 +357,13 @@ class Drive {
         this.#log.push(`${at} abort ${attempt.number} ${reason}`)
         this.#aborts.push({ at, reason, attempt })
         const error = { type: 'timeout_error', message: reason }
-        return this.#end(attempt, { kind: 'broken', status: 0, requestId: null, error, unknown: true })
+        return this.#end(attempt, {
+          kind: 'broken',
+          status: 0,
+          requestId: null,
+          error,
+          unknown: true,
+        })
       }
       case 'retry': {
         const { work, outcome, delayMs } = decision
@@ -338,7 +376,11 @@ class Drive {
         this.#stops.push(decision.error.code)
         return
       case 'fail':
-        return this.#settle(decision.work, { how: 'fail', at, error: decision.outcome.error.message })
+        return this.#settle(decision.work, {
+          how: 'fail',
+          at,
+          error: decision.outcome.error.message,
+        })
       case 'succeed':
       case 'leave':
         return this.#settle(decision.work, { how: decision.type, at })

@@ -72,9 +72,13 @@ export class WorldInput {
     if (number % 40 === 7) {
       const same = { ...body, model: 'claude-haiku-4-5', max_tokens: 16 }
       const messages = [{ role: 'user', content: 'The same for all.' }]
-      return { line: JSON.stringify({ ...same, messages, frequency_penalty: undefined }), poison: false }
+      return {
+        line: JSON.stringify({ ...same, messages, frequency_penalty: undefined }),
+        poison: false,
+      }
     }
-    if (number % 3 === 0) return { line: JSON.stringify({ custom_id: `id-${number}`, params: body }), poison }
+    if (number % 3 === 0)
+      return { line: JSON.stringify({ custom_id: `id-${number}`, params: body }), poison }
     return { line: JSON.stringify({ ...body, metadata: { number } }), poison }
   }
 }

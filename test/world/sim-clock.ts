@@ -76,7 +76,8 @@ export class SimClock implements Clock {
       const middle = (low + high) >> 1
       const other = timers[middle]
       if (other === undefined) break
-      const isLater = other.at > timer.at || (other.at === timer.at && other.sequence > timer.sequence)
+      const isLater =
+        other.at > timer.at || (other.at === timer.at && other.sequence > timer.sequence)
       if (isLater) low = middle + 1
       else high = middle
     }

@@ -117,14 +117,17 @@ class SimExchange implements Exchange {
     if (step.nextAt === undefined) return
     const { nextAt } = step
     clock.after(Math.max(0, nextAt - clock.now()), () => {
-      if (this.#id !== undefined) this.#perform(model.advance(clock.now(), clock.wallTime(), this.#id))
+      if (this.#id !== undefined)
+        this.#perform(model.advance(clock.now(), clock.wallTime(), this.#id))
     })
   }
 
   #receive(action: WireAction): void {
     switch (action.type) {
       case 'head': {
-        const headers = Object.fromEntries(action.headers.map(([name, value]) => [name.toLowerCase(), value]))
+        const headers = Object.fromEntries(
+          action.headers.map(([name, value]) => [name.toLowerCase(), value]),
+        )
         return this.#reader.head(action.status, headers)
       }
       case 'data':

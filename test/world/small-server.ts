@@ -25,7 +25,10 @@ export class Level {
   }
 
   at(now: number): number {
-    this.#level = Math.min(this.#capacity, this.#level + ((now - this.#at) * this.perMinute) / 60_000)
+    this.#level = Math.min(
+      this.#capacity,
+      this.#level + ((now - this.#at) * this.perMinute) / 60_000,
+    )
     this.#at = now
     return this.#level
   }
@@ -83,7 +86,8 @@ export class SmallServer {
     this.input = new Level(options.input)
     this.output = new Level(options.output)
     const { sliceSeconds } = options
-    if (sliceSeconds) this.#slice = new Level(options.requests, (options.requests / 60) * sliceSeconds)
+    if (sliceSeconds)
+      this.#slice = new Level(options.requests, (options.requests / 60) * sliceSeconds)
   }
 
   readings(now: number): LimitReadings | undefined {
@@ -99,7 +103,10 @@ export class SmallServer {
   readonly answer: Answerer = ({ attempt, now, after, head, bytes, end }) => {
     const { transitMs = 20 } = this.#options
     const input = Math.round(this.#options.inputTokens(this.#random))
-    const output = Math.min(attempt.work.row.maxTokens, Math.round(this.#options.outputTokens(this.#random)))
+    const output = Math.min(
+      attempt.work.row.maxTokens,
+      Math.round(this.#options.outputTokens(this.#random)),
+    )
     const latencyMs = this.#options.latencyMs(this.#random)
     after(transitMs, () => {
       const retryAfterMs = this.#refuses(now(), input)
@@ -127,7 +134,9 @@ export class SmallServer {
         }
         after(flowMs, () => {
           const limits = admission && { ...this.readings(now()), requests: admission.requests }
-          after(transitMs, () => end(answered({ input, output, ...(!attempt.stream && { limits }) })))
+          after(transitMs, () =>
+            end(answered({ input, output, ...(!attempt.stream && { limits }) })),
+          )
         })
       })
     })

@@ -32,7 +32,11 @@ export interface History {
   readonly requests: number
 }
 
-const files = { input: '/data/in.jsonl', output: '/data/out.jsonl', failed: '/data/out.failed.jsonl' }
+const files = {
+  input: '/data/in.jsonl',
+  output: '/data/out.jsonl',
+  failed: '/data/out.failed.jsonl',
+}
 const livesMax = 40
 /** Once all is healed, this much virtual time must do, limits of 50 a minute included. */
 const convergeMsMax = 4 * 3600_000
@@ -102,7 +106,8 @@ class World {
       const leftMs = healAt - this.#clock.now()
       if (leftMs > 0) await this.#clock.runUntil(this.#wait(leftMs))
     }
-    if (this.#clock.now() > healAt + convergeMsMax) this.#fault(`done only at ${this.#clock.now()} ms`)
+    if (this.#clock.now() > healAt + convergeMsMax)
+      this.#fault(`done only at ${this.#clock.now()} ms`)
     this.#check()
   }
 
@@ -119,8 +124,14 @@ class World {
     const interrupt = new AbortController()
     const { healAt } = this.#drawn
     const retryFailed = death === undefined && this.#clock.now() >= healAt
-    this.#write(`life ${this.#lives} ${death?.kind ?? 'to its end'} ${retryFailed ? 'retrying' : ''}`)
-    const ended = run(this.#options(retryFailed), { signal: interrupt.signal }, this.#context(process))
+    this.#write(
+      `life ${this.#lives} ${death?.kind ?? 'to its end'} ${retryFailed ? 'retrying' : ''}`,
+    )
+    const ended = run(
+      this.#options(retryFailed),
+      { signal: interrupt.signal },
+      this.#context(process),
+    )
     const died = new Promise<undefined>((resolve) => {
       if (death === undefined) return
       this.#clock.after(death.afterMs, () => {
@@ -174,7 +185,8 @@ class World {
         this.#clock.after(diskFullMs, () => this.#room())
       })
     }
-    if (sleepMs > 0) this.#clock.after(this.#random.integer(0, 20_000), () => this.#clock.jump(sleepMs))
+    if (sleepMs > 0)
+      this.#clock.after(this.#random.integer(0, 20_000), () => this.#clock.jump(sleepMs))
   }
 
   #options(retryFailed: boolean): Parameters<typeof run>[0] {
@@ -257,14 +269,16 @@ class World {
     this.#write(`exit ${summary.exitCode} ${selected} = ${succeeded} + ${failed} + ${left}`)
     if (selected !== succeeded + failed + left) this.#fault(`the summary does not add up`)
     const text = Buffer.from(this.#read(files.failed)).toString()
-    if (/spend|usage limits|credit balance/.test(text)) this.#fault('a row was failed for the account')
+    if (/spend|usage limits|credit balance/.test(text))
+      this.#fault('a row was failed for the account')
   }
 
   #check(): void {
     const { rows } = this.#input
     const output = readLines(this.#read(files.output))
     const failed = readLines(this.#read(files.failed))
-    for (const problem of checkCountedOut(rows, this.#input.counts, { output, failed })) this.#fault(problem)
+    for (const problem of checkCountedOut(rows, this.#input.counts, { output, failed }))
+      this.#fault(problem)
     if (this.#drawn.ordered) for (const problem of checkOrder(rows, output)) this.#fault(problem)
     // An answer that reached us is in the file, and is not bought again.
     const bought = [...this.#answers.values()].reduce((sum, count) => sum + count, 0)
