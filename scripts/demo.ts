@@ -8,6 +8,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import type * as simulatorModule from '../src/simulator/index.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const requests = 'examples/movies/requests.jsonl'
@@ -27,9 +28,7 @@ for (const leftover of [
 
 // Built just now, so it cannot be imported before.
 const simulatorUrl = new URL('../dist/simulator/index.js', import.meta.url).href
-const { startSimulator } = (await import(
-  simulatorUrl
-)) as typeof import('../src/simulator/index.ts')
+const { startSimulator } = (await import(simulatorUrl)) as typeof simulatorModule
 // The limits of the Scale tier, and now and then an overloaded server or a cut connection.
 const simulator = await startSimulator({
   requestsPerMinute: 10_000,

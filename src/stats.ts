@@ -291,7 +291,7 @@ export class Stats {
     // Where answers are minutes apart the last ten seconds say nothing; the whole run does.
     const wholeRun = settled / Math.max(1, (now - this.#startedAt) / 1000)
     const perSecond = this.#settledRate.perSecond(now) || wholeRun
-    return (rows / perSecond) * 1000
+    return Math.max((rows / perSecond) * 1000, this.#refillMs(rows))
   }
 
   /**

@@ -29,7 +29,7 @@ describe.skipIf(npmCli === undefined || !npmCli.endsWith('.js'))('the packed pac
 
   test('holds what is needed and no tests', () => {
     const listed = JSON.parse(npm(root, ['pack', '--dry-run', '--ignore-scripts', '--json'])) as {
-      files: { path: string }[]
+      files?: { path: string }[]
     }[]
     const [{ files = [] } = {}] = Object.values(listed)
     const paths = files.map((file) => file.path)

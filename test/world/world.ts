@@ -195,7 +195,12 @@ class World {
       input: files.input,
       output: files.output,
       apiKey: 'sk-ant-world',
-      ...{ maxRequestsPerMinute, maxConcurrency, ordered, fsync, retryFailed, seed },
+      maxRequestsPerMinute,
+      maxConcurrency,
+      ordered,
+      fsync,
+      retryFailed,
+      seed,
     }
   }
 
