@@ -17,6 +17,7 @@ import { printMessage, stderrTakesColor } from './streams.ts'
 /** Runs the command line and ends the process. */
 export async function main(args: readonly string[]): Promise<void> {
   // A reader that went away (a closed pager, a lost terminal) must not end a run.
+  process.stderr.on('error', () => {})
   process.exit(await exitCodeOf(args))
 }
 

@@ -73,7 +73,7 @@ async function runWatched(
   const folder = process.cwd()
   const display = new Display({ clock, terminal, paint, kind, bounds, folder })
   const stop = new AbortController()
-  const offSignals = onSignals(clock, {
+  const offSignals = onSignals(clock, process, {
     first: () => {
       display.interrupted(graceMs)
       stop.abort()

@@ -12,21 +12,30 @@ const sameSignalMs = 200
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-/** Calls `first`, then `again`, for signals to this process. The returned function stops it. */
-export function onSignals(
-  clock: Clock,
-  { first, again }: { readonly first: () => void; readonly again: () => void },
-): () => void {
+/** Where signals come from: the process. */
+export interface SignalSource {
+  on(signal: NodeJS.Signals, listener: () => void): unknown
+  off(signal: NodeJS.Signals, listener: () => void): unknown
+}
+
+/** What to do about the first signal, and about any later one. */
+export interface SignalActions {
+  readonly first: () => void
+  readonly again: () => void
+}
+
+/** Acts on signals to the process until the returned function is called. */
+export function onSignals(clock: Clock, source: SignalSource, actions: SignalActions): () => void {
   let firstAt: number | undefined
   const handle = (): void => {
     const now = clock.now()
     if (firstAt === undefined) {
       firstAt = now
-      first()
-    } else if (now - firstAt > sameSignalMs) again()
+      actions.first()
+    } else if (now - firstAt > sameSignalMs) actions.again()
   }
-  for (const signal of signals) process.on(signal, handle)
+  for (const signal of signals) source.on(signal, handle)
   return () => {
-    for (const signal of signals) process.off(signal, handle)
+    for (const signal of signals) source.off(signal, handle)
   }
 }
