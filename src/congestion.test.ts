@@ -28,7 +28,7 @@ function fail(
 ): boolean[] {
   return rows.map((row, index) => {
     const startedAt = from + index
-    return congestion.failed(startedAt + 1, { row, startedAt, inFlight }, least)
+    return congestion.failed(startedAt + 1, { row, startedAt, inFlight, isSuspect: false }, least)
   })
 }
 
@@ -73,12 +73,12 @@ describe('an outage', () => {
     ] as const) {
       const congestion = new Congestion()
       for (const row of [1, 2, 3, 4, 5])
-        congestion.failed(0, { row, startedAt: 0, inFlight: 0 }, random)
+        congestion.failed(0, { row, startedAt: 0, inFlight: 0, isSuspect: false }, random)
       let now = 0
       for (const boundMs of [1000, 2000, 4000, 8000, 15_000, 15_000, 15_000]) {
         expect(congestion.delay(now)).toBeCloseTo(share * boundMs, 3)
         now += congestion.delay(now)
-        expect(congestion.failed(now + 100, { row: 9, startedAt: now, inFlight: 0 }, random)).toBe(
+        expect(congestion.failed(now + 100, { row: 9, startedAt: now, inFlight: 0, isSuspect: false }, random)).toBe(
           false,
         )
         now += 100
@@ -103,7 +103,7 @@ describe('an outage', () => {
   test('is not made longer by failures of what was asked before it', () => {
     const congestion = inOutage()
     const before = congestion.delay(100)
-    expect(congestion.failed(100, { row: 9, startedAt: 3, inFlight: 50 }, most)).toBe(false)
+    expect(congestion.failed(100, { row: 9, startedAt: 3, inFlight: 50, isSuspect: false }, most)).toBe(false)
     expect(congestion.delay(100)).toBe(before)
   })
 
@@ -111,7 +111,7 @@ describe('an outage', () => {
     const congestion = inOutage()
     congestion.succeeded(2000, 1500)
     for (let row = 0; row < 50; row++) {
-      expect(congestion.failed(2100, { row, startedAt: 1900, inFlight: 50 }, least)).toBe(false)
+      expect(congestion.failed(2100, { row, startedAt: 1900, inFlight: 50, isSuspect: false }, least)).toBe(false)
     }
     expect(congestion.inOutage).toBe(false)
     expect(congestion.ceiling(2100)).toBe(Infinity)
@@ -126,7 +126,7 @@ describe('the ceiling', () => {
       const now = from + index
       const fails =
         Math.floor((index * failures) / 100) !== Math.floor(((index + 1) * failures) / 100)
-      if (fails) congestion.failed(now, { row: index, startedAt: now, inFlight: 99 }, least)
+      if (fails) congestion.failed(now, { row: index, startedAt: now, inFlight: 99, isSuspect: false }, least)
       else congestion.succeeded(now, now)
     }
   }
@@ -141,28 +141,28 @@ describe('the ceiling', () => {
     const congestion = new Congestion()
     // Five failures of six tries weigh 1 − 0.98^5 = 0.096, six 0.114.
     for (const row of [1, 2, 3, 4])
-      congestion.failed(10, { row, startedAt: 5, inFlight: 99 }, least)
+      congestion.failed(10, { row, startedAt: 5, inFlight: 99, isSuspect: false }, least)
     congestion.succeeded(10, 5)
-    for (const row of [5, 6]) congestion.failed(10, { row, startedAt: 5, inFlight: 99 }, least)
+    for (const row of [5, 6]) congestion.failed(10, { row, startedAt: 5, inFlight: 99, isSuspect: false }, least)
     expect(congestion.ceiling(10)).toBe(80)
   })
 
   test('is cut once for what was under way together', () => {
     const congestion = new Congestion()
     for (let row = 0; row < 40; row++) {
-      congestion.failed(10, { row, startedAt: 5, inFlight: 99 }, least)
+      congestion.failed(10, { row, startedAt: 5, inFlight: 99, isSuspect: false }, least)
       if (row % 4 === 3) congestion.succeeded(10, 5)
     }
     expect(congestion.ceiling(10)).toBe(80)
     // What began after the cut and fails, cuts again: 0.8 × 80.
-    congestion.failed(20, { row: 50, startedAt: 15, inFlight: 99 }, least)
+    congestion.failed(20, { row: 50, startedAt: 15, inFlight: 99, isSuspect: false }, least)
     expect(Math.floor(congestion.ceiling(20))).toBe(64)
   })
 
   test('never falls below one, so that something is always under way', () => {
     const congestion = new Congestion()
     for (let round = 1; round < 100; round++) {
-      congestion.failed(round, { row: 1, startedAt: round, inFlight: 0 }, least)
+      congestion.failed(round, { row: 1, startedAt: round, inFlight: 0, isSuspect: false }, least)
     }
     expect(congestion.ceiling(100)).toBeGreaterThanOrEqual(1)
   })
@@ -170,7 +170,7 @@ describe('the ceiling', () => {
   test('rises by a twentieth a second, and is none once it is far above', () => {
     const congestion = new Congestion()
     for (let row = 0; row < 8; row++) {
-      congestion.failed(0, { row, startedAt: 0, inFlight: 99 }, least)
+      congestion.failed(0, { row, startedAt: 0, inFlight: 99, isSuspect: false }, least)
       if (row % 4 === 3) congestion.succeeded(0, 0)
     }
     expect(congestion.ceiling(0)).toBe(80)

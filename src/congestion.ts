@@ -4,7 +4,8 @@
  * Overloaded (529) and broken tries are no fault of a rate, so they move a ceiling on
  * concurrency: cut by a fifth at most once for what was under way together, raised again
  * by a twentieth of what it was each second. Single faults are noise, not congestion:
- * a cut needs a tenth of the recent tries to have failed.
+ * a cut needs a tenth of the recent tries to have failed. And a row that breaks again though
+ * others were answered since it first broke tells of itself, not of the server.
  *
  * Five failures in a row over at least three rows are an outage: then one probe at
  * a time with growing waits, and nothing counts as an attempt of a row, until one is answered.
@@ -20,6 +21,8 @@ const rowsInOutageMin = 3
 const probeDelayMsFirst = 1000
 const probeDelayMsMax = 15_000
 const cutFactor = 0.8
+/** Failures that do not become fewer when less is under way are not made fewer by still less. */
+const floorShare = 0.25
 const raisePerSecond = 0.05
 const recentTries = 50
 const failureShareMax = 0.1
@@ -32,6 +35,8 @@ export interface TryFailure {
   /** Its row, by sequence. */
   readonly row: number
   readonly startedAt: number
+  /** The row broke before while others were answered: it says little about the server. */
+  readonly isSuspect: boolean
   /** Other tries under way. */
   readonly inFlight: number
 }
@@ -40,6 +45,7 @@ export interface TryFailure {
 export class Congestion {
   #ceiling = Infinity
   #ceilingBeforeCut = Infinity
+  #floor = 1
   #cutAt = -Infinity
   #raisedAt = 0
   #failureShare = 0
@@ -95,6 +101,7 @@ export class Congestion {
     }
     // It was under way in an outage that is over.
     if (failure.startedAt < this.#outageEndedAt) return false
+    if (failure.isSuspect) return true
     this.#failureShare += (1 - this.#failureShare) / recentTries
     this.#failuresInRow += 1
     if (this.#rowsFailing.size < rowsInOutageMin) this.#rowsFailing.add(failure.row)
@@ -106,21 +113,27 @@ export class Congestion {
       return false
     }
     if (this.#failureShare > failureShareMax && failure.startedAt > this.#cutAt) {
-      this.#cut(now, Math.min(this.#ceiling, failure.inFlight + 1), cutFactor)
+      this.#cut(now, failure.inFlight + 1)
     }
     return true
   }
 
   /** The process ran out of sockets with this many others under way. */
   noSocket(now: number, inFlight: number): void {
-    this.#cut(now, inFlight, socketShare)
+    this.#lower(now, inFlight, Math.max(1, Math.floor(inFlight * socketShare)))
     // Nothing of ours will end and free one: look again later.
     if (inFlight === 0) this.#startAt = now + noSocketDelayMs
   }
 
-  #cut(now: number, before: number, factor: number): void {
+  #cut(now: number, inFlight: number): void {
+    if (this.#ceiling === Infinity) this.#floor = Math.max(1, Math.floor(inFlight * floorShare))
+    const before = Math.min(this.#ceiling, inFlight)
+    this.#lower(now, before, Math.max(this.#floor, Math.floor(before * cutFactor)))
+  }
+
+  #lower(now: number, before: number, ceiling: number): void {
     this.#ceilingBeforeCut = before
-    this.#ceiling = Math.max(1, Math.floor(before * factor))
+    this.#ceiling = ceiling
     this.#cutAt = now
     this.#raisedAt = now
   }

@@ -47,8 +47,8 @@ export class Estimator {
     const perByte = known ? known.inputTokens / known.bytes : tokensPerByteAtFirst
     const output = known ? known.outputTokens / known.outputWeight : outputTokensAtFirst
     return {
-      input: Math.ceil(request.bodyBytes * perByte),
-      output: Math.ceil(Math.min(request.maxTokens, output)),
+      input: Math.max(1, Math.round(request.bodyBytes * perByte)),
+      output: Math.min(request.maxTokens, Math.round(output)),
     }
   }
 

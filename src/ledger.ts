@@ -14,6 +14,7 @@ import type { RunContext } from './context.ts'
 import type { Unanswered } from './decision.ts'
 import { RunError } from './errors.ts'
 import { compactFailed } from './failed-file.ts'
+import { systemErrorCode } from './files.ts'
 import { Fingerprints } from './fingerprints.ts'
 import { keysOf } from './input-keys.ts'
 import { type Lock, takeLock } from './lock.ts'
@@ -355,6 +356,11 @@ function unwritable(output: string, error: unknown): RunError {
   if (error instanceof RunError) return error
   const reason = error instanceof Error ? error.message : String(error)
   const place = output === standardOutput ? 'standard output' : output
+  if (systemErrorCode(error) === 'EPIPE') {
+    const message = `Cannot write ${place}: whoever read it has closed it`
+    const hint = 'give -o FILE for a run that can be resumed'
+    return new RunError('OUTPUT_CLOSED', message, { hint, cause: error })
+  }
   return new RunError('OUTPUT_UNWRITABLE', `Cannot write ${place}: ${reason}`, {
     hint: 'make room or choose another -o, then run the same command again',
     cause: error,

@@ -174,6 +174,7 @@ function workOf(row: Row, sequence: number, retriesFailed: boolean): Work {
     pool: poolOf(row.model),
     attempts: 0,
     unknownAttempts: 0,
+    brokeAt: undefined,
     firstAskedAt: undefined,
     lastAttempt: undefined,
   }

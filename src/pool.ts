@@ -6,7 +6,7 @@
 
 import type { Backlog } from './backlog.ts'
 import { grainMs } from './bucket.ts'
-import { Congestion, type TryFailure } from './congestion.ts'
+import { Congestion } from './congestion.ts'
 import { LatencyModel } from './latency.ts'
 import type { Limiter, PoolLimiter, Wait } from './limiter.ts'
 import type { Cost } from './meter.ts'
@@ -41,6 +41,8 @@ export class Pool {
   #inFlight = 0
   /** The one try that may be under way in an outage, besides those from before, is. */
   #isProbing = false
+  /** The latest start of a try that was answered. */
+  #goodAt = -Infinity
   #answeredSince = 0
   #goodPerSecond = 0
   /** The round of starting in which it was found to have to wait. */
@@ -126,6 +128,7 @@ export class Pool {
 
   answered(now: number, attempt: Attempt, answer: Answered): void {
     this.#answeredSince += 1
+    this.#goodAt = Math.max(this.#goodAt, attempt.startedAt)
     this.limiter.answered()
     this.#latency.learnAnswer(now - attempt.startedAt, answer.usage.outputTokens)
     this.replied(now, attempt)
@@ -140,7 +143,10 @@ export class Pool {
   /** A try broke. Returns whether that counts against its row. */
   broke(now: number, attempt: Attempt, random: Random): boolean {
     const { startedAt, work } = attempt
-    const failure: TryFailure = { row: work.sequence, startedAt, inFlight: this.#inFlight }
+    // It broke before, at a time when others were answered.
+    const isSuspect = work.brokeAt !== undefined && this.#goodAt > work.brokeAt
+    work.brokeAt ??= startedAt
+    const failure = { row: work.sequence, startedAt, inFlight: this.#inFlight, isSuspect }
     return this.#congestion.failed(now, failure, random)
   }
 

@@ -76,11 +76,11 @@ export async function run(
     hooks.signal?.addEventListener('abort', interrupt)
     await loop.run()
     const ending = { readAll: loop.readAll, stopped: scheduler.stopping !== undefined, source }
-    const written = await Promise.race([ledger.flush().then(() => true), loop.graceOver])
-    if (written !== true && loop.unsettled > 0) throw notWritten(loop.unsettled, settings)
-    const notInInput = written === true ? await ledger.finish(ending) : null
-    loop.countOut()
-    return summarize(scheduler, {
+    const isWritten = await Promise.race([flushed(ledger), loop.graceOver.then(() => false)])
+    const unwritten = isWritten ? 0 : loop.unsettled
+    const notInInput = isWritten ? await ledger.finish(ending) : null
+    if (unwritten === 0) loop.countOut()
+    return summarize(scheduler, unwritten, {
       input: nameOf(settings),
       output: ledger.output,
       failedOutput: ledger.failedOutput,
@@ -120,8 +120,16 @@ function opening(
   }
 }
 
+/** Whether all that is in hand could be written; waits while the disk is full. */
+function flushed(ledger: Ledger): Promise<boolean> {
+  return ledger.flush().then(
+    () => true,
+    () => false,
+  )
+}
+
 /** The disk stayed full until the grace was over. */
-function notWritten(rows: number, { output }: Settings): RunError {
+function notWritten(rows: number, output: string): RunError {
   const answers = rows === 1 ? 'an answer' : `${rows} answers`
   const message = `Cannot write ${answers} to ${output}: the disk is still full`
   const hint = 'make room, then run the same command again; those rows are asked again'
@@ -160,23 +168,25 @@ function observers(all: readonly Observer[]): Observer {
   }
 }
 
+/** `unwritten`: rows whose lines were in hand and could not be written. */
 function summarize(
   scheduler: Scheduler,
+  unwritten: number,
   closed: Pick<RunSummary, 'input' | 'output' | 'failedOutput' | 'notInInput' | 'snapshot'>,
 ): RunSummary {
   const { rows } = closed.snapshot
   const succeeded = rows.succeeded + rows.heldSucceeded
   const failed = rows.failed + rows.heldFailed
   const modelsGone = [...scheduler.modelsGone.values()].map(stoppedBy)
-  const stopped = scheduler.stopping ? stoppedBy(scheduler.stopping) : (modelsGone[0] ?? null)
   const finished = failed > 0 ? exitCodes.someFailed : exitCodes.succeeded
-  const error = scheduler.stopping ?? [...scheduler.modelsGone.values()][0]
+  let error = scheduler.stopping ?? [...scheduler.modelsGone.values()][0]
+  if (unwritten > 0 && error?.code === 'INTERRUPTED') error = notWritten(unwritten, closed.output)
   return {
     ...closed,
     exitCode: error?.exitCode ?? finished,
-    stopped,
+    stopped: error ? stoppedBy(error) : null,
     modelsGone,
-    rows: { selected: rows.read, succeeded, failed, left: rows.left },
+    rows: { selected: rows.read, succeeded, failed, left: rows.left + unwritten },
     estimateErrorPercent: scheduler.estimator.errorPercent(),
     boundExcess: Object.fromEntries(
       scheduler.limiter.bounds.map((meter) => [meter.name, Math.round(meter.worstExcess)]),

@@ -294,9 +294,9 @@ export class Scheduler {
   }
 
   #head(now: number, attempt: Attempt, status: number, limits: LimitReadings | undefined): void {
+    if (!attempt.stream || status !== 200) return
     attempt.headAt = now
     attempt.lastByteAt = now
-    if (!attempt.stream || status !== 200) return
     const pool = this.#pools.of(now, attempt.work)
     pool.firstByte(now, attempt)
     pool.limiter.observe(now, attempt.reservation, limits, true)
@@ -310,9 +310,10 @@ export class Scheduler {
     this.#underWay.remove(attempt)
     pool.ended(attempt)
     this.#limiter.settle(now, attempt.reservation, outcome)
-    // A stream's headers spoke of its start and were used then; all others speak of now.
-    if (outcome.status > 0 && !(attempt.stream && outcome.status === 200)) {
-      pool.limiter.observe(now, attempt.reservation, outcome.limits, false)
+    // A stream's headers speak of its start, and were used when they came; all others speak of now.
+    if (outcome.status > 0 && attempt.headAt === undefined) {
+      const asOfSend = attempt.stream && outcome.status === 200
+      pool.limiter.observe(now, attempt.reservation, outcome.limits, asOfSend)
     }
     switch (outcome.kind) {
       case 'answered':

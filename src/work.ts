@@ -25,6 +25,8 @@ export interface Work {
   attempts: number
   /** Tries that were sent and gave no complete reply: each may have been billed. */
   unknownAttempts: number
+  /** When the first of its tries that broke began. */
+  brokeAt: number | undefined
   /** When its first try began. */
   firstAskedAt: number | undefined
   /** The latest try, ended or not; a row whose time runs out while it waits fails with it. */

@@ -435,6 +435,8 @@ describe.concurrent('on a terminal', () => {
     // Labels are dim.
     expect(text.includes('\u001b[2m')).toBe(coloured)
     // What stays at the end is free of it.
+    const block = text.slice(text.lastIndexOf('in flight'), text.lastIndexOf('rows      '))
+    expect(block).toContain('\u001b[2K')
     const ending = text.slice(text.lastIndexOf('rows      '))
     expect(ending).not.toContain('in flight')
     expect(ending).toContain('in.results.jsonl')
@@ -462,8 +464,6 @@ describe.concurrent('signals', () => {
         { cwd },
       )
       await running.says('"attempt":5')
-      // One ^C may come twice: from the terminal and from npm.
-      running.child.kill(signal)
       running.child.kill(signal)
       const { code, stdout, stderr } = await running.ended
       expect(code).toBe(3)
@@ -545,6 +545,7 @@ describe.concurrent('sluice', () => {
     const { code, stdout, stderr } = await sluice([], { cwd: folder() })
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr).toContain('run INPUT [options]')
+    expect(stderr).not.toContain('error')
   })
 
   test.each([

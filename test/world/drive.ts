@@ -124,6 +124,7 @@ export function rowOf(
     pool,
     attempts: 0,
     unknownAttempts: 0,
+    brokeAt: undefined,
     firstAskedAt: undefined,
     lastAttempt: undefined,
   }

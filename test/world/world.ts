@@ -149,8 +149,7 @@ class World {
       return summary
     } catch (error) {
       if (!(error instanceof RunError)) throw error
-      this.#write(`${error.code}: ${error.message}`)
-      if (error.exitCode === 70) this.#fault(error.message)
+      this.#fault(`${error.code}: ${error.message}`)
       return undefined
     } finally {
       process.alive = false
