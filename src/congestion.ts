@@ -4,12 +4,13 @@
  * Overloaded (529) and broken tries are no fault of a rate, so they move a ceiling on
  * concurrency: cut by a fifth at most once for what was under way together, raised again
  * by a twentieth of what it was each second. Single faults are noise, not congestion:
- * a cut needs a tenth of the recent tries to have failed. And a row that breaks again though
+ * a cut needs a fifth of the recent tries to have failed. And a row that breaks again though
  * others were answered since it first broke tells of itself, not of the server.
  *
  * Five failures in a row over at least three rows are an outage: then one probe at
  * a time with growing waits, and nothing counts as an attempt of a row, until one is answered.
- * What was under way when it began says nothing about its end, nor later about a new one.
+ * What was under way when it began says nothing about its end, nor later about a new one. Nor
+ * do slow answers to old tries hide that all new ones fail: then eight failures will do.
  *
  *   open ── 5 failures in a row, 3 rows ──► outage ── a probe is answered ──► open, ramping
  */
@@ -17,6 +18,9 @@
 import type { Random } from './random.ts'
 
 const failuresInRowMax = 5
+/** Between which old tries were answered, but of the new ones at least this share failed. */
+const failuresHiddenMax = 8
+const hiddenShareMin = 0.75
 const rowsInOutageMin = 3
 const probeDelayMsFirst = 1000
 const probeDelayMsMax = 15_000
@@ -25,7 +29,7 @@ const cutFactor = 0.8
 const floorShare = 0.25
 const raisePerSecond = 0.05
 const recentTries = 50
-const failureShareMax = 0.1
+const failureShareMax = 0.2
 /** After the process ran out of sockets: some of those it had are left for others. */
 const socketShare = 0.9
 const noSocketDelayMs = 1000
@@ -49,8 +53,12 @@ export class Congestion {
   #cutAt = -Infinity
   #raisedAt = 0
   #failureShare = 0
-  #failuresInRow = 0
+  /** The row of failures: how many, of which rows, since when, and how many tries began since. */
+  #failures = 0
   readonly #rowsFailing = new Set<number>()
+  #failingSince = 0
+  #startsSince = 0
+  #isHidden = false
   #outageSince: number | undefined
   #outageEndedAt = -Infinity
   #probes = 0
@@ -75,14 +83,19 @@ export class Congestion {
     return Math.max(0, this.#startAt - now)
   }
 
+  /** A try starts. */
+  started(): void {
+    this.#startsSince += 1
+  }
+
   /**
    * A reply shows the server at work, an answer or a refusal. Returns true if it ended an outage.
    */
   succeeded(now: number, startedAt: number): boolean {
     if (this.#outageSince !== undefined && startedAt <= this.#outageSince) return false
-    this.#failuresInRow = 0
-    this.#rowsFailing.clear()
     this.#failureShare *= 1 - 1 / recentTries
+    if (startedAt >= this.#failingSince || !this.#mostNewFail) this.#endFailures()
+    else this.#isHidden = true
     if (this.#outageSince === undefined) return false
     this.#outageSince = undefined
     this.#outageEndedAt = now
@@ -103,10 +116,10 @@ export class Congestion {
     if (failure.startedAt < this.#outageEndedAt) return false
     if (failure.isSuspect) return true
     this.#failureShare += (1 - this.#failureShare) / recentTries
-    this.#failuresInRow += 1
-    if (this.#rowsFailing.size < rowsInOutageMin) this.#rowsFailing.add(failure.row)
-    const enough = this.#rowsFailing.size >= rowsInOutageMin
-    if (this.#failuresInRow >= failuresInRowMax && enough) {
+    this.#addFailure(now, failure.row)
+    const failuresMax = this.#isHidden ? failuresHiddenMax : failuresInRowMax
+    if (this.#failures >= failuresMax && this.#rowsFailing.size >= rowsInOutageMin) {
+      this.#endFailures()
       this.#outageSince = now
       this.#probes = 0
       this.#scheduleProbe(now, random)
@@ -123,6 +136,26 @@ export class Congestion {
     this.#lower(now, inFlight, Math.max(1, Math.floor(inFlight * socketShare)))
     // Nothing of ours will end and free one: look again later.
     if (inFlight === 0) this.#startAt = now + noSocketDelayMs
+  }
+
+  /** Of the tries that began since the first of the failures, as far as they ended. */
+  get #mostNewFail(): boolean {
+    return this.#failures >= hiddenShareMin * (this.#startsSince + 1)
+  }
+
+  #addFailure(now: number, row: number): void {
+    if (this.#failures === 0) {
+      this.#failingSince = now
+      this.#startsSince = 0
+    }
+    this.#failures += 1
+    if (this.#rowsFailing.size < rowsInOutageMin) this.#rowsFailing.add(row)
+  }
+
+  #endFailures(): void {
+    this.#failures = 0
+    this.#isHidden = false
+    this.#rowsFailing.clear()
   }
 
   #cut(now: number, inFlight: number): void {

@@ -33,7 +33,6 @@ export type ErrorCode =
   | 'OPTIONS_INVALID'
   | 'INPUT_UNREADABLE'
   | 'LINE_INVALID'
-  | 'OUTPUT_EXISTS'
   | 'OUTPUT_FOREIGN'
   | 'OUTPUT_UNWRITABLE'
   | 'KEY_MISSING'
@@ -60,7 +59,6 @@ export const errorCodes: Readonly<Record<ErrorCode, number>> = {
   OPTIONS_INVALID: exitCodes.usage,
   INPUT_UNREADABLE: exitCodes.usage,
   LINE_INVALID: exitCodes.usage,
-  OUTPUT_EXISTS: exitCodes.usage,
   OUTPUT_FOREIGN: exitCodes.usage,
   OUTPUT_UNWRITABLE: exitCodes.usage,
   KEY_MISSING: exitCodes.usage,

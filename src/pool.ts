@@ -113,6 +113,7 @@ export class Pool {
 
   started({ probe }: Attempt): void {
     this.#inFlight += 1
+    this.#congestion.started()
     if (probe) this.#isProbing = true
   }
 

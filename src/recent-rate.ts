@@ -1,13 +1,16 @@
 /**
- * A rate over about the last ten seconds, from one-second counts.
+ * What happened in the last seconds, from one-second counts: how much, and how fast.
  */
 
-const secondsMax = 10
-
 export class RecentRate {
-  readonly #counts = new Float64Array(secondsMax)
+  readonly #counts: Float64Array
   #second = 0
   #startedAt = 0
+
+  /** Remembers this many seconds. */
+  constructor(seconds = 10) {
+    this.#counts = new Float64Array(seconds)
+  }
 
   /** Nothing is counted from before this instant. */
   start(now: number): void {
@@ -18,23 +21,31 @@ export class RecentRate {
 
   add(now: number, amount: number): void {
     this.#advance(now)
-    const slot = this.#second % secondsMax
+    const slot = this.#second % this.#counts.length
     this.#counts[slot] = (this.#counts[slot] ?? 0) + amount
   }
 
-  /** Per second, over the time since `start` or the last ten seconds, whichever is shorter. */
-  perSecond(now: number): number {
+  /** All that was counted in the seconds it remembers, the one under way included. */
+  sum(now: number): number {
     this.#advance(now)
+    return this.#counts.reduce((sum, count) => sum + count, 0)
+  }
+
+  /** Per second, over the time since `start` or the seconds it remembers, whichever is shorter. */
+  perSecond(now: number): number {
+    const sum = this.sum(now)
     // The second under way counts for the part of it that has passed.
-    const windowMs = (secondsMax - 1) * 1000 + (now - this.#second * 1000)
+    const windowMs = (this.#counts.length - 1) * 1000 + (now - this.#second * 1000)
     const seconds = Math.max(1, Math.min(now - this.#startedAt, windowMs) / 1000)
-    return this.#counts.reduce((sum, count) => sum + count, 0) / seconds
+    return sum / seconds
   }
 
   #advance(now: number): void {
     const second = Math.floor(now / 1000)
-    const passed = Math.min(secondsMax, second - this.#second)
-    for (let step = 1; step <= passed; step++) this.#counts[(this.#second + step) % secondsMax] = 0
+    const passed = Math.min(this.#counts.length, second - this.#second)
+    for (let step = 1; step <= passed; step++) {
+      this.#counts[(this.#second + step) % this.#counts.length] = 0
+    }
     if (passed > 0) this.#second = second
   }
 }

@@ -183,7 +183,7 @@ function summarize(
   if (unwritten > 0 && error?.code === 'INTERRUPTED') error = notWritten(unwritten, closed.output)
   return {
     ...closed,
-    exitCode: error?.exitCode ?? finished,
+    exitCode: error ? exitCodeOf(error) : finished,
     stopped: error ? stoppedBy(error) : null,
     modelsGone,
     rows: { selected: rows.read, succeeded, failed, left: rows.left + unwritten },
@@ -192,6 +192,11 @@ function summarize(
       scheduler.limiter.bounds.map((meter) => [meter.name, Math.round(meter.worstExcess)]),
     ),
   }
+}
+
+/** Once something was sent, no error is one of usage. */
+function exitCodeOf({ exitCode }: RunError): number {
+  return exitCode === exitCodes.usage ? exitCodes.stopped : exitCode
 }
 
 function stoppedBy({ code, message, hint }: RunError): Stopped {

@@ -225,12 +225,12 @@ describe('refusals', () => {
     const history = drive({
       rows,
       options: { maxConcurrency: 2 },
-      answer: replying(({ work }) => (work.pool === 'a' ? { afterMs: 10, outcome: refused({ retryAfterMs: 3 * 3_600_000 }) } : { afterMs: 60_000, outcome: answered() })),
+      answer: replying(({ work }) => (work.pool === 'a' ? { afterMs: 10, outcome: refused({ retryAfterMs: 3 * 3_600_000 }) } : { afterMs: 10_000, outcome: answered() })),
       untilMs: 4 * 3_600_000,
     })
     expect(count(history)).toEqual({ succeed: 30, fail: 0, leave: 30 })
-    // The last of b, two at a time, at 15 minutes; then 15 minutes of nothing.
-    expect(Math.round(history.finishedAt / 60_000)).toBe(30)
+    // The last of b, two at a time, after 150 s; then 15 minutes of nothing.
+    expect(Math.round(history.finishedAt / 1000)).toBe(150 + 900)
   })
 
   test('the headers of a refusal are adopted at once', () => {

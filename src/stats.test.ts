@@ -233,7 +233,7 @@ describe('Stats', () => {
   })
 
   test('measures each pool on its own, and all together', () => {
-    // Two rows of one pool and one of another in the first 6 seconds.
+    // Two rows of one pool and one of another in the first 6 seconds, and so of the last minute.
     const events = [
       started(0),
       ...[1, 2].flatMap((line) => [sent(0, line), succeeded(3000, line)]),
@@ -243,24 +243,24 @@ describe('Stats', () => {
     const { pools, rates } = fold(events, 6000)
     const each = {
       limits: undefined,
-      requestsPerMinute: 10,
-      inputTokensPerMinute: 1230,
-      outputTokensPerMinute: 400,
+      requestsPerMinute: 1,
+      inputTokensPerMinute: 123,
+      outputTokensPerMinute: 40,
     }
     expect(pools).toEqual([
       {
         ...each,
         name: 'haiku',
-        requestsPerMinute: 20,
-        inputTokensPerMinute: 2460,
-        outputTokensPerMinute: 800,
+        requestsPerMinute: 2,
+        inputTokensPerMinute: 246,
+        outputTokensPerMinute: 80,
       },
       { ...each, name: 'opus' },
     ])
     expect(rates).toEqual({
       rowsPerSecond: 0.5,
-      inputTokensPerMinute: 3690,
-      outputTokensPerMinute: 1200,
+      inputTokensPerMinute: 369,
+      outputTokensPerMinute: 120,
     })
   })
 

@@ -28,7 +28,10 @@ export interface TokenTotals {
   readonly output: number
 }
 
-/** What one pool carries, over about the last ten seconds, and what its replies say it may. */
+/**
+ * What one pool carried in the last 60 seconds, and what its replies say it may. Not extrapolated: a
+ * full bucket may be spent in seconds, and is not the rate of a minute.
+ */
 export interface PoolSnapshot {
   readonly name: string
   /** Sends, refused ones too. */
@@ -83,7 +86,7 @@ export interface Snapshot {
   readonly costNanoUsd: number
   /** Answers of models without a known price. */
   readonly unpriced: number
-  /** Over about the last ten seconds, all pools together. */
+  /** All pools together: rows over about the last ten seconds, tokens of the last sixty. */
   readonly rates: {
     readonly rowsPerSecond: number
     readonly inputTokensPerMinute: number
@@ -309,9 +312,9 @@ export class Stats {
 }
 
 class PoolStats {
-  readonly requests = new RecentRate()
-  readonly input = new RecentRate()
-  readonly output = new RecentRate()
+  readonly requests = new RecentRate(60)
+  readonly input = new RecentRate(60)
+  readonly output = new RecentRate(60)
   limits: LimitReadings | undefined
 
   constructor(now: number) {
@@ -321,9 +324,9 @@ class PoolStats {
   snapshot(now: number, name: string): PoolSnapshot {
     return {
       name,
-      requestsPerMinute: this.requests.perSecond(now) * 60,
-      inputTokensPerMinute: this.input.perSecond(now) * 60,
-      outputTokensPerMinute: this.output.perSecond(now) * 60,
+      requestsPerMinute: this.requests.sum(now),
+      inputTokensPerMinute: this.input.sum(now),
+      outputTokensPerMinute: this.output.sum(now),
       limits: this.limits,
     }
   }

@@ -110,10 +110,9 @@ export class SmallServer {
     const latencyMs = this.#options.latencyMs(this.#random)
     after(transitMs, () => {
       const retryAfterMs = this.#refuses(now(), input)
-      const { requests, ...tokens } = this.readings(now()) ?? {}
       if (retryAfterMs !== undefined) {
         this.refusals.push(now())
-        const limits = requests && { requests, ...tokens }
+        const limits = this.readings(now())
         after(transitMs, () => end(refused({ retryAfterMs, limits })))
         return
       }
