@@ -177,6 +177,19 @@ test.each(docs)('%s has one title', (file) => {
   expect(withoutCode.match(/^# .+$/gm) ?? []).toHaveLength(1)
 })
 
+test('ARCHITECTURE names every file of the core, and none that is gone', () => {
+  const map = read('docs/ARCHITECTURE.md')
+  const core = sources.filter((file) => !file.slice('src/'.length).includes('/'))
+  const names = core.map((file) => file.slice('src/'.length))
+  expect(names.filter((name) => !map.includes(`\`${name}\``))).toEqual([])
+  const named = [...map.matchAll(/^\|.*$/gm)].flatMap(([row]) => [
+    ...row.matchAll(/`([\w-]+\.ts)`/g),
+  ])
+  const rooms = new Set(['model.ts', 'listen.ts'])
+  const gone = named.map((match) => match[1] ?? '').filter((name) => !names.includes(name))
+  expect(gone.filter((name) => !rooms.has(name))).toEqual([])
+})
+
 test('README fits a few screens', () => {
   expect(read('README.md').split('\n').length).toBeLessThanOrEqual(200)
 })
