@@ -66,6 +66,30 @@ describe('an outage', () => {
     expect(congestion.inOutage).toBe(false)
   })
 
+  test('is not hidden by slow answers to what was asked before, if eight new tries failed', () => {
+    const congestion = new Congestion()
+    const outcomes: boolean[] = []
+    for (let index = 0; index < 8; index++) {
+      const now = 15_000 + index * 1000
+      congestion.started()
+      outcomes.push(congestion.failed(now + 50, { row: index, startedAt: now, inFlight: 15, isSuspect: false }, least))
+      congestion.succeeded(now + 500, now - 15_000)
+    }
+    expect(outcomes).toEqual([true, true, true, true, true, true, true, false])
+    expect(congestion.inOutage).toBe(true)
+  })
+
+  test('is none if most of the new tries are still under way, and old ones are answered', () => {
+    const congestion = new Congestion()
+    for (let index = 0; index < 600; index++) {
+      const now = 15_000 + index * 10
+      congestion.started()
+      if (index % 10 === 0) congestion.failed(now + 5, { row: index, startedAt: now, inFlight: 1500, isSuspect: false }, least)
+      else congestion.succeeded(now + 5, now - 15_000)
+    }
+    expect(congestion.inOutage).toBe(false)
+  })
+
   test('waits 0.5 to 1 s for its first probe, twice as long for each next, 15 s at most', () => {
     for (const [random, share] of [
       [least, 0.5],
@@ -131,32 +155,51 @@ describe('the ceiling', () => {
     }
   }
 
-  test('is none while one in twenty fails', () => {
+  test('is none while one in seven fails', () => {
     const congestion = new Congestion()
-    for (let time = 0; time < 10; time++) mix(congestion, time * 100, 5)
+    for (let time = 0; time < 10; time++) mix(congestion, time * 100, 14)
     expect(congestion.ceiling(1000)).toBe(Infinity)
   })
 
-  test('is cut by a fifth when more than a tenth fails', () => {
+  /** So many failures of tries from this instant, in fours, of 100 under way. */
+  function foursFail(congestion: Congestion, startedAt: number, failures: number): void {
+    for (let row = 1; row <= failures; row++) {
+      congestion.failed(startedAt + 5, { row, startedAt, inFlight: 99, isSuspect: false }, least)
+      if (row % 4 === 0) congestion.succeeded(startedAt + 5, startedAt + 5)
+    }
+  }
+
+  test('is cut by a fifth when more than a fifth fails', () => {
     const congestion = new Congestion()
-    // Five failures of six tries weigh 1 − 0.98^5 = 0.096, six 0.114.
-    for (const row of [1, 2, 3, 4])
-      congestion.failed(10, { row, startedAt: 5, inFlight: 99, isSuspect: false }, least)
-    congestion.succeeded(10, 5)
-    for (const row of [5, 6]) congestion.failed(10, { row, startedAt: 5, inFlight: 99, isSuspect: false }, least)
+    // 0.2 takes 11.05 failures, 1 − 0.98^n; two answers between them take one off each time.
+    foursFail(congestion, 5, 11)
+    expect(congestion.ceiling(10)).toBe(Infinity)
+    foursFail(congestion, 5, 3)
     expect(congestion.ceiling(10)).toBe(80)
   })
 
   test('is cut once for what was under way together', () => {
     const congestion = new Congestion()
-    for (let row = 0; row < 40; row++) {
-      congestion.failed(10, { row, startedAt: 5, inFlight: 99, isSuspect: false }, least)
-      if (row % 4 === 3) congestion.succeeded(10, 5)
-    }
+    foursFail(congestion, 5, 40)
     expect(congestion.ceiling(10)).toBe(80)
     // What began after the cut and fails, cuts again: 0.8 × 80.
     congestion.failed(20, { row: 50, startedAt: 15, inFlight: 99, isSuspect: false }, least)
     expect(Math.floor(congestion.ceiling(20))).toBe(64)
+  })
+
+  test('is not cut below a quarter of what it was: fewer failures do not come of it', () => {
+    const congestion = new Congestion()
+    for (let round = 0; round < 40; round++) foursFail(congestion, round * 10, 8)
+    expect(congestion.ceiling(400)).toBeGreaterThanOrEqual(25)
+    expect(congestion.ceiling(400)).toBeLessThan(30)
+  })
+
+  test('takes no notice of rows that broke before while others did not', () => {
+    const congestion = new Congestion()
+    for (let row = 0; row < 100; row++) {
+      expect(congestion.failed(row, { row, startedAt: row, inFlight: 99, isSuspect: true }, least)).toBe(true)
+    }
+    expect([congestion.inOutage, congestion.ceiling(100)]).toEqual([false, Infinity])
   })
 
   test('never falls below one, so that something is always under way', () => {
@@ -169,10 +212,7 @@ describe('the ceiling', () => {
 
   test('rises by a twentieth a second, and is none once it is far above', () => {
     const congestion = new Congestion()
-    for (let row = 0; row < 8; row++) {
-      congestion.failed(0, { row, startedAt: 0, inFlight: 99, isSuspect: false }, least)
-      if (row % 4 === 3) congestion.succeeded(0, 0)
-    }
+    foursFail(congestion, -5, 16)
     expect(congestion.ceiling(0)).toBe(80)
     expect(congestion.ceiling(1000)).toBeCloseTo(85, 6)
     expect(congestion.ceiling(5000)).toBeCloseTo(105, 6)

@@ -53,7 +53,7 @@ export class Congestion {
   #cutAt = -Infinity
   #raisedAt = 0
   #failureShare = 0
-  /** The row of failures: how many, of which rows, since when, and how many tries began since. */
+  /** The row of failures: how many, of which rows, when the first began, how many tries have begun since it ended. */
   #failures = 0
   readonly #rowsFailing = new Set<number>()
   #failingSince = 0
@@ -116,7 +116,7 @@ export class Congestion {
     if (failure.startedAt < this.#outageEndedAt) return false
     if (failure.isSuspect) return true
     this.#failureShare += (1 - this.#failureShare) / recentTries
-    this.#addFailure(now, failure.row)
+    this.#addFailure(failure)
     const failuresMax = this.#isHidden ? failuresHiddenMax : failuresInRowMax
     if (this.#failures >= failuresMax && this.#rowsFailing.size >= rowsInOutageMin) {
       this.#endFailures()
@@ -143,9 +143,9 @@ export class Congestion {
     return this.#failures >= hiddenShareMin * (this.#startsSince + 1)
   }
 
-  #addFailure(now: number, row: number): void {
+  #addFailure({ row, startedAt }: TryFailure): void {
     if (this.#failures === 0) {
-      this.#failingSince = now
+      this.#failingSince = startedAt
       this.#startsSince = 0
     }
     this.#failures += 1

@@ -2,7 +2,7 @@
  * May this request start now, and if not, when, and which limit says so?
  *
  * One `Limiter` per run holds the user's bounds, which all models share, and one
- * `PoolLimiter` for each pool of models, which holds what the server's headers show.
+ * `PoolLimiter` for each pool of models, which holds what the server shows.
  * A request takes its expected cost on account of every meter when it starts and
  * settles with its usage when that is known.
  *
@@ -11,15 +11,10 @@
  */
 
 import { grainMs } from './bucket.ts'
-import { amountOf, BoundMeter, type Cost, type MeterUnit, ServerMeter } from './meter.ts'
-import {
-  type LimitReading,
-  type LimitReadings,
-  meteredInputTokens,
-  type Outcome,
-  type Refused,
-} from './outcome.ts'
-import { Ramp, type RampKind } from './ramp.ts'
+import { amountOf, BoundMeter, type Cost } from './meter.ts'
+import { meteredInputTokens, type Outcome } from './outcome.ts'
+import { PoolLimiter, type PoolReservation, type Wait } from './pool-limiter.ts'
+import type { RampKind } from './ramp.ts'
 import type { WindowTicket } from './sliding-window.ts'
 
 /** The user's bounds, each per minute; an absent one does not bind. */
@@ -29,36 +24,13 @@ export interface Bounds {
   readonly outputTokensPerMinute?: number | undefined
 }
 
-/** Until when something waits, and for what. */
-export interface Wait {
-  /** 0: it may start now. Infinity: only an event can tell. */
-  readonly delayMs: number
-  /** The name of the limit that says so, for progress and summary. */
-  readonly binds: string
-}
-
-/** An amount of each unit. */
-type Amounts = Record<MeterUnit, number>
-
 /** What a request took on account; settled exactly once. */
-export interface Reservation {
+export interface Reservation extends PoolReservation {
   readonly pool: PoolLimiter
-  readonly cost: Cost
-  readonly reservedAt: number
   readonly tickets: readonly WindowTicket[]
-  /** What the pool had taken by then, ever, and had not settled; this request included. */
-  readonly taken: Readonly<Amounts>
-  readonly unsettled: Readonly<Amounts>
 }
-
-const units = ['requests', 'input', 'output', 'tokens'] as const
 
 const free: Wait = { delayMs: 0, binds: '' }
-/** Rows sent into a pool of which nothing is known yet. */
-const probesMax = 2
-/** Waits after refusals that came without a wait of their own. */
-const refusedMsFirst = 1000
-const refusedMsMax = 60_000
 
 /** All limits of one run. */
 export class Limiter {
@@ -90,7 +62,7 @@ export class Limiter {
     let longest = free
     for (const meter of this.#bounds) {
       const delayMs = meter.delay(now, amountOf(meter.unit, cost))
-      if (delayMs > longest.delayMs) longest = { delayMs, binds: meter.name }
+      if (delayMs > longest.delayMs) longest = { delayMs, binds: meter.name, isPace: true }
     }
     return longest.delayMs < grainMs ? free : longest
   }
@@ -98,7 +70,7 @@ export class Limiter {
   /** Takes the cost on account; the request starts now. */
   reserve(now: number, pool: PoolLimiter, cost: Cost): Reservation {
     const tickets = this.#bounds.map((meter) => meter.reserve(now, amountOf(meter.unit, cost)))
-    return { pool, cost, reservedAt: now, tickets, ...pool.reserve(now, cost) }
+    return { pool, tickets, ...pool.reserve(now, cost) }
   }
 
   /** Replaces what was taken on account by what was spent, as far as the outcome tells. */
@@ -115,191 +87,6 @@ export class Limiter {
   }
 }
 
-/** The limits of one pool, as the server shows them. */
-export class PoolLimiter {
-  readonly name: string
-  readonly #kind: RampKind
-  readonly #ramp: Ramp
-  readonly #meters = new Map<MeterUnit, ServerMeter>()
-  readonly #taken = nothing()
-  readonly #unsettled = nothing()
-  #heard: boolean
-  #refusedUntil = -Infinity
-  #refusedAt = -Infinity
-  #refusalsInRow = 0
-  #unexplained = 0
-
-  constructor(now: number, name: string, kind: RampKind) {
-    this.name = name
-    this.#kind = kind
-    this.#ramp = new Ramp(now, kind)
-    this.#heard = kind === 'off'
-  }
-
-  /** False until the first reply: its rows are probes, and streamed, so that limits come early. */
-  get heard(): boolean {
-    return this.#heard
-  }
-
-  /** What each limit is and holds, for showing. */
-  levels(now: number): Partial<Record<MeterUnit, { limit: number; level: number }>> {
-    const levels: Partial<Record<MeterUnit, { limit: number; level: number }>> = {}
-    for (const [unit, meter] of this.#meters) {
-      levels[unit] = { limit: meter.perMinute, level: meter.level(now) }
-    }
-    return levels
-  }
-
-  /** How long a request of this cost must wait for this pool, and for which of its limits. */
-  wait(now: number, cost: Cost): Wait {
-    if (this.#refusedUntil - now >= grainMs) {
-      return { delayMs: this.#refusedUntil - now, binds: 'retry-after' }
-    }
-    if (!this.#heard && this.#unsettled.requests >= probesMax) {
-      return { delayMs: Infinity, binds: 'first reply' }
-    }
-    let longest = free
-    const ramp = this.#ramp.delay(now)
-    if (ramp > 0) longest = { delayMs: ramp, binds: 'ramp' }
-    for (const [unit, meter] of this.#meters) {
-      const delayMs = meter.delay(now, amountOf(unit, cost))
-      if (delayMs > longest.delayMs) longest = { delayMs, binds: unit }
-    }
-    return longest
-  }
-
-  /** Takes the cost on account. */
-  reserve(now: number, cost: Cost): Pick<Reservation, 'taken' | 'unsettled'> {
-    this.#ramp.take(now)
-    for (const unit of units) {
-      const amount = amountOf(unit, cost)
-      this.#take(now, unit, amount)
-      this.#unsettled[unit] += amount
-    }
-    return { taken: { ...this.#taken }, unsettled: { ...this.#unsettled } }
-  }
-
-  /** Replaces what was reserved by what was spent. The request itself stays counted. */
-  settle(now: number, reserved: Cost, spent: Cost): void {
-    for (const unit of units) {
-      const amount = amountOf(unit, reserved)
-      this.#unsettled[unit] -= amount
-      this.#take(now, unit, amountOf(unit, spent) - amount)
-    }
-  }
-
-  /**
-   * Learns from the headers of a reply. `asOfSend`: the figures are those of the request's
-   * admission (a stream's, and always those of requests); otherwise those of the reply.
-   */
-  observe(
-    now: number,
-    reservation: Reservation,
-    readings: LimitReadings | undefined,
-    asOfSend: boolean,
-  ): void {
-    if (!this.#heard) {
-      this.#heard = true
-      this.#ramp.restart(now, 2)
-    }
-    if (readings === undefined) return
-    for (const unit of units) {
-      const reading = readings[unit]
-      if (reading === undefined || !isUsable(reading)) continue
-      if (unit === 'tokens' && repeatsOthers(readings)) {
-        this.#meters.delete(unit)
-        continue
-      }
-      const early = asOfSend || unit === 'requests'
-      const unsettled = early ? reservation.unsettled[unit] : this.#unsettled[unit]
-      this.#meter(now, unit, reading).observe(now, {
-        reading,
-        serverAt: readings.serverAt,
-        ageMs: early ? now - reservation.reservedAt : 0,
-        takenSince: early ? this.#taken[unit] - reservation.taken[unit] : 0,
-        // The server counts a request when it admits it; tokens in its own time.
-        unsettled: unit === 'requests' ? 0 : unsettled,
-      })
-    }
-  }
-
-  /** The server refused a request of this pool: nothing of the pool starts until it may. */
-  refused(now: number, { cost, reservedAt }: Reservation, refusal: Refused, jitter: number): void {
-    const explained = this.#explains(now, cost, refusal.limits)
-    // What was under way together is refused together, and says one thing, not many.
-    if (reservedAt > this.#refusedAt) {
-      this.#refusedAt = now
-      this.#refusalsInRow += 1
-      if (!explained) this.#learnHidden(now, refusal)
-    }
-    const doublings = Math.min(this.#refusalsInRow - 1, 10)
-    const backoffMs = Math.min(refusedMsMax, refusedMsFirst * 2 ** doublings)
-    const saidMs = refusal.retryAfterMs ?? 0
-    // A server that says "after 0 seconds" has not said when. One whose word did not hold twice (it
-    // may count refusals too, and then coming back on time never works) is given longer each time.
-    const holds = saidMs > 0 && this.#refusalsInRow <= 2
-    const delayMs = holds ? saidMs : Math.max(saidMs, backoffMs * (0.5 + jitter / 2))
-    this.#refusedUntil = Math.max(this.#refusedUntil, now + delayMs)
-  }
-
-  /** A request was answered: refusals are over. */
-  answered(): void {
-    this.#refusalsInRow = 0
-  }
-
-  /** The machine slept: what was known of levels is worth nothing; probe again. */
-  forget(now: number): void {
-    this.#meters.clear()
-    this.#heard = this.#kind === 'off'
-    this.#refusedUntil = now
-  }
-
-  /** An outage is over: begin again at half the rate there was. */
-  recover(now: number, perSecond: number): void {
-    this.#ramp.restart(now, perSecond / 2)
-  }
-
-  #take(now: number, unit: MeterUnit, amount: number): void {
-    if (amount === 0) return
-    this.#taken[unit] += amount
-    this.#meters.get(unit)?.take(now, amount)
-  }
-
-  #meter(now: number, unit: MeterUnit, reading: LimitReading): ServerMeter {
-    const known = this.#meters.get(unit)
-    if (known) return known
-    const made = new ServerMeter(now, unit, reading, this.#unsettled[unit])
-    this.#meters.set(unit, made)
-    if (unit === 'requests') this.#ramp.learnRefill(now, reading.limit / 60)
-    return made
-  }
-
-  /** Whether some limit that is known had no room for a request that was refused. */
-  #explains(now: number, cost: Cost, readings: LimitReadings | undefined): boolean {
-    let explained = false
-    for (const [unit, meter] of this.#meters) {
-      const reading = readings?.[unit]
-      if (reading === undefined || !isUsable(reading)) continue
-      const shown = { reading, serverAt: readings?.serverAt }
-      if (meter.explainsRefusal(now, amountOf(unit, cost), shown)) explained = true
-    }
-    return explained
-  }
-
-  /**
-   * A refusal though every level had room: too steep a climb, or a limit over less than a minute.
-   */
-  #learnHidden(now: number, refusal: Refused): void {
-    this.#unexplained += 1
-    const rampSaid = refusal.error.code === 'ramp_limit_exceeded'
-    const climbing = this.#ramp.isClimbing(now)
-    if (rampSaid || climbing) this.#ramp.slow(now)
-    // The first one in a climb is put down to the climb; a second is not.
-    if (rampSaid || (climbing && this.#unexplained < 2)) return
-    for (const meter of this.#meters.values()) meter.learnSlice(now)
-  }
-}
-
 /** Of a try that nobody knows the end of, the input may have been counted: it stays on account. */
 function spentBy(outcome: Outcome, reserved: Cost): Cost {
   if (outcome.kind === 'answered') {
@@ -307,22 +94,6 @@ function spentBy(outcome: Outcome, reserved: Cost): Cost {
   }
   const unknown = (outcome.kind === 'broken' || outcome.kind === 'overloaded') && outcome.unknown
   return { input: unknown ? reserved.input : 0, output: 0 }
-}
-
-function nothing(): Amounts {
-  return { requests: 0, input: 0, output: 0, tokens: 0 }
-}
-
-/**
- * A limit of nothing, or figures that are none, say less than the refusals that follow from them.
- */
-function isUsable({ limit, remaining, resetAt }: LimitReading): boolean {
-  return limit > 0 && Number.isFinite(limit + remaining + resetAt)
-}
-
-/** The combined token header repeats input + output unless a limit of its own is in force. */
-function repeatsOthers({ tokens, input, output }: LimitReadings): boolean {
-  return input !== undefined && output !== undefined && tokens?.limit === input.limit + output.limit
 }
 
 function boundMeters(now: number, bounds: Bounds): readonly BoundMeter[] {

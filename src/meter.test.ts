@@ -183,6 +183,7 @@ function seen(
     reading: { limit, remaining, resetAt: instant + fullInMs },
     ageMs: 0,
     takenSince: 0,
+    takenJustBefore: 0,
     unsettled: 0,
     serverAt: instant,
     ...rest,
@@ -230,6 +231,12 @@ describe('ServerMeter', () => {
     // 10 s ago there were 5,000; 10,000 came since.
     ['counts the refill since', seen({ remaining: 5000, ageMs: 10_000 }), 15_000],
     ['counts what was taken since', seen({ remaining: 30_000, takenSince: 12_000 }), 18_000],
+    [
+      'makes nothing of what overtaking may have done',
+      seen({ remaining: 40_000, takenJustBefore: 9400 }),
+      30_000,
+    ],
+    ['nor the other way', seen({ remaining: 20_000, takenJustBefore: 9400 }), 30_000],
     // 2 minutes ago it was full, 100,000 were taken and 120,000 refilled: no more than full, no less than none.
     [
       'an old reading says little',
@@ -258,6 +265,17 @@ describe('ServerMeter', () => {
     meter.observe(0, observation)
     expect(meter.level(0)).toBeCloseTo(level, 6)
     expect(meter.perMinute).toBe(observation.reading.limit)
+  })
+
+  test('observe() takes no notice of a reading from before the limit changed', () => {
+    const meter = inputMeter(30_000)
+    meter.observe(10_000, seen({ limit: 6000, remaining: 3000, ageMs: 1000 }))
+    for (const late of [seen({ remaining: 60_000, ageMs: 2000 }), seen({ limit: 6000, remaining: 6000, ageMs: 1001 })]) {
+      meter.observe(10_000, late)
+      expect([meter.perMinute, Math.round(meter.level(10_000))]).toEqual([6000, 3100])
+    }
+    meter.observe(10_000, seen({ remaining: 60_000, ageMs: 1000 }))
+    expect(meter.perMinute).toBe(60_000)
   })
 
   test('observe() of requests is exact to one and a tenth of a second', () => {
@@ -378,6 +396,7 @@ class TwoSides {
         reading,
         ageMs: 0,
         takenSince: 0,
+    takenJustBefore: 0,
         unsettled: this.#unsettled,
         serverAt,
       })
@@ -397,6 +416,7 @@ class TwoSides {
       reading: this.server.reading(now, 1000),
       ageMs: 0,
       takenSince: 0,
+    takenJustBefore: 0,
       unsettled: this.#unsettled,
       serverAt: Math.floor(now / 1000) * 1000,
     }

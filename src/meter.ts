@@ -102,6 +102,8 @@ export interface Observation {
   readonly ageMs: number
   /** Units of ours taken since that instant, less those given back; already off our own level. */
   readonly takenSince: number
+  /** Units taken shortly before that instant: requests overtake one another on their way. */
+  readonly takenJustBefore: number
   /**
    * Units on account at that instant for requests not settled then; the server may have seen none
    * or all of them.
@@ -133,6 +135,8 @@ export class ServerMeter {
   readonly #minute: Bucket
   #slice: Bucket | undefined
   #sliceSeconds = sliceSecondsFirst
+  /** The instant of which the reading spoke that last changed the limit. */
+  #limitAt = -Infinity
 
   /** `unsettled`: what is under way, of which a level read from headers may know nothing. */
   constructor(now: number, unit: MeterUnit, reading: LimitReading, unsettled: number) {
@@ -165,10 +169,15 @@ export class ServerMeter {
 
   /** Moves the level into the interval that a reading leaves for it. */
   observe(now: number, observation: Observation): void {
-    const { reading, ageMs, takenSince, unsettled } = observation
+    const { reading, ageMs, takenSince, takenJustBefore, unsettled } = observation
     const { limit } = reading
-    if (limit !== this.#minute.perMinute) this.#resize(now, limit)
-    const slack = this.#slack(limit)
+    // Replies overtake one another: one from before the limit changed knows neither limit nor refill.
+    if (now - ageMs < this.#limitAt) return
+    if (limit !== this.#minute.perMinute) {
+      this.#resize(now, limit)
+      this.#limitAt = now - ageMs
+    }
+    const slack = this.#slack(limit) + takenJustBefore
     const shown = shownLevel(observation)
     const refilled = (limit / minuteMs) * ageMs
     // Refill may have been lost to the brim since then: all of it counts for the top, none above

@@ -1,15 +1,19 @@
 /**
  * How long a run goes on without any success before it stops, resumable.
  *
- * The clock starts with a success, or with the first try after nothing had failed: a run
- * that waits for its own bounds, for rows to read or for a pause to end lacks nothing.
+ * The clock starts with a success, or with the first try after a wait in which nothing was
+ * wanting: a run that goes at the pace of its limits, that waits for rows to read or for a
+ * pause to end, lacks nothing.
  */
 
 /** What a run is doing. */
 export interface Doing {
   readonly inFlight: number
   readonly waiting: number
-  readonly held: boolean
+  /** Nothing may start. */
+  readonly isHeld: boolean
+  /** What waits, waits for a limit alone. */
+  readonly isPaced: boolean
 }
 
 /** The patience of one run. Instants are monotonic milliseconds. */
@@ -24,9 +28,8 @@ export class Patience {
   }
 
   /** When it ends; Infinity while nothing is wanting. */
-  endsAt({ inFlight, waiting, held }: Doing): number {
-    const wants = inFlight > 0 || (waiting > 0 && this.#failed)
-    return held || !wants ? Infinity : this.#since + this.#patienceMs
+  endsAt(doing: Doing): number {
+    return this.#isWanting(doing) ? this.#since + this.#patienceMs : Infinity
   }
 
   /** A row was settled by the server, or there was nothing to do until now. */
@@ -40,13 +43,17 @@ export class Patience {
     this.#failed = true
   }
 
-  /** A try starts while so many others are under way. */
-  started(now: number, inFlight: number): void {
-    if (inFlight === 0 && !this.#failed) this.#since = now
+  /** A try starts, after this. */
+  started(now: number, before: Doing): void {
+    if (!this.#isWanting(before)) this.#since = now
   }
 
   /** The time until now does not count: the run was held, or the machine asleep. */
   restart(now: number): void {
     this.#since = now
+  }
+
+  #isWanting({ inFlight, waiting, isHeld, isPaced }: Doing): boolean {
+    return !isHeld && (inFlight > 0 || (waiting > 0 && (this.#failed || !isPaced)))
   }
 }

@@ -26,22 +26,9 @@ class Bench {
     })
   }
 
-  start(now: number, work: Work = rowOf(this.#numbers), stream = false): Attempt {
-    const attempt: Attempt = {
-      number: ++this.#numbers,
-      work,
-      stream,
-      probe: this.pool.inOutage,
-      cost,
-      reservation: this.limiter.reserve(now, this.pool.limiter, cost),
-      startedAt: now,
-      headAt: undefined,
-      lastByteAt: now,
-      deadlineAt: this.pool.deadlineAt(now, work),
-    }
-    work.firstAskedAt ??= now
-    this.pool.started(attempt)
-    return attempt
+  start(now: number, work: Work = rowOf(this.#numbers), expected = cost): Attempt {
+    const reservation = this.limiter.reserve(now, this.pool.limiter, expected)
+    return this.pool.start(now, { number: ++this.#numbers, work, cost: expected, reservation })
   }
 
   answer(now: number, attempt: Attempt, output = 100): void {
@@ -60,6 +47,9 @@ class Bench {
     }
   }
 }
+
+/** What may be so long is streamed. */
+const long = (): Work => rowOf(1, { maxTokens: 16_000 })
 
 describe('Pool.overdue()', () => {
   /** The first instant, to the second, at which a try started at 0 is overdue, and why. */
@@ -99,18 +89,18 @@ describe('Pool.overdue()', () => {
 
   test('a stream must show its first byte in half a minute', () => {
     const bench = new Bench()
-    expect(overdueAt(bench, bench.start(0, rowOf(1), true))).toEqual([30, 'first_byte_timeout'])
+    expect(overdueAt(bench, bench.start(0, long()))).toEqual([30, 'first_byte_timeout'])
   })
 
   test('a stream has five times the p99 when first bytes are slow', () => {
     const bench = new Bench()
     for (let answer = 0; answer < 50; answer++) bench.pool.firstByte(8000, bench.start(0))
-    expect(overdueAt(bench, bench.start(0, rowOf(1), true))).toEqual([40, 'first_byte_timeout'])
+    expect(overdueAt(bench, bench.start(0, long()))).toEqual([40, 'first_byte_timeout'])
   })
 
   test('a stream that began must not be silent for a minute', () => {
     const bench = new Bench()
-    const attempt = bench.start(0, rowOf(1), true)
+    const attempt = bench.start(0, long())
     attempt.headAt = 5000
     attempt.lastByteAt = 47_000
     expect(overdueAt(bench, attempt)).toEqual([107, 'idle_timeout'])
@@ -118,7 +108,7 @@ describe('Pool.overdue()', () => {
 
   test('a stream that flows has until --timeout, and no longer', () => {
     const bench = new Bench({ timeoutMs: 90_000 })
-    const attempt = bench.start(0, rowOf(1), true)
+    const attempt = bench.start(0, long())
     attempt.headAt = 5000
     attempt.lastByteAt = 89_999
     expect(overdueAt(bench, attempt)).toEqual([90, 'attempt_timeout'])
@@ -139,27 +129,27 @@ describe('Pool.overdue()', () => {
   })
 })
 
-describe('Pool.streams()', () => {
+describe('Pool.start() streams', () => {
   test.each([
     [8192, false],
     [8193, true],
-  ])('with max_tokens of %i: %j', (maxTokens, streams) => {
-    expect(new Bench().pool.streams(rowOf(1, { maxTokens }), cost)).toBe(streams)
+  ])('max_tokens of %i: %j', (maxTokens, streams) => {
+    expect(new Bench().start(0, rowOf(1, { maxTokens })).stream).toBe(streams)
   })
 
   test('what is expected to take more than 20 s', () => {
     const bench = new Bench()
     for (let answer = 0; answer < 5; answer++) bench.answer(5000, bench.start(0))
     // 50 ms a token.
-    expect(bench.pool.streams(rowOf(1), { input: 1, output: 400 })).toBe(false)
-    expect(bench.pool.streams(rowOf(1), { input: 1, output: 401 })).toBe(true)
+    expect(bench.start(0, rowOf(1), { input: 1, output: 400 }).stream).toBe(false)
+    expect(bench.start(0, rowOf(1), { input: 1, output: 401 }).stream).toBe(true)
   })
 
   test('probes, of a pool that was not heard and in an outage', () => {
-    expect(new Bench({ ramp: 'fast' }).pool.streams(rowOf(1), cost)).toBe(true)
+    expect(new Bench({ ramp: 'fast' }).start(0).stream).toBe(true)
     const bench = new Bench()
     bench.breakDown(1000)
-    expect(bench.pool.streams(rowOf(1), cost)).toBe(true)
+    expect(bench.start(2000)).toMatchObject({ stream: true, probe: true })
   })
 })
 
@@ -221,16 +211,34 @@ describe('Pool in an outage', () => {
 describe('Pool in congestion', () => {
   test('waits until tries end', () => {
     const bench = new Bench()
-    const attempts = Array.from({ length: 100 }, () => bench.start(1))
-    for (const [index, attempt] of attempts.slice(0, 20).entries()) {
+    const attempts = Array.from({ length: 100 }, (_, row) => bench.start(1, rowOf(row)))
+    for (const [index, attempt] of attempts.slice(0, 24).entries()) {
       bench.pool.ended(attempt)
-      if (index % 4 === 3) bench.pool.replied(2, attempt)
+      if (index % 3 === 2) bench.pool.replied(2, attempt)
       else bench.pool.broke(2, attempt, random)
     }
-    // Cut with the seventh failure, 91 others under way then: 73.
-    expect(bench.pool.wait(2, cost)).toEqual({ delayMs: Infinity, binds: 'congestion' })
-    for (const attempt of attempts.slice(20, 30)) bench.pool.ended(attempt)
+    // Two of three broke: cut once, to four fifths of what was under way, 76 at least.
+    const { delayMs, binds } = bench.pool.wait(2, cost)
+    expect([delayMs, binds]).toEqual([Infinity, 'congestion'])
+    for (const attempt of attempts.slice(24, 44)) bench.pool.ended(attempt)
     expect(bench.pool.wait(2, cost).delayMs).toBe(0)
+  })
+
+  test('takes no notice of rows that break again and again while others are answered', () => {
+    const bench = new Bench()
+    const rows = Array.from({ length: 4 }, (_, row) => rowOf(row))
+    for (const [time, row] of rows.entries()) {
+      const attempt = bench.start(time, row)
+      bench.pool.ended(attempt)
+      expect(bench.pool.broke(time, attempt, random)).toBe(true)
+    }
+    bench.answer(20, bench.start(10))
+    for (let time = 30; time < 90; time++) {
+      const attempt = bench.start(time, rows[time % 4])
+      bench.pool.ended(attempt)
+      expect(bench.pool.broke(time, attempt, random)).toBe(true)
+    }
+    expect(bench.pool.wait(90, cost).delayMs).toBe(0)
   })
 })
 

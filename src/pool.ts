@@ -8,9 +8,10 @@ import type { Backlog } from './backlog.ts'
 import { grainMs } from './bucket.ts'
 import { Congestion } from './congestion.ts'
 import { LatencyModel } from './latency.ts'
-import type { Limiter, PoolLimiter, Wait } from './limiter.ts'
+import type { Limiter } from './limiter.ts'
 import type { Cost } from './meter.ts'
 import type { Answered } from './outcome.ts'
+import type { PoolLimiter, Wait } from './pool-limiter.ts'
 import type { Random } from './random.ts'
 import type { AbortReason } from './transport.ts'
 import type { Attempt, Work } from './work.ts'
@@ -78,17 +79,27 @@ export class Pool {
     return this.limiter.wait(now, cost)
   }
 
-  /** Whether a try should be streamed: a probe, for its early signs, and what takes long. */
-  streams(work: Work, cost: Cost): boolean {
-    if (!this.limiter.heard || this.#congestion.inOutage) return true
-    if (work.row.maxTokens > plainMaxTokensMax) return true
-    return (this.#latency.expectedMs(cost.output) ?? 0) > plainExpectedMsMax
-  }
-
-  /** The instant by which a try that starts now must be over, whatever it shows. */
-  deadlineAt(now: number, work: Work): number {
-    const { timeoutMs, maxRowTimeMs } = this.#times
-    return Math.min(now + timeoutMs, (work.firstAskedAt ?? now) + maxRowTimeMs)
+  /** Begins a try. */
+  start(now: number, asked: Pick<Attempt, 'number' | 'work' | 'cost' | 'reservation'>): Attempt {
+    const { work, cost } = asked
+    work.firstAskedAt ??= now
+    const attempt: Attempt = {
+      ...asked,
+      stream: this.#streams(work, cost),
+      probe: this.#congestion.inOutage,
+      startedAt: now,
+      deadlineAt: Math.min(
+        now + this.#times.timeoutMs,
+        work.firstAskedAt + this.#times.maxRowTimeMs,
+      ),
+      headAt: undefined,
+      lastByteAt: now,
+    }
+    work.lastAttempt = attempt
+    this.#inFlight += 1
+    this.#congestion.started()
+    if (attempt.probe) this.#isProbing = true
+    return attempt
   }
 
   /** Why a try must be ended now, if it must. */
@@ -109,12 +120,6 @@ export class Pool {
   /** Whether all the time the row may take has passed. */
   isRowOverdue(now: number, work: Work): boolean {
     return now >= (work.firstAskedAt ?? now) + this.#times.maxRowTimeMs
-  }
-
-  started({ probe }: Attempt): void {
-    this.#inFlight += 1
-    this.#congestion.started()
-    if (probe) this.#isProbing = true
   }
 
   firstByte(now: number, attempt: Attempt): void {
@@ -159,6 +164,13 @@ export class Pool {
     if (perSecond === 0 || this.#congestion.inOutage) return
     const kept = (1 - rateMemory) * this.#goodPerSecond + rateMemory * perSecond
     this.#goodPerSecond = Math.max(kept, perSecond)
+  }
+
+  /** Whether a try should be streamed: a probe, for its early signs, and what takes long. */
+  #streams(work: Work, cost: Cost): boolean {
+    if (!this.limiter.heard || this.#congestion.inOutage) return true
+    if (work.row.maxTokens > plainMaxTokensMax) return true
+    return (this.#latency.expectedMs(cost.output) ?? 0) > plainExpectedMsMax
   }
 }
 

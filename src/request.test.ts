@@ -309,7 +309,7 @@ test('parseLine() keeps the head of a line that is too long, without half a char
     defaults,
   )
   expect(fault).toMatchObject({ kind: 'fault', byteLength: 9e7, raw: x, rawEncoding: 'utf8' })
-  const message = `the line has 90000000 bytes; at most ${64 * 2 ** 20} are read, and only its beginning is kept here`
+  const message = `the line has 90000000 bytes; at most ${64 * 2 ** 20} are read, and its beginning is kept here`
   expect(fault).toMatchObject({ error: { type: 'request_too_large', message } })
   const longer = parseLine(
     { ...lineOf(Buffer.concat([Buffer.from(x), é])), truncated: 9e7 + 1 },

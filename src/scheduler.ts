@@ -12,10 +12,9 @@
  *                     │                       │   probe to the back, so that the next is another row)
  *                     └── delayed ◄── broken ─┘  (counted, after a jittered wait)
  *
- * Invariants: an attempt ends in exactly one outcome; a row is in exactly one place;
- * whenever a row is queued, either something is under way, or `nextWakeAt` is finite,
- * or the run is held: no wake-up can be lost. A wake-up that finds nothing to do names a
- * later one: none can repeat without end.
+ * Invariants: an attempt ends in exactly one outcome; a row is in exactly one place; whenever
+ * a row is queued, something is under way, or `nextWakeAt` is finite, or the run is held: no
+ * wake-up can be lost. One that finds nothing to do names a later one: none repeats without end.
  */
 
 import { unreachable } from './assert.ts'
@@ -24,10 +23,11 @@ import { Brake } from './brake.ts'
 import type { Decision, Hold, SchedulerEvent, SchedulerOptions, Unanswered } from './decision.ts'
 import type { RunError } from './errors.ts'
 import { Estimator } from './estimate.ts'
-import { Limiter, type Wait } from './limiter.ts'
+import { Limiter } from './limiter.ts'
 import type { Cost } from './meter.ts'
 import type { Answered, Broken, LimitReadings, Outcome, Overloaded } from './outcome.ts'
-import { Patience } from './patience.ts'
+import { type Doing, Patience } from './patience.ts'
+import type { Wait } from './pool-limiter.ts'
 import { type Pool, Pools } from './pool.ts'
 import type { Random } from './random.ts'
 import { retryDelayMs } from './retry.ts'
@@ -59,6 +59,7 @@ export class Scheduler {
   #checkedAt: number
   #wakeAt = Infinity
   #binds = 'input'
+  #isPaced = false
   #round = 0
 
   constructor(now: number, options: SchedulerOptions, random: Random) {
@@ -78,7 +79,7 @@ export class Scheduler {
     return this.#backlog.fill < 1
   }
 
-  /** True when it would rather have more rows than few: reading on is worth waking the reader. */
+  /** True when reading on is worth waking the reader. */
   get wantsRows(): boolean {
     return this.#backlog.fill < 0.75
   }
@@ -119,7 +120,7 @@ export class Scheduler {
     return this.#estimator
   }
 
-  /** Models that turned out not to exist, with the error that says so. */
+  /** Models that do not exist, with the error that says so. */
   get modelsGone(): ReadonlyMap<string, RunError> {
     return this.#modelsGone
   }
@@ -181,33 +182,35 @@ export class Scheduler {
   // Starting.
 
   #pump(now: number): void {
-    this.#wakeAt = Infinity
     if (this.#stopping === undefined) {
       this.#backlog.release(now)
-      this.#wakeNoLaterThan(this.#backlog.nextReleaseAt)
-      if (this.#holds.size > 0) this.#binds = this.#holds.has('output') ? 'output' : 'pause'
-      else this.#startRows(now)
-      this.#wakeNoLaterThan(this.#patienceEndsAt())
+      const startAt = this.#holds.size > 0 ? this.#holdStarts() : this.#startRows(now)
+      const patienceEndsAt = this.#patience.endsAt(this.#doing)
+      this.#wakeAt = Math.min(startAt, this.#backlog.nextReleaseAt, patienceEndsAt)
     }
     if (this.#stopping !== undefined) {
       this.#wakeAt = Infinity
       this.#leave(() => true)
     }
-    if (this.inFlight > 0) this.#wakeNoLaterThan(this.#checkedAt + checkMs)
+    if (this.inFlight > 0) this.#wakeAt = Math.min(this.#wakeAt, this.#checkedAt + checkMs)
   }
 
-  #wakeNoLaterThan(at: number): void {
-    this.#wakeAt = Math.min(this.#wakeAt, at)
+  #holdStarts(): number {
+    this.#binds = this.#holds.has('output') ? 'output' : 'pause'
+    return Infinity
   }
 
   /**
-   * Starts all that may start. The oldest row goes first, whatever its pool; a pool that must
-   * wait lets the others pass. Nobody passes a row that waits for what all share:
-   * a large row would else see it taken by small ones for ever.
+   * Starts all that may start; returns when to look again. The oldest row goes first, whatever
+   * its pool; a pool that must wait lets the others pass. Nobody passes a row that waits for
+   * what all share: a large row would else see it taken by small ones for ever.
    */
-  #startRows(now: number): void {
+  #startRows(now: number): number {
     this.#round += 1
     this.#binds = ''
+    const before = this.#doing
+    this.#isPaced = false
+    let againAt = Infinity
     for (;;) {
       const next = this.#pools.oldest(this.#round, this.#backlog)
       if (next === undefined) break
@@ -215,7 +218,7 @@ export class Scheduler {
       if (work.lastAttempt !== undefined && pool.isRowOverdue(now, work)) {
         this.#backlog.take(work.pool)
         this.#fail(work.lastAttempt, rowTimeOutcome)
-        if (this.#stopping !== undefined) return
+        if (this.#stopping !== undefined) break
         continue
       }
       const { bodyBytes, row } = work
@@ -224,15 +227,18 @@ export class Scheduler {
       const wait = own.delayMs > 0 ? own : this.#sharedWait(now, bodyBytes, cost)
       if (wait.delayMs > 0) {
         if (this.#binds === '' || wait !== own) this.#binds = wait.binds
-        this.#wakeNoLaterThan(now + wait.delayMs)
-        if (wait !== own) return
+        this.#isPaced ||= wait.isPace === true
+        againAt = Math.min(againAt, now + wait.delayMs)
+        if (wait !== own) break
         pool.passOver(this.#round)
         continue
       }
       this.#backlog.take(work.pool)
+      if (this.inFlight === 0) this.#patience.started(now, before)
       this.#start(now, pool, work, cost)
     }
     if (this.#binds === '') this.#binds = this.#inputEnded ? 'answers' : 'input'
+    return againAt
   }
 
   /** How long a row must wait for what all pools share, and for what. */
@@ -242,23 +248,8 @@ export class Scheduler {
   }
 
   #start(now: number, pool: Pool, work: Work, cost: Cost): void {
-    const stream = pool.streams(work, cost)
-    const attempt: Attempt = {
-      number: ++this.#attempts,
-      work,
-      stream,
-      probe: pool.inOutage,
-      cost,
-      reservation: this.#limiter.reserve(now, pool.limiter, cost),
-      startedAt: now,
-      deadlineAt: pool.deadlineAt(now, work),
-      headAt: undefined,
-      lastByteAt: now,
-    }
-    this.#patience.started(now, this.inFlight)
-    work.firstAskedAt ??= now
-    work.lastAttempt = attempt
-    pool.started(attempt)
+    const reservation = this.#limiter.reserve(now, pool.limiter, cost)
+    const attempt = pool.start(now, { number: ++this.#attempts, work, cost, reservation })
     this.#underWay.add(attempt)
     this.#decisions.push({ type: 'start', attempt })
   }
@@ -266,7 +257,9 @@ export class Scheduler {
   // What is under way.
 
   #check(now: number): void {
-    if (now >= this.#patienceEndsAt()) this.#stopFor(patienceError(this.#options.patienceMs))
+    if (now >= this.#patience.endsAt(this.#doing)) {
+      this.#stopFor(patienceError(this.#options.patienceMs))
+    }
     if (now < this.#checkedAt + checkMs) return
     const seconds = (now - this.#checkedAt) / 1000
     this.#checkedAt = now
@@ -277,10 +270,10 @@ export class Scheduler {
     }
   }
 
-  #patienceEndsAt(): number {
-    if (this.#stopping !== undefined) return Infinity
-    const waiting = this.#backlog.rows
-    return this.#patience.endsAt({ inFlight: this.inFlight, waiting, held: this.#holds.size > 0 })
+  get #doing(): Doing {
+    const { inFlight } = this
+    const isHeld = this.#holds.size > 0
+    return { inFlight, waiting: this.#backlog.rows, isHeld, isPaced: this.#isPaced }
   }
 
   #slept(now: number, before: number): void {

@@ -29,8 +29,8 @@ export interface TokenTotals {
 }
 
 /**
- * What one pool carried in the last 60 seconds, and what its replies say it may. Not extrapolated: a
- * full bucket may be spent in seconds, and is not the rate of a minute.
+ * What one pool carried in the last 60 seconds, and what its replies say it may. Not extrapolated:
+ * a full bucket may be spent in seconds, and is not the rate of a minute.
  */
 export interface PoolSnapshot {
   readonly name: string

@@ -6,7 +6,7 @@
 import { assert } from './assert.ts'
 import { grainMs } from './bucket.ts'
 import { Congestion } from './congestion.ts'
-import type { Wait } from './limiter.ts'
+import type { Wait } from './pool-limiter.ts'
 import type { Attempt } from './work.ts'
 
 /** How much may be under way at once. */

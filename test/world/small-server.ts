@@ -132,7 +132,8 @@ export class SmallServer {
           })
         }
         after(flowMs, () => {
-          const limits = admission && { ...this.readings(now()), requests: admission.requests }
+          // Requests are counted when they are admitted, and shown so.
+          const limits = admission && { ...admission, ...this.readings(now()), ...requestsOf(admission) }
           after(transitMs, () =>
             end(answered({ input, output, ...(!attempt.stream && { limits }) })),
           )
@@ -156,4 +157,8 @@ export class SmallServer {
     }
     return longest > 0 ? Math.ceil(longest / 1000) * 1000 : undefined
   }
+}
+
+function requestsOf({ requests }: LimitReadings): LimitReadings {
+  return requests === undefined ? {} : { requests }
 }

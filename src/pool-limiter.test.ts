@@ -1,0 +1,430 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { answered, failed, refused } from '../test/world/drive.ts'
+import { Limiter, type Reservation } from './limiter.ts'
+import type { Cost } from './meter.ts'
+import type { LimitReading, LimitReadings, Refused } from './outcome.ts'
+import type { PoolLimiter } from './pool-limiter.ts'
+import type { RampKind } from './ramp.ts'
+
+const cost: Cost = { input: 1000, output: 200 }
+const serverAt = 1_700_000_000_000
+
+function reading(limit: number, remaining: number): LimitReading {
+  return { limit, remaining, resetAt: serverAt + 60_000 }
+}
+
+/** Limits of 600 requests, 600,000 input and 60,000 output tokens, with this much left. */
+function readings(
+  left: { requests?: number; input?: number; output?: number; tokens?: LimitReading } = {},
+): LimitReadings {
+  const { requests = 600, input = 600_000, output = 60_000, tokens } = left
+  return {
+    requests: reading(600, requests),
+    input: reading(600_000, input),
+    output: reading(60_000, output),
+    ...(tokens && { tokens }),
+    serverAt,
+  }
+}
+
+function limiterOf(bounds = {}, ramp: RampKind = 'off'): { limiter: Limiter; pool: PoolLimiter } {
+  const limiter = new Limiter(0, { bounds, ramp })
+  return { limiter, pool: limiter.pool(0, 'p') }
+}
+
+/** Starts one, is answered at once and learns from these figures. */
+function ask(
+  limiter: Limiter,
+  pool: PoolLimiter,
+  now: number,
+  limits: LimitReadings | undefined,
+  spent: Cost = cost,
+): Reservation {
+  const reservation = limiter.reserve(now, pool, cost)
+  limiter.settle(now, reservation, answered({ input: spent.input, output: spent.output }))
+  pool.observe(now, reservation, limits, false)
+  return reservation
+}
+
+function refuse(
+  pool: PoolLimiter,
+  now: number,
+  reservation: Reservation,
+  given: Parameters<typeof refused>[0] = {},
+  jitter = 1,
+): void {
+  const outcome = refused(given) as Refused
+  pool.observe(now, reservation, outcome.limits, false)
+  pool.refused(now, reservation, outcome, jitter)
+}
+
+const levelsOf = (pool: PoolLimiter, now: number): Record<string, number> =>
+  Object.fromEntries(
+    Object.entries(pool.levels(now)).map(([unit, shown]) => [unit, Math.round(shown.level)]),
+  )
+
+describe('PoolLimiter before the first reply', () => {
+  test('two may start; then only an event can tell', () => {
+    const { limiter, pool } = limiterOf({}, 'fast')
+    expect(pool.heard).toBe(false)
+    for (let probe = 0; probe < 2; probe++) {
+      expect(pool.wait(0, cost).delayMs).toBe(0)
+      limiter.reserve(0, pool, cost)
+    }
+    expect(pool.wait(0, cost)).toEqual({ delayMs: Infinity, binds: 'first reply' })
+    expect(pool.wait(1e6, cost).delayMs).toBe(Infinity)
+  })
+
+  test('a probe that breaks lets another start', () => {
+    const { limiter, pool } = limiterOf({}, 'fast')
+    const probe = limiter.reserve(0, pool, cost)
+    limiter.reserve(0, pool, cost)
+    limiter.settle(100, probe, failed('broken', { unknown: true }))
+    expect(pool.wait(100_000, cost).delayMs).toBe(0)
+    expect(pool.heard).toBe(false)
+  })
+
+  test('ramp off asks nobody', () => {
+    const { limiter, pool } = limiterOf({}, 'off')
+    for (let sends = 0; sends < 100; sends++) limiter.reserve(0, pool, cost)
+    expect([pool.heard, pool.wait(0, cost).delayMs]).toEqual([true, 0])
+  })
+
+  test('a reply without headers is a reply: it ramps from two a second', () => {
+    const { limiter, pool } = limiterOf({}, 'fast')
+    ask(limiter, pool, 1000, undefined)
+    expect(pool.heard).toBe(true)
+    limiter.reserve(1000, pool, cost)
+    const { delayMs, binds } = pool.wait(1000, cost)
+    expect(binds).toBe('ramp')
+    expect(delayMs).toBeGreaterThan(300)
+    expect(delayMs).toBeLessThan(600)
+  })
+
+  test('headers that come later are learned as well: a fifth of their refill', () => {
+    const { limiter, pool } = limiterOf({}, 'fast')
+    ask(limiter, pool, 0, undefined)
+    ask(limiter, pool, 0, { requests: reading(6000, 5000), serverAt })
+    // 100 a second ÷ 5 = 20 a second, so the next start is no further than 1 ÷ 20 s + what is owed.
+    limiter.reserve(2000, pool, cost)
+    expect(pool.wait(2000, cost).delayMs).toBeLessThan(50)
+  })
+})
+
+describe('PoolLimiter.observe()', () => {
+  test('makes a meter of each limit that is shown', () => {
+    const { limiter, pool } = limiterOf()
+    ask(limiter, pool, 0, readings({ requests: 400, input: 300_000, output: 20_000 }))
+    expect(levelsOf(pool, 0)).toEqual({ requests: 400, input: 300_000, output: 20_000 })
+  })
+
+  // Each binds alone: one request a tenth of a second, 10 input and 1 output token a millisecond.
+  test.each([
+    ['requests', { requests: 0 }, 100],
+    ['input', { input: 0 }, 100],
+    ['output', { output: 0 }, 200],
+  ] as const)('what is used up makes wait: %s', (binds, left, refillMs) => {
+    const { limiter, pool } = limiterOf()
+    ask(limiter, pool, 0, { ...readings(left), serverAt: serverAt - 1000 })
+    // Full in 61 s from then, of which one may be rounding: the level is 0.
+    expect(pool.wait(0, cost)).toEqual({ delayMs: refillMs, binds, isPace: true })
+  })
+
+  test.each([
+    ['a limit of nothing', { requests: reading(0, 0) }],
+    ['a limit below nothing', { requests: reading(-5, 0) }],
+    ['no number', { requests: { limit: Number.NaN, remaining: 1, resetAt: 1 } }],
+    ['no instant', { requests: { limit: 5, remaining: 1, resetAt: Number.NaN } }],
+    ['an infinite limit', { requests: reading(Infinity, 1) }],
+  ])('takes no notice of %s', (_, limits) => {
+    const { limiter, pool } = limiterOf()
+    ask(limiter, pool, 0, limits)
+    expect(pool.levels(0)).toEqual({})
+    expect(pool.wait(0, cost).delayMs).toBe(0)
+    ask(limiter, pool, 0, readings({ requests: 400 }))
+    ask(limiter, pool, 0, limits)
+    expect(levelsOf(pool, 0)['requests']).toBe(399)
+  })
+
+  test('a combined limit that repeats input and output is none of its own', () => {
+    const { limiter, pool } = limiterOf()
+    ask(limiter, pool, 0, readings({ tokens: reading(660_000, 0) }))
+    expect(pool.levels(0).tokens).toBeUndefined()
+  })
+
+  test('a combined limit of its own counts input and output, until it is lifted', () => {
+    const { limiter, pool } = limiterOf()
+    ask(limiter, pool, 0, readings({ tokens: reading(120_000, 100_000) }))
+    limiter.reserve(0, pool, cost)
+    expect(levelsOf(pool, 0)['tokens']).toBe(98_800)
+    ask(limiter, pool, 0, readings({ tokens: reading(660_000, 0) }))
+    expect(pool.levels(0).tokens).toBeUndefined()
+  })
+
+  test('takes off what was under way before there was a meter', () => {
+    const { limiter, pool } = limiterOf()
+    for (let sends = 0; sends < 9; sends++) limiter.reserve(0, pool, cost)
+    ask(limiter, pool, 0, readings({ input: 300_000 }))
+    expect(levelsOf(pool, 0)['input']).toBe(291_000)
+  })
+
+  test("a stream's figures are those of its start: what began since is off, what ended since is no surplus", () => {
+    const { limiter, pool } = limiterOf()
+    ask(limiter, pool, 0, readings({ input: 600_000 }))
+    const before = Array.from({ length: 100 }, () => limiter.reserve(0, pool, cost))
+    // The server has seen none of those yet: it shows all it has. Ours is right to say 499,000.
+    const stream = limiter.reserve(0, pool, cost)
+    for (const reservation of before)
+      limiter.settle(100, reservation, answered({ input: 1000, output: 200 }))
+    const after = Array.from({ length: 50 }, () => limiter.reserve(100, pool, cost))
+    pool.observe(100, stream, readings({ input: 600_000 }), true)
+    // 151 of 1,000 are off, and a tenth of a second came back.
+    expect(levelsOf(pool, 100)['input']).toBe(600_000 - 151_000 + 1000)
+    expect(after.length).toBe(50)
+  })
+
+  test('requests are as of the start, however long the answer took', () => {
+    const { limiter, pool } = limiterOf()
+    const slow = limiter.reserve(0, pool, cost)
+    ask(limiter, pool, 0, readings({ requests: 598 }))
+    // Two minutes at full rate: 1,200 sent, 1,200 refilled.
+    for (let sends = 0; sends < 1200; sends++) ask(limiter, pool, sends * 100, undefined)
+    const before = levelsOf(pool, 120_000)['requests']
+    limiter.settle(120_000, slow, answered())
+    pool.observe(120_000, slow, readings({ requests: 599 }), false)
+    expect(levelsOf(pool, 120_000)['requests']).toBe(before)
+  })
+
+  test('a limit that falls to a tenth holds back at once, and one that rises lets go', () => {
+    const { limiter, pool } = limiterOf()
+    ask(limiter, pool, 0, readings())
+    ask(limiter, pool, 0, { requests: reading(60, 0), serverAt: serverAt + 0 })
+    expect(pool.levels(0).requests).toMatchObject({ limit: 60 })
+    expect(pool.wait(0, cost)).toEqual({ delayMs: 1000, binds: 'requests', isPace: true })
+    ask(limiter, pool, 0, { requests: reading(6000, 5990), serverAt })
+    expect(pool.wait(0, cost).delayMs).toBe(0)
+    expect(levelsOf(pool, 0)['requests']).toBeGreaterThan(5970)
+  })
+})
+
+describe('PoolLimiter.refused()', () => {
+  test('makes all of the pool wait as long as it was told, and no other pool', () => {
+    const { limiter, pool } = limiterOf()
+    refuse(pool, 0, limiter.reserve(0, pool, cost), { retryAfterMs: 7000 })
+    expect(pool.wait(0, cost)).toEqual({ delayMs: 7000, binds: 'retry-after' })
+    expect(pool.wait(6999, cost).delayMs).toBe(1)
+    expect(pool.wait(7000, cost).delayMs).toBe(0)
+    expect(limiter.pool(0, 'q').wait(0, cost).delayMs).toBe(0)
+  })
+
+  test('believes the longest of several, hours included', () => {
+    const { limiter, pool } = limiterOf()
+    const [one, two] = [limiter.reserve(0, pool, cost), limiter.reserve(0, pool, cost)]
+    refuse(pool, 0, one, { retryAfterMs: 3 * 3_600_000 })
+    refuse(pool, 10, two, { retryAfterMs: 1000 })
+    expect(pool.wait(10, cost).delayMs).toBe(3 * 3_600_000 - 10)
+  })
+
+  // Jitter of 0 and 1: half of it, and all.
+  test.each([
+    [undefined, 0, [500, 1000, 2000, 4000]],
+    [undefined, 1, [1000, 2000, 4000, 8000]],
+    [0, 1, [1000, 2000, 4000, 8000]],
+  ])('told %s, waits longer each time (jitter %d)', (retryAfterMs, jitter, waits) => {
+    const { limiter, pool } = limiterOf()
+    let now = 0
+    for (const waitMs of waits) {
+      refuse(
+        pool,
+        now + 1,
+        limiter.reserve(now, pool, cost),
+        retryAfterMs === undefined ? {} : { retryAfterMs },
+        jitter,
+      )
+      expect(pool.wait(now + 1, cost).delayMs).toBeCloseTo(waitMs, 6)
+      now += 1 + waitMs
+    }
+  })
+
+  test('told nothing, waits a minute at most, and begins anew after an answer', () => {
+    const { limiter, pool } = limiterOf()
+    for (let time = 0; time < 20; time++)
+      refuse(pool, time * 100_000 + 1, limiter.reserve(time * 100_000, pool, cost))
+    expect(pool.wait(1_900_001, cost).delayMs).toBe(60_000)
+    pool.answered()
+    refuse(pool, 2_000_001, limiter.reserve(2_000_000, pool, cost))
+    expect(pool.wait(2_000_001, cost).delayMs).toBe(1000)
+  })
+
+  test('what was under way together and is refused together counts once', () => {
+    const { limiter, pool } = limiterOf()
+    const together = Array.from({ length: 50 }, () => limiter.reserve(0, pool, cost))
+    for (const reservation of together) refuse(pool, 5, reservation)
+    expect(pool.wait(5, cost).delayMs).toBe(1000)
+  })
+
+  test('adopts the headers it came with', () => {
+    const { limiter, pool } = limiterOf()
+    ask(limiter, pool, 0, readings({ input: 300_000 }))
+    const reservation = limiter.reserve(0, pool, cost)
+    limiter.settle(5, reservation, refused())
+    refuse(pool, 5, reservation, {
+      retryAfterMs: 1,
+      limits: { ...readings({ input: 0 }), serverAt: serverAt - 1000 },
+    })
+    // 500 of rounding and a tenth of a second below none.
+    expect(levelsOf(pool, 5)['input']).toBe(-1500)
+    expect(pool.wait(6, cost)).toMatchObject({ binds: 'input' })
+  })
+
+  test('explained by a limit that is used up, teaches nothing of the ramp or of slices', () => {
+    const { limiter, pool } = limiterOf({}, 'fast')
+    ask(limiter, pool, 0, { requests: reading(60_000, 60_000), serverAt })
+    const reservation = limiter.reserve(1, pool, cost)
+    refuse(pool, 2, reservation, {
+      retryAfterMs: 1,
+      limits: { requests: reading(60_000, 0), serverAt: serverAt + 60_000 },
+    })
+    // 200 a second as before: a quarter second's worth is in hand soon.
+    ask(limiter, pool, 3000, { requests: reading(60_000, 60_000), serverAt })
+    expect(burstOf(limiter, pool, 3500)).toBeGreaterThanOrEqual(40)
+  })
+
+  test('unexplained in a climb, halves the rate, once for what was under way together', () => {
+    const { limiter, pool } = limiterOf({}, 'fast')
+    ask(limiter, pool, 0, { requests: reading(60_000, 60_000), serverAt })
+    for (const reservation of [1, 2, 3].map(() => limiter.reserve(1, pool, cost))) {
+      refuse(pool, 2, reservation, {
+        retryAfterMs: 1000,
+        code: 'ramp_limit_exceeded',
+        limits: { requests: reading(60_000, 59_000), serverAt },
+      })
+    }
+    // 200 a second halved is 100, growing by a fifth in the second it waits; a quarter second's worth.
+    const burst = burstOf(limiter, pool, 1002)
+    expect(burst).toBeGreaterThanOrEqual(24)
+    expect(burst).toBeLessThanOrEqual(31)
+  })
+
+  test('unexplained long after the climb, is a limit over less than a minute', () => {
+    const { limiter, pool } = limiterOf({}, 'fast')
+    ask(limiter, pool, 0, { requests: reading(6000, 6000), serverAt })
+    ask(limiter, pool, 3_600_000, { requests: reading(6000, 6000), serverAt })
+    expect(pool.wait(3_610_000, cost).delayMs).toBe(0)
+    const reservation = limiter.reserve(3_610_000, pool, cost)
+    refuse(pool, 3_610_001, reservation, {
+      retryAfterMs: 1,
+      limits: { requests: reading(6000, 5900), serverAt },
+    })
+    // 100 a second, and never more than one second's worth at once.
+    expect(pool.wait(3_610_002, cost)).toMatchObject({ binds: 'requests' })
+    expect(pool.levels(3_610_002).requests?.level).toBeGreaterThan(5000)
+  })
+})
+
+/** How many start at this instant. */
+function burstOf(limiter: Limiter, pool: PoolLimiter, now: number): number {
+  let burst = 0
+  for (; pool.wait(now, cost).delayMs === 0 && burst < 10_000; burst++)
+    limiter.reserve(now, pool, cost)
+  return burst
+}
+
+describe('PoolLimiter after an interruption', () => {
+  test('forget() probes again, and waits for nothing that was', () => {
+    const { limiter, pool } = limiterOf({}, 'fast')
+    ask(limiter, pool, 0, readings({ requests: 1 }))
+    refuse(pool, 1, limiter.reserve(1, pool, cost), { retryAfterMs: 1e6 })
+    pool.forget(50_000)
+    expect([pool.heard, pool.levels(50_000)]).toEqual([false, {}])
+    expect(pool.wait(50_000, cost).delayMs).toBe(0)
+  })
+
+  test('forget() with the ramp off goes on without probes', () => {
+    const { limiter, pool } = limiterOf({}, 'off')
+    ask(limiter, pool, 0, readings())
+    pool.forget(50_000)
+    for (let sends = 0; sends < 100; sends++) limiter.reserve(50_000, pool, cost)
+    expect([pool.heard, pool.wait(50_000, cost).delayMs]).toEqual([true, 0])
+  })
+
+  test('what was under way when all was forgotten still settles', () => {
+    const { limiter, pool } = limiterOf()
+    const old = limiter.reserve(0, pool, cost)
+    pool.forget(50_000)
+    ask(limiter, pool, 50_000, readings({ input: 300_000 }))
+    limiter.settle(50_000, old, failed('broken'))
+    expect(levelsOf(pool, 50_000)['input']).toBe(300_000)
+  })
+
+  test('recover() goes on at half the rate there was, and climbs from there', () => {
+    const { limiter, pool } = limiterOf({}, 'fast')
+    ask(limiter, pool, 0, { requests: reading(60_000, 60_000), serverAt })
+    pool.recover(10_000, 40)
+    let starts = 0
+    for (let now = 10_000; now < 11_000; now += 10) starts += burstOf(limiter, pool, now)
+    // 20 a second, doubling: 20 ÷ ln 2 = 28.9 in the first.
+    expect(starts).toBeGreaterThanOrEqual(27)
+    expect(starts).toBeLessThanOrEqual(31)
+  })
+
+  test('recover() with the ramp off does not begin one', () => {
+    const { limiter, pool } = limiterOf({}, 'off')
+    pool.recover(0, 1)
+    expect(burstOf(limiter, pool, 0)).toBe(10_000)
+  })
+})
+
+test('a wait that is waited for is over, whatever happened before and however late the hour', () => {
+  const step = fc.record({
+    waitMs: fc.nat({ max: 20_000 }),
+    input: fc.nat({ max: 20_000 }),
+    output: fc.nat({ max: 2000 }),
+    left: fc.nat({ max: 600 }),
+    ends: fc.constantFrom('answered', 'refused', 'broken', 'hangs'),
+    retryAfterMs: fc.option(fc.nat({ max: 30_000 }), { nil: undefined }),
+  })
+  fc.assert(
+    fc.property(
+      fc.array(step, { maxLength: 30 }),
+      fc.constantFrom(0, 1e6, 1e9),
+      fc.constantFrom<RampKind>('fast', 'gentle', 'off'),
+      (steps, start, ramp) => {
+        const limiter = new Limiter(start, {
+          bounds: { requestsPerMinute: 50, inputTokensPerMinute: 60_000 },
+          ramp,
+        })
+        const pool = limiter.pool(start, 'p')
+        let now = start
+        for (const { waitMs, input, output, left, ends, retryAfterMs } of steps) {
+          const asked = { input, output }
+          // Of retry-after, the meters and the bounds each may be the longest once.
+          for (let waits = 0; ; waits++) {
+            const own = pool.wait(now, asked).delayMs
+            const delayMs = own > 0 ? own : limiter.wait(now, asked).delayMs
+            if (delayMs === Infinity) return
+            if (delayMs === 0) break
+            expect(now + delayMs).toBeGreaterThan(now)
+            expect(waits).toBeLessThan(3)
+            now += delayMs
+          }
+          const reservation = limiter.reserve(now, pool, asked)
+          now += waitMs
+          if (ends === 'hangs') continue
+          const limits = { ...readings({ requests: left }), serverAt }
+          const outcome =
+            ends === 'refused'
+              ? refused({ limits, ...(retryAfterMs !== undefined && { retryAfterMs }) })
+              : ends === 'answered'
+                ? answered({ input, output })
+                : failed('broken', { unknown: true })
+          limiter.settle(now, reservation, outcome)
+          if (ends !== 'broken') pool.observe(now, reservation, limits, false)
+          if (outcome.kind === 'refused') pool.refused(now, reservation, outcome, 0.5)
+          if (ends === 'answered') pool.answered()
+        }
+      },
+    ),
+  )
+})
