@@ -53,7 +53,10 @@ export class Congestion {
   #cutAt = -Infinity
   #raisedAt = 0
   #failureShare = 0
-  /** The row of failures: how many, of which rows, when the first began, how many tries have begun since it ended. */
+  /**
+   * The row of failures: how many, of which rows, when the first began, how many tries have begun
+   * since it ended.
+   */
   #failures = 0
   readonly #rowsFailing = new Set<number>()
   #failingSince = 0

@@ -127,7 +127,7 @@ export interface BindingChanged extends Base {
   readonly type: 'binding_changed'
   /**
    * `requests`, `input`, `output`, `tokens`, a bound's flag, `concurrency`, `ramp`, `retry-after`,
-   * `outage`…
+   * `outage`, `reading` (the input), `disk` (the output)…
    */
   readonly binds: string
 }

@@ -171,7 +171,7 @@ export class ServerMeter {
   observe(now: number, observation: Observation): void {
     const { reading, ageMs, takenSince, takenJustBefore, unsettled } = observation
     const { limit } = reading
-    // Replies overtake one another: one from before the limit changed knows neither limit nor refill.
+    // Replies overtake one another: one from before a change knows neither limit nor refill.
     if (now - ageMs < this.#limitAt) return
     if (limit !== this.#minute.perMinute) {
       this.#resize(now, limit)

@@ -649,7 +649,11 @@ describe('sockets', () => {
 })
 
 describe('interruptions', () => {
-  test.each(['output', 'pause'] as const)('a hold (%s) starts nothing and loses no patience', (why) => {
+  const holds = [
+    ['output', 'disk'],
+    ['pause', 'pause'],
+  ] as const
+  test.each(holds)('a hold (%s) starts nothing and loses no patience', (why, binds) => {
     const history = drive({
       rows: rowsOf(200),
       options: { bounds: { requestsPerMinute: 600 }, patienceMs: 60_000 },
@@ -659,7 +663,7 @@ describe('interruptions', () => {
     })
     expect(count(history)).toEqual({ succeed: 200, fail: 0, leave: 0 })
     expect(history.starts.filter(({ at }) => at > 5000 && at < 3_605_000)).toEqual([])
-    expect(history.binds).toContain(why)
+    expect(history.binds).toContain(binds)
   })
 
   test('two holds end with the second', () => {

@@ -9,7 +9,7 @@
  *   input ────────► queue ──────────────► under way ──► succeed | fail | leave
  *                     ▲  ▲                    │
  *                     │  └── refused, outage ─┤  (no attempt counted; to the front, a failed
- *                     │                       │   probe to the back, so that the next is another row)
+ *                     │                       │   probe to the back: the next is another row)
  *                     └── delayed ◄── broken ─┘  (counted, after a jittered wait)
  *
  * Invariants: an attempt ends in exactly one outcome; a row is in exactly one place; whenever
@@ -58,7 +58,7 @@ export class Scheduler {
   #sleptAt = -Infinity
   #checkedAt: number
   #wakeAt = Infinity
-  #binds = 'input'
+  #binds = 'reading'
   #isPaced = false
   #round = 0
 
@@ -196,7 +196,7 @@ export class Scheduler {
   }
 
   #holdStarts(): number {
-    this.#binds = this.#holds.has('output') ? 'output' : 'pause'
+    this.#binds = this.#holds.has('output') ? 'disk' : 'pause'
     return Infinity
   }
 
@@ -237,7 +237,7 @@ export class Scheduler {
       if (this.inFlight === 0) this.#patience.started(now, before)
       this.#start(now, pool, work, cost)
     }
-    if (this.#binds === '') this.#binds = this.#inputEnded ? 'answers' : 'input'
+    if (this.#binds === '') this.#binds = this.#inputEnded ? 'answers' : 'reading'
     return againAt
   }
 

@@ -121,7 +121,7 @@ export class Stats {
   readonly #settledRate = new RecentRate()
   readonly #pools = new Map<string, PoolStats>()
   readonly #bound = new Map<string, number>()
-  #binds = 'input'
+  #binds = 'reading'
   #bindsSince = 0
   #outputBlocked: string | null = null
   #stopping: { code: string; message: string } | null = null

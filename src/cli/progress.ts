@@ -166,6 +166,8 @@ export function bindName(binds: string): string {
 
 const bindNames: Readonly<Record<string, string>> = {
   answers: 'last answers',
+  reading: 'reading the input',
+  disk: 'a full disk',
   'first reply': 'first answer',
   congestion: 'server errors',
   '--max-requests-per-minute': '--rpm',
