@@ -48,7 +48,7 @@ export class Bucket {
     assert(options.perMinute > 0, `Bucket refill must be positive, got ${options.perMinute}`)
     this.#capacity = options.capacity
     this.#perMinute = options.perMinute
-    this.#level = Math.min(options.capacity, options.level ?? options.capacity)
+    this.#level = options.level ?? options.capacity
     this.#levelAt = now
   }
 
@@ -74,7 +74,7 @@ export class Bucket {
 
   /** States what the bucket holds at `now`. */
   setLevel(now: number, level: number): void {
-    this.#level = Math.min(this.#capacity, level)
+    this.#level = level
     this.#levelAt = Math.max(now, this.#levelAt)
   }
 

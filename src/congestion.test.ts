@@ -187,6 +187,15 @@ describe('the ceiling', () => {
     expect(Math.floor(congestion.ceiling(20))).toBe(64)
   })
 
+  test('is none after an outage', () => {
+    const congestion = new Congestion()
+    foursFail(congestion, 5, 20)
+    fail(congestion, 20, [1, 2, 3, 4, 5])
+    expect([congestion.inOutage, congestion.ceiling(30) < 100]).toEqual([true, true])
+    congestion.succeeded(2000, 1500)
+    expect(congestion.ceiling(2000)).toBe(Infinity)
+  })
+
   test('is not cut below a quarter of what it was: fewer failures do not come of it', () => {
     const congestion = new Congestion()
     for (let round = 0; round < 40; round++) foursFail(congestion, round * 10, 8)

@@ -10,7 +10,6 @@
  * would fill the same meters. No timers, no clock: instants are arguments.
  */
 
-import { grainMs } from './bucket.ts'
 import { amountOf, BoundMeter, type Cost } from './meter.ts'
 import { meteredInputTokens, type Outcome } from './outcome.ts'
 import { PoolLimiter, type PoolReservation, type Wait } from './pool-limiter.ts'
@@ -64,7 +63,7 @@ export class Limiter {
       const delayMs = meter.delay(now, amountOf(meter.unit, cost))
       if (delayMs > longest.delayMs) longest = { delayMs, binds: meter.name, isPace: true }
     }
-    return longest.delayMs < grainMs ? free : longest
+    return longest
   }
 
   /** Takes the cost on account; the request starts now. */
@@ -78,8 +77,7 @@ export class Limiter {
     const { cost, pool, tickets } = reservation
     const spent = spentBy(outcome, cost)
     for (const [index, meter] of this.#bounds.entries()) {
-      // A refused try was a send all the same: the user's bound on requests counts it.
-      if (meter.unit === 'requests') continue
+      // Of requests it is one and stays one: a refused try was a send all the same.
       const reserved = amountOf(meter.unit, cost)
       meter.settle(now, tickets[index] ?? 0, reserved, amountOf(meter.unit, spent))
     }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { digest } from './hash.ts'
 import { type Held, Plan, type Planned } from './plan.ts'
 import type { Holding } from './record.ts'
-import type { Line } from './source.ts'
+import type { Line } from './lines.ts'
 
 /** A bag of keys, as the files of a run are. */
 class Bag implements Held {
@@ -137,6 +137,11 @@ describe('identical rows', () => {
 
   test('asked again, an answer before a failure', () => {
     const key = digest(Buffer.from(a))
+    expect(words(plan([a, a, a], new Bag([], [key, key]), true))).toEqual([
+      'asked again',
+      'asked again',
+      'asked',
+    ])
     expect(words(plan([a, a, a], new Bag([key], [key]), true))).toEqual(['succeeded', 'asked again', 'asked'])
   })
 })
@@ -164,6 +169,19 @@ describe('ids', () => {
     for (const held of [new Bag([key]), new Bag([], [key])]) {
       expect(words(plan([one, withId('x', 'two')], held))[1]).toBe('fault')
     }
+  })
+
+  test('the first is asked though the failure of the second is held: that has a key of its own', () => {
+    const texts = [withId('x', 'one'), withId('x', 'one')]
+    const { held } = run(texts, new Bag(), { isDone: (line) => line === 1 })
+    expect(words(plan(texts, held))).toEqual(['asked', 'failed'])
+  })
+
+  test('a row that failed and now repeats an id fails anew, and its old line goes', () => {
+    const old = withId('x', 'old')
+    const planned = plan([withId('x', 'new'), old], new Bag([], [digest(Buffer.from(old))]), true)
+    expect(words(planned)).toEqual(['asked', 'fault'])
+    expect(planned[1]).toMatchObject({ retriesFailed: true })
   })
 
   test('a fault claims the id it gives, and keeps another from it', () => {

@@ -171,17 +171,35 @@ describe('PoolLimiter.observe()', () => {
 
   test("a stream's figures are those of its start: what began since is off, what ended since is no surplus", () => {
     const { limiter, pool } = limiterOf()
-    ask(limiter, pool, 0, readings({ input: 600_000 }))
+    ask(limiter, pool, 0, readings())
     const before = Array.from({ length: 100 }, () => limiter.reserve(0, pool, cost))
-    // The server has seen none of those yet: it shows all it has. Ours is right to say 499,000.
-    const stream = limiter.reserve(0, pool, cost)
-    for (const reservation of before)
-      limiter.settle(100, reservation, answered({ input: 1000, output: 200 }))
-    const after = Array.from({ length: 50 }, () => limiter.reserve(100, pool, cost))
-    pool.observe(100, stream, readings({ input: 600_000 }), true)
-    // 151 of 1,000 are off, and a tenth of a second came back.
-    expect(levelsOf(pool, 100)['input']).toBe(600_000 - 151_000 + 1000)
-    expect(after.length).toBe(50)
+    // The server has seen none of those yet, and shows all there is. Ours is right to say 509,000:
+    // 100,000 less, 10,000 back, and this one.
+    const stream = limiter.reserve(1000, pool, cost)
+    expect(levelsOf(pool, 1000)['input']).toBe(509_000)
+    for (const reservation of before) limiter.settle(1100, reservation, answered({ input: 1000 }))
+    for (let sends = 0; sends < 50; sends++) limiter.reserve(1100, pool, cost)
+    pool.observe(1100, stream, readings(), true)
+    // 50 more, and a tenth of a second.
+    expect(levelsOf(pool, 1100)['input']).toBe(460_000)
+  })
+
+  test('what was sent a moment before may have arrived after: a reading proves no surplus of that', () => {
+    // 100 a second; a reading may be off by 11. The server shows 40 more than we have.
+    for (const [agoMs, level] of [
+      [0, 3958],
+      [240, 3958],
+      [1000, 3987],
+    ] as const) {
+      const { limiter, pool } = limiterOf()
+      ask(limiter, pool, 0, { requests: reading(6000, 2999), serverAt })
+      limiter.reserve(8000 - agoMs, pool, cost)
+      for (let sends = 0; sends < 39; sends++) limiter.reserve(10_000 - agoMs, pool, cost)
+      const last = limiter.reserve(10_000, pool, cost)
+      expect(levelsOf(pool, 10_000)['requests']).toBe(2999 + 1000 - 41)
+      pool.observe(10_000, last, { requests: reading(6000, 3998), serverAt }, false)
+      expect(levelsOf(pool, 10_000)['requests'], `${agoMs} ms ago`).toBe(level)
+    }
   })
 
   test('requests are as of the start, however long the answer took', () => {
@@ -305,6 +323,17 @@ describe('PoolLimiter.refused()', () => {
     const burst = burstOf(limiter, pool, 1002)
     expect(burst).toBeGreaterThanOrEqual(24)
     expect(burst).toBeLessThanOrEqual(31)
+  })
+
+  test('unexplained in a climb a second time, is a limit over less than a minute as well', () => {
+    const { limiter, pool } = limiterOf({}, 'fast')
+    const limits = { requests: reading(60, 59), serverAt }
+    ask(limiter, pool, 0, limits)
+    refuse(pool, 1, limiter.reserve(0.5, pool, cost), { retryAfterMs: 100, limits })
+    // The ramp has two in hand after a pause; a limit of one a second has one.
+    expect(burstOf(limiter, pool, 20_000)).toBe(2)
+    refuse(pool, 20_002, limiter.reserve(20_001, pool, cost), { retryAfterMs: 100, limits })
+    expect(burstOf(limiter, pool, 40_000)).toBe(1)
   })
 
   test('unexplained long after the climb, is a limit over less than a minute', () => {

@@ -88,6 +88,15 @@ describe('Ramp', () => {
     expect(burst).toBeLessThanOrEqual(ramp.perSecond / 4 + 1)
   })
 
+  test('restart() leaves one start in hand, whatever there was', () => {
+    const ramp = new Ramp(0, 'fast')
+    ramp.restart(0, 400)
+    expect(ramp.delay(10_000)).toBe(0)
+    ramp.restart(10_000, 400)
+    ramp.take(10_000)
+    expect(ramp.delay(10_000)).toBeGreaterThan(0)
+  })
+
   test('slow() halves the rate and then doubles it every four seconds', () => {
     const ramp = new Ramp(0, 'fast')
     ramp.restart(0, 64)
@@ -143,6 +152,7 @@ describe('Ramp', () => {
       for (; ramp.delay(ms) === 0 && starts < 1e6; starts++) ramp.take(ms)
       if (ms > 0) expect(starts).toBeGreaterThan(900)
     }
+    expect(ramp.perSecond).toBe(1e6)
   })
 
   test('restart() refuses a rate that is none', () => {

@@ -39,6 +39,16 @@ describe('RecentRate', () => {
     expect(rate.perSecond(1e6)).toBe(0)
   })
 
+  test('sum() is all of the seconds it remembers, the one under way included', () => {
+    const rate = new RecentRate(60)
+    rate.start(0)
+    for (let second = 0; second < 100; second++) rate.add(second * 1000 + 500, second)
+    // Seconds 40 to 99.
+    expect(rate.sum(99_999)).toBe(((40 + 99) * 60) / 2)
+    expect(rate.perSecond(99_999)).toBeCloseTo(69.5, 2)
+    expect(rate.sum(100_000)).toBe(((41 + 99) * 59) / 2)
+  })
+
   test('a clock that steps back loses nothing', () => {
     const rate = new RecentRate()
     rate.start(0)

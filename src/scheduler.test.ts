@@ -400,6 +400,20 @@ describe('an outage', () => {
     expect(lastOfB).toBeLessThan(10_000)
   })
 
+  test('is ended by a refusal, too: the server is at work', () => {
+    const history = drive({
+      rows: rowsOf(40),
+      answer: replying((_, now) => {
+        if (now < 10_000) return { afterMs: 10, outcome: failed('broken') }
+        if (now < 20_000) return { afterMs: 10, outcome: refused({ retryAfterMs: 20_000 }) }
+        return { afterMs: 5000, outcome: answered() }
+      }),
+    })
+    const refusedAt = history.retries.find(({ kind }) => kind === 'refused')?.at ?? 0
+    // All at once when it may, not one and then the others.
+    expect(history.starts.filter(({ at }) => at === refusedAt + 20_000).length).toBe(40)
+  })
+
   test('of hung tries: the probe does not wait for them', () => {
     // All that is under way at 10 s hangs; new tries fail until 60 s. Nobody is told to hurry.
     const history = drive({

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { AssertionError } from './assert.ts'
+import { Random } from './random.ts'
 import { SlidingWindow } from './sliding-window.ts'
 
 describe('SlidingWindow', () => {
@@ -94,6 +95,21 @@ describe('SlidingWindow', () => {
   ])('refuses %j', (options) => {
     expect(() => new SlidingWindow(options)).toThrow(AssertionError)
   })
+
+  test.each([10, 1e6, 1e10])(
+    'delay() is over when it said, from instants up to %d on',
+    (latest) => {
+      const random = new Random(1)
+      for (let time = 0; time < 20_000; time++) {
+        const window = new SlidingWindow({ limit: 1, windowMs: 60_100 })
+        const start = (random.float() + random.float() / 2 ** 32) * latest
+        window.add(start, 1)
+        const now = start + (random.float() + random.float() / 2 ** 32) * 10
+        // Rounding may fall short of the end by the last bit.
+        expect(window.delay(now + window.delay(now, 1), 1)).toBe(0)
+      }
+    },
+  )
 
   test('agrees with a list of all there ever was', () => {
     const operation = fc.record({
