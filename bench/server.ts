@@ -173,8 +173,8 @@ function makeServer(): net.Server {
   })
   server.on('stream', answerStream)
   server.on('sessionError', () => {})
-  countConnects(server as unknown as net.Server, 'secureConnection')
-  return server as unknown as net.Server
+  countConnects(server, 'secureConnection')
+  return server
 }
 
 function answerStream(stream: http2.ServerHttp2Stream): void {

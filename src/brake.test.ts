@@ -9,7 +9,7 @@ const refusal = {
 
 /** Feeds `s`ucceeded, `r`efused, `f`ault unasked, `x` refused otherwise; returns where it stopped, from 1, and why. */
 function check(brake: Brake, settled: string): [number, string] | undefined {
-  for (const [index, kind] of [...settled].entries()) {
+  for (const [index, kind] of settled.split('').entries()) {
     let error: RunError | undefined
     if (kind === 's') brake.succeeded()
     else if (kind === 'r')

@@ -72,7 +72,13 @@ describe('an outage', () => {
     for (let index = 0; index < 8; index++) {
       const now = 15_000 + index * 1000
       congestion.started()
-      outcomes.push(congestion.failed(now + 50, { row: index, startedAt: now, inFlight: 15, isSuspect: false }, least))
+      outcomes.push(
+        congestion.failed(
+          now + 50,
+          { row: index, startedAt: now, inFlight: 15, isSuspect: false },
+          least,
+        ),
+      )
       congestion.succeeded(now + 500, now - 15_000)
     }
     expect(outcomes).toEqual([true, true, true, true, true, true, true, false])
@@ -84,7 +90,12 @@ describe('an outage', () => {
     for (let index = 0; index < 600; index++) {
       const now = 15_000 + index * 10
       congestion.started()
-      if (index % 10 === 0) congestion.failed(now + 5, { row: index, startedAt: now, inFlight: 1500, isSuspect: false }, least)
+      if (index % 10 === 0)
+        congestion.failed(
+          now + 5,
+          { row: index, startedAt: now, inFlight: 1500, isSuspect: false },
+          least,
+        )
       else congestion.succeeded(now + 5, now - 15_000)
     }
     expect(congestion.inOutage).toBe(false)
@@ -102,9 +113,13 @@ describe('an outage', () => {
       for (const boundMs of [1000, 2000, 4000, 8000, 15_000, 15_000, 15_000]) {
         expect(congestion.delay(now)).toBeCloseTo(share * boundMs, 3)
         now += congestion.delay(now)
-        expect(congestion.failed(now + 100, { row: 9, startedAt: now, inFlight: 0, isSuspect: false }, random)).toBe(
-          false,
-        )
+        expect(
+          congestion.failed(
+            now + 100,
+            { row: 9, startedAt: now, inFlight: 0, isSuspect: false },
+            random,
+          ),
+        ).toBe(false)
         now += 100
       }
     }
@@ -127,7 +142,9 @@ describe('an outage', () => {
   test('is not made longer by failures of what was asked before it', () => {
     const congestion = inOutage()
     const before = congestion.delay(100)
-    expect(congestion.failed(100, { row: 9, startedAt: 3, inFlight: 50, isSuspect: false }, most)).toBe(false)
+    expect(
+      congestion.failed(100, { row: 9, startedAt: 3, inFlight: 50, isSuspect: false }, most),
+    ).toBe(false)
     expect(congestion.delay(100)).toBe(before)
   })
 
@@ -135,7 +152,9 @@ describe('an outage', () => {
     const congestion = inOutage()
     congestion.succeeded(2000, 1500)
     for (let row = 0; row < 50; row++) {
-      expect(congestion.failed(2100, { row, startedAt: 1900, inFlight: 50, isSuspect: false }, least)).toBe(false)
+      expect(
+        congestion.failed(2100, { row, startedAt: 1900, inFlight: 50, isSuspect: false }, least),
+      ).toBe(false)
     }
     expect(congestion.inOutage).toBe(false)
     expect(congestion.ceiling(2100)).toBe(Infinity)
@@ -150,7 +169,12 @@ describe('the ceiling', () => {
       const now = from + index
       const fails =
         Math.floor((index * failures) / 100) !== Math.floor(((index + 1) * failures) / 100)
-      if (fails) congestion.failed(now, { row: index, startedAt: now, inFlight: 99, isSuspect: false }, least)
+      if (fails)
+        congestion.failed(
+          now,
+          { row: index, startedAt: now, inFlight: 99, isSuspect: false },
+          least,
+        )
       else congestion.succeeded(now, now)
     }
   }
@@ -206,7 +230,9 @@ describe('the ceiling', () => {
   test('takes no notice of rows that broke before while others did not', () => {
     const congestion = new Congestion()
     for (let row = 0; row < 100; row++) {
-      expect(congestion.failed(row, { row, startedAt: row, inFlight: 99, isSuspect: true }, least)).toBe(true)
+      expect(
+        congestion.failed(row, { row, startedAt: row, inFlight: 99, isSuspect: true }, least),
+      ).toBe(true)
     }
     expect([congestion.inOutage, congestion.ceiling(100)]).toEqual([false, Infinity])
   })

@@ -158,7 +158,8 @@ export class Congestion {
   #endFailures(): void {
     this.#failures = 0
     this.#isHidden = false
-    this.#rowsFailing.clear()
+    // Clearing a set makes it a new table each time, whether or not there was anything in it.
+    if (this.#rowsFailing.size > 0) this.#rowsFailing.clear()
   }
 
   #cut(now: number, inFlight: number): void {

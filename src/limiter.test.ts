@@ -21,15 +21,21 @@ describe("the user's bounds", () => {
     limiter.reserve(0, pool, { input: 1, output: 1 })
     expect(limiter.wait(0, { input: 1, output: 1 })).toEqual({
       delayMs: 1000,
-      binds: '--max-requests-per-minute', isPace: true })
+      binds: '--max-requests-per-minute',
+      isPace: true,
+    })
     limiter.reserve(1000, pool, { input: 600, output: 1 })
     expect(limiter.wait(1000, { input: 100, output: 1 })).toEqual({
       delayMs: 6000,
-      binds: '--max-input-tokens-per-minute', isPace: true })
+      binds: '--max-input-tokens-per-minute',
+      isPace: true,
+    })
     limiter.reserve(7000, pool, { input: 1, output: 900 })
     expect(limiter.wait(7000, { input: 1, output: 100 })).toEqual({
       delayMs: 9000,
-      binds: '--max-output-tokens-per-minute', isPace: true })
+      binds: '--max-output-tokens-per-minute',
+      isPace: true,
+    })
   })
 
   test('are those of all pools together', () => {

@@ -24,7 +24,7 @@ import type { Scheduler } from './scheduler.ts'
 import { Settled } from './settled.ts'
 import type { Source } from './source.ts'
 import * as telling from './telling.ts'
-import type { Exchange, Listener, Transport } from './transport.ts'
+import type { Listener, Transport } from './transport.ts'
 import type { Attempt, Work } from './work.ts'
 
 /** The parts a loop joins. */
@@ -53,7 +53,6 @@ const missingShownMax = 20
 export class Loop {
   readonly #parts: LoopParts
   readonly #feed: Feed
-  readonly #exchanges = new Map<Attempt, Exchange>()
   readonly #settled = new Settled()
   readonly #limitsShownAt = new Map<string, number>()
   #timer: { at: number; cancel: Cancel } | undefined
@@ -201,7 +200,7 @@ export class Loop {
           this.#start(decision.attempt)
           break
         case 'abort':
-          this.#exchanges.get(decision.attempt)?.abort(decision.reason)
+          decision.attempt.exchange?.abort(decision.reason)
           break
         case 'succeed':
           this.#succeed(decision.attempt, decision.outcome)
@@ -282,7 +281,7 @@ export class Loop {
     if (work.body === undefined) return this.#inputChanged(attempt)
     this.#observe(telling.attemptStarted(attempt.startedAt, attempt))
     const dispatch = { body: work.body, stream, model: work.row.model }
-    this.#exchanges.set(attempt, transport.send(dispatch, this.#listener(attempt)))
+    attempt.exchange = transport.send(dispatch, this.#listener(attempt))
   }
 
   #inputChanged(attempt: Attempt): void {
@@ -310,7 +309,7 @@ export class Loop {
 
   #outcome(attempt: Attempt, outcome: Outcome): void {
     try {
-      this.#exchanges.delete(attempt)
+      attempt.exchange = undefined
       const { scheduler } = this.#parts
       const decisions = scheduler.step(this.#now(), { type: 'outcome', attempt, outcome })
       if (outcome.kind !== 'answered') this.#tellFailure(attempt, outcome, decisions)

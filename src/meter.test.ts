@@ -270,7 +270,10 @@ describe('ServerMeter', () => {
   test('observe() takes no notice of a reading from before the limit changed', () => {
     const meter = inputMeter(30_000)
     meter.observe(10_000, seen({ limit: 6000, remaining: 3000, ageMs: 1000 }))
-    for (const late of [seen({ remaining: 60_000, ageMs: 2000 }), seen({ limit: 6000, remaining: 6000, ageMs: 1001 })]) {
+    for (const late of [
+      seen({ remaining: 60_000, ageMs: 2000 }),
+      seen({ limit: 6000, remaining: 6000, ageMs: 1001 }),
+    ]) {
       meter.observe(10_000, late)
       expect([meter.perMinute, Math.round(meter.level(10_000))]).toEqual([6000, 3100])
     }
@@ -396,7 +399,7 @@ class TwoSides {
         reading,
         ageMs: 0,
         takenSince: 0,
-    takenJustBefore: 0,
+        takenJustBefore: 0,
         unsettled: this.#unsettled,
         serverAt,
       })
@@ -416,7 +419,7 @@ class TwoSides {
       reading: this.server.reading(now, 1000),
       ageMs: 0,
       takenSince: 0,
-    takenJustBefore: 0,
+      takenJustBefore: 0,
       unsettled: this.#unsettled,
       serverAt: Math.floor(now / 1000) * 1000,
     }

@@ -36,7 +36,11 @@ function linesOf(texts: readonly (string | Uint8Array)[]): readonly Line[] {
   })
 }
 
-function plan(texts: readonly (string | Uint8Array)[], held: Held = new Bag(), retryFailed = false): readonly Planned[] {
+function plan(
+  texts: readonly (string | Uint8Array)[],
+  held: Held = new Bag(),
+  retryFailed = false,
+): readonly Planned[] {
   const planning = new Plan(held, { sendUserId: true, retryFailed })
   return linesOf(texts).map((line) => planning.next(line))
 }
@@ -54,10 +58,19 @@ function bare(text: string, members = ''): string {
   return `{${members}"model":"m","max_tokens":5,"messages":[{"role":"user","content":"${text}"}]}`
 }
 
-const withId = (id: string, text: string): string => bare(text, `"custom_id":${JSON.stringify(id)},`)
+const withId = (id: string, text: string): string =>
+  bare(text, `"custom_id":${JSON.stringify(id)},`)
 
 /** A run over the lines: which are held after it. `isDone`: what was settled before it ended. */
-function run(texts: readonly string[], held: Bag, how: { retryFailed?: boolean; isDone?: (line: number) => boolean; fails?: (line: number) => boolean } = {}): { held: Bag; asked: readonly number[]; failed: readonly number[] } {
+function run(
+  texts: readonly string[],
+  held: Bag,
+  how: {
+    retryFailed?: boolean
+    isDone?: (line: number) => boolean
+    fails?: (line: number) => boolean
+  } = {},
+): { held: Bag; asked: readonly number[]; failed: readonly number[] } {
   const { retryFailed = false, isDone = () => true, fails = () => false } = how
   const after = new Bag(held.succeeded, held.failed)
   const asked: number[] = []
@@ -65,7 +78,11 @@ function run(texts: readonly string[], held: Bag, how: { retryFailed?: boolean; 
   const dropOld = (key: string): void => {
     if (after.failed.includes(key)) after.failed.splice(after.failed.indexOf(key), 1)
   }
-  for (const [index, planned] of plan(texts, new Bag(held.succeeded, held.failed), retryFailed).entries()) {
+  for (const [index, planned] of plan(
+    texts,
+    new Bag(held.succeeded, held.failed),
+    retryFailed,
+  ).entries()) {
     if (planned.type === 'held') continue
     const key = planned.type === 'work' ? planned.work.row.key : planned.fault.key
     if (planned.type === 'work') asked.push(index)
@@ -83,7 +100,8 @@ function run(texts: readonly string[], held: Bag, how: { retryFailed?: boolean; 
 
 describe('Plan', () => {
   test('makes work of a request: its body, pool, place and id', () => {
-    const text = '{"model":"claude-opus-4-5","max_tokens":7,"messages":[{"role":"user","content":"hi"}]}'
+    const text =
+      '{"model":"claude-opus-4-5","max_tokens":7,"messages":[{"role":"user","content":"hi"}]}'
     const [planned] = plan([text])
     expect(planned).toMatchObject({
       type: 'work',
@@ -94,7 +112,13 @@ describe('Plan', () => {
         retriesFailed: false,
         attempts: 0,
         unknownAttempts: 0,
-        row: { id: 'line-1', lineNumber: 1, model: 'claude-opus-4-5', maxTokens: 7, key: digest(Buffer.from(text)) },
+        row: {
+          id: 'line-1',
+          lineNumber: 1,
+          model: 'claude-opus-4-5',
+          maxTokens: 7,
+          key: digest(Buffer.from(text)),
+        },
       },
     })
     if (planned?.type !== 'work') throw new Error('No work')
@@ -103,24 +127,42 @@ describe('Plan', () => {
   })
 
   test('counts every line, whatever it is, and numbers them in order', () => {
-    const planning = new Plan(new Bag([digest(Buffer.from(bare('b')))]), { sendUserId: true, retryFailed: false })
-    const planned = linesOf([bare('a'), bare('b'), '{', bare('c')]).map((line) => planning.next(line))
+    const planning = new Plan(new Bag([digest(Buffer.from(bare('b')))]), {
+      sendUserId: true,
+      retryFailed: false,
+    })
+    const planned = linesOf([bare('a'), bare('b'), '{', bare('c')]).map((line) =>
+      planning.next(line),
+    )
     expect(words(planned)).toEqual(['asked', 'succeeded', 'fault', 'asked'])
     expect(planning.count).toBe(4)
-    expect(planned.map((each) => (each.type === 'work' ? each.work.sequence : each.type === 'fault' ? each.sequence : 1))).toEqual([0, 1, 2, 3])
+    expect(
+      planned.map((each) =>
+        each.type === 'work' ? each.work.sequence : each.type === 'fault' ? each.sequence : 1,
+      ),
+    ).toEqual([0, 1, 2, 3])
   })
 
   test('a model given for all rows is that of the row and its pool', () => {
-    const planning = new Plan(new Bag(), { sendUserId: true, retryFailed: false, model: 'claude-haiku-5-5' })
+    const planning = new Plan(new Bag(), {
+      sendUserId: true,
+      retryFailed: false,
+      model: 'claude-haiku-5-5',
+    })
     const planned = linesOf([bare('a')]).map((line) => planning.next(line))
-    expect(planned[0]).toMatchObject({ work: { pool: 'claude-haiku-5-5', row: { model: 'claude-haiku-5-5' } } })
+    expect(planned[0]).toMatchObject({
+      work: { pool: 'claude-haiku-5-5', row: { model: 'claude-haiku-5-5' } },
+    })
   })
 
   test('a line too long to be kept is a fault, and held as one', () => {
     const line: Line = { number: 1, offset: 0, bytes: Buffer.from('{"x'), truncated: 1e9 }
     const [first] = [new Plan(new Bag(), { sendUserId: true, retryFailed: false }).next(line)]
     if (first?.type !== 'fault') throw new Error('No fault')
-    const again = new Plan(new Bag([], [first.fault.key]), { sendUserId: true, retryFailed: false }).next(line)
+    const again = new Plan(new Bag([], [first.fault.key]), {
+      sendUserId: true,
+      retryFailed: false,
+    }).next(line)
     expect(again).toEqual({ type: 'held', as: 'failed', key: first.fault.key })
   })
 })
@@ -131,7 +173,12 @@ describe('identical rows', () => {
   test('are distinct work, each of which takes one holder of their key', () => {
     const key = digest(Buffer.from(a))
     expect(words(plan([a, a, a]))).toEqual(['asked', 'asked', 'asked'])
-    expect(words(plan([a, b, a, a], new Bag([key, key])))).toEqual(['succeeded', 'asked', 'succeeded', 'asked'])
+    expect(words(plan([a, b, a, a], new Bag([key, key])))).toEqual([
+      'succeeded',
+      'asked',
+      'succeeded',
+      'asked',
+    ])
     expect(words(plan([a, a, a], new Bag([key], [key])))).toEqual(['succeeded', 'failed', 'asked'])
   })
 
@@ -142,7 +189,11 @@ describe('identical rows', () => {
       'asked again',
       'asked',
     ])
-    expect(words(plan([a, a, a], new Bag([key], [key]), true))).toEqual(['succeeded', 'asked again', 'asked'])
+    expect(words(plan([a, a, a], new Bag([key], [key]), true))).toEqual([
+      'succeeded',
+      'asked again',
+      'asked',
+    ])
   })
 })
 
@@ -150,18 +201,31 @@ describe('ids', () => {
   test('the second holder of one fails, naming both lines', () => {
     const planned = plan([withId('x', 'one'), bare('two'), withId('x', 'three')])
     expect(words(planned)).toEqual(['asked', 'asked', 'fault'])
-    expect(planned[2]).toMatchObject({ fault: { lineNumber: 3, id: 'x', error: { message: '"custom_id" "x" is that of line 1 already; ids must differ' } } })
+    expect(planned[2]).toMatchObject({
+      fault: {
+        lineNumber: 3,
+        id: 'x',
+        error: { message: '"custom_id" "x" is that of line 1 already; ids must differ' },
+      },
+    })
   })
 
-  test.each([false, true])('of three lines alike, byte for byte, two fail: now and when resumed (--retry-failed %j)', (retryFailed) => {
-    const texts = [withId('x', 'one'), withId('x', 'one'), withId('x', 'one')]
-    const first = run(texts, new Bag())
-    expect([first.asked, first.failed]).toEqual([[0], [1, 2]])
-    expect(words(plan(texts, new Bag(first.held.succeeded, first.held.failed)))).toEqual(['succeeded', 'failed', 'failed'])
-    const again = run(texts, first.held, { retryFailed })
-    expect(again.asked).toEqual([])
-    expect([again.held.succeeded.length, again.held.failed.length]).toEqual([1, 2])
-  })
+  test.each([false, true])(
+    'of three lines alike, byte for byte, two fail: now and when resumed (--retry-failed %j)',
+    (retryFailed) => {
+      const texts = [withId('x', 'one'), withId('x', 'one'), withId('x', 'one')]
+      const first = run(texts, new Bag())
+      expect([first.asked, first.failed]).toEqual([[0], [1, 2]])
+      expect(words(plan(texts, new Bag(first.held.succeeded, first.held.failed)))).toEqual([
+        'succeeded',
+        'failed',
+        'failed',
+      ])
+      const again = run(texts, first.held, { retryFailed })
+      expect(again.asked).toEqual([])
+      expect([again.held.succeeded.length, again.held.failed.length]).toEqual([1, 2])
+    },
+  )
 
   test('the second fails also when the first was answered by an earlier run, or failed', () => {
     const one = withId('x', 'one')
@@ -185,7 +249,10 @@ describe('ids', () => {
   })
 
   test('a fault claims the id it gives, and keeps another from it', () => {
-    const texts = ['{"custom_id":"x","model":"m","max_tokens":0.5,"messages":[{}]}', withId('x', 'two')]
+    const texts = [
+      '{"custom_id":"x","model":"m","max_tokens":0.5,"messages":[{}]}',
+      withId('x', 'two'),
+    ]
     expect(words(plan(texts))).toEqual(['fault', 'fault'])
   })
 
@@ -211,24 +278,36 @@ describe('ids', () => {
 
   test('a name of the kind in the text of a held line claims nothing', () => {
     const texts = [bare('say \\"custom_id\\":\\"x\\"'), withId('x', 'two')]
-    expect(words(plan(texts, new Bag([digest(Buffer.from(texts[0] ?? ''))])))).toEqual(['succeeded', 'asked'])
+    expect(words(plan(texts, new Bag([digest(Buffer.from(texts[0] ?? ''))])))).toEqual([
+      'succeeded',
+      'asked',
+    ])
   })
 
   test('default ids are no claims: rows without an id never clash', () => {
-    expect(words(plan([bare('a'), withId('line-2', 'b'), bare('c')]))).toEqual(['asked', 'asked', 'asked'])
+    expect(words(plan([bare('a'), withId('line-2', 'b'), bare('c')]))).toEqual([
+      'asked',
+      'asked',
+      'asked',
+    ])
   })
 })
 
 /** A line of a failed file, of the row that stood in this line. */
 function failedLine(line: number, text: string, id = `line-${line}`): string {
-  const error = '{"type":"errored","error":{"type":"error","error":{"type":"api_error","message":"no"},"request_id":null}}'
+  const error =
+    '{"type":"errored","error":{"type":"error","error":{"type":"api_error","message":"no"},"request_id":null}}'
   return `{"custom_id":"${id}","result":${error},"params":${bare(text)},"run":{"line":${line},"key":"k","attempts":5}}`
 }
 
 describe('a failed file as input', () => {
   test('keeps the ids of the lines its rows came from', () => {
     const planned = plan([failedLine(7, 'a'), failedLine(2, 'b'), failedLine(3, 'c')])
-    expect(planned.map((each) => each.type === 'work' && each.work.row.id)).toEqual(['line-7', 'line-2', 'line-3'])
+    expect(planned.map((each) => each.type === 'work' && each.work.row.id)).toEqual([
+      'line-7',
+      'line-2',
+      'line-3',
+    ])
   })
 
   test('is held when it is run again: its key leaves the result out', () => {
@@ -236,17 +315,29 @@ describe('a failed file as input', () => {
     const { held } = run(texts, new Bag())
     expect(words(plan(texts, held))).toEqual(['succeeded', 'succeeded'])
     const later = texts.map((text) => text.replace('"attempts":5', '"attempts":6'))
-    expect(words(plan(later, new Bag(run(texts, new Bag()).held.succeeded)))).toEqual(['succeeded', 'succeeded'])
+    expect(words(plan(later, new Bag(run(texts, new Bag()).held.succeeded)))).toEqual([
+      'succeeded',
+      'succeeded',
+    ])
   })
 
   test('followed by rows without an id, whose default one it has borrowed, keeps it', () => {
     const planned = plan([failedLine(3, 'a'), bare('b'), bare('c')])
     expect(words(planned)).toEqual(['asked', 'asked', 'fault'])
-    expect(planned[2]).toMatchObject({ fault: { error: { message: '"custom_id" "line-3" is that of line 1 already; ids must differ' } } })
+    expect(planned[2]).toMatchObject({
+      fault: {
+        error: { message: '"custom_id" "line-3" is that of line 1 already; ids must differ' },
+      },
+    })
   })
 
   test('after rows without an id, may not have the default id of one of them', () => {
-    expect(words(plan([bare('a'), bare('b'), failedLine(2, 'c'), failedLine(9, 'd')]))).toEqual(['asked', 'asked', 'fault', 'asked'])
+    expect(words(plan([bare('a'), bare('b'), failedLine(2, 'c'), failedLine(9, 'd')]))).toEqual([
+      'asked',
+      'asked',
+      'fault',
+      'asked',
+    ])
   })
 })
 
@@ -267,7 +358,9 @@ describe('held rows', () => {
 
   test('spooled are held as such', () => {
     const held: Held = { take: () => 'spooled' }
-    expect(plan([bare('a')], held, true)).toEqual([{ type: 'held', as: 'spooled', key: digest(Buffer.from(bare('a'))) }])
+    expect(plan([bare('a')], held, true)).toEqual([
+      { type: 'held', as: 'spooled', key: digest(Buffer.from(bare('a'))) },
+    ])
   })
 })
 
@@ -289,13 +382,24 @@ describe('a run that is resumed', () => {
 
   test('asks no row twice and forgets none, however often it is killed and its input edited', () => {
     // Few texts and ids, so that many lines are alike.
-    const line = fc.tuple(fc.constantFrom('a', 'b', 'c'), fc.constantFrom(undefined, undefined, 'x', 'y')).map(([text, id]) => (id ? withId(id, text) : bare(text)))
-    const attempt = fc.record({ lines: fc.array(line, { maxLength: 8 }), killedAt: fc.nat({ max: 8 }), retryFailed: fc.boolean(), failing: fc.nat({ max: 8 }) })
+    const line = fc
+      .tuple(fc.constantFrom('a', 'b', 'c'), fc.constantFrom(undefined, undefined, 'x', 'y'))
+      .map(([text, id]) => (id ? withId(id, text) : bare(text)))
+    const attempt = fc.record({
+      lines: fc.array(line, { maxLength: 8 }),
+      killedAt: fc.nat({ max: 8 }),
+      retryFailed: fc.boolean(),
+      failing: fc.nat({ max: 8 }),
+    })
     fc.assert(
       fc.property(fc.array(attempt, { minLength: 1, maxLength: 4 }), (attempts) => {
         let held = new Bag()
         for (const { lines, killedAt, retryFailed, failing } of attempts) {
-          held = run(lines, held, { retryFailed, isDone: (index) => index < killedAt, fails: (index) => index === failing }).held
+          held = run(lines, held, {
+            retryFailed,
+            isDone: (index) => index < killedAt,
+            fails: (index) => index === failing,
+          }).held
         }
         // The last input, to its end: then again, when nothing may be left to do.
         const last = attempts.at(-1)?.lines ?? []

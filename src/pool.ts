@@ -94,6 +94,7 @@ export class Pool {
       ),
       headAt: undefined,
       lastByteAt: now,
+      exchange: undefined,
     }
     work.lastAttempt = attempt
     this.#inFlight += 1

@@ -39,13 +39,15 @@ const errorBytesMax = 1024 * 1024
 
 const secretCharsMin = 6
 
+const noHeaders: ReplyHeaders = {}
+
 /** Reads one reply; see above. */
 export class ReplyReader {
   readonly #listener: Listener
   readonly #secret: string | undefined
   readonly #bytesMax: number
   #status = 0
-  #headers: ReplyHeaders = {}
+  #headers = noHeaders
   #limits: LimitReadings | undefined
   #stream: MessageStream | undefined
   /** Nearly every body comes in one piece: it is decoded as it lies, without a list. */
@@ -135,6 +137,9 @@ export class ReplyReader {
 
   #settle(outcome: Outcome): void {
     this.#settled = true
+    // By now this is an old object to the collector, and what it held would live as long as it.
+    this.#headers = noHeaders
+    this.#first = this.#rest = this.#limits = undefined
     this.#listener.outcome(this.#withoutSecret(outcome))
   }
 

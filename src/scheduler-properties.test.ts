@@ -18,7 +18,17 @@ import { Random } from './random.ts'
 import type { Work } from './work.ts'
 
 /** How often each thing happens to a try while there are faults; each script turns some off. */
-const faults = ['refused', 'refused for nothing', 'overloaded', 'broken', 'lost', 'no_socket', 'hangs', 'stalls', 'invalid'] as const
+const faults = [
+  'refused',
+  'refused for nothing',
+  'overloaded',
+  'broken',
+  'lost',
+  'no_socket',
+  'hangs',
+  'stalls',
+  'invalid',
+] as const
 type Fault = (typeof faults)[number]
 
 const script = fc.record({
@@ -38,7 +48,14 @@ const script = fc.record({
   windowRowsMax: fc.constantFrom(1, 7, 4096),
   rereadable: fc.boolean(),
   shows: fc.constantFrom('nothing', 'plenty', 'nothing left', 'absurd'),
-  holds: fc.array(fc.record({ at: fc.nat({ max: 200_000 }), forMs: fc.integer({ min: 1, max: 100_000 }), why: fc.constantFrom('output', 'pause') }), { maxLength: 3 }),
+  holds: fc.array(
+    fc.record({
+      at: fc.nat({ max: 200_000 }),
+      forMs: fc.integer({ min: 1, max: 100_000 }),
+      why: fc.constantFrom('output', 'pause'),
+    }),
+    { maxLength: 3 },
+  ),
   sleeps: fc.array(fc.nat({ max: 200_000 }), { maxLength: 2 }),
   startAt: fc.constantFrom(0, 1000.25, 1e9),
   lateMsMax: fc.constantFrom(0, 1, 30),
@@ -47,9 +64,20 @@ type Drawn = typeof script extends fc.Arbitrary<infer T> ? T : never
 
 const limitsOf = {
   nothing: undefined,
-  plenty: { requests: { limit: 6000, remaining: 5000, resetAt: 0 }, input: { limit: 1e6, remaining: 9e5, resetAt: 0 } },
-  'nothing left': { requests: { limit: 600, remaining: 0, resetAt: 60_000 }, output: { limit: 60_000, remaining: 0, resetAt: 70_000 }, serverAt: 5000 },
-  absurd: { requests: { limit: 0, remaining: -5, resetAt: Number.NaN }, input: { limit: 1e9, remaining: 1e12, resetAt: 1e15 }, serverAt: 0 },
+  plenty: {
+    requests: { limit: 6000, remaining: 5000, resetAt: 0 },
+    input: { limit: 1e6, remaining: 9e5, resetAt: 0 },
+  },
+  'nothing left': {
+    requests: { limit: 600, remaining: 0, resetAt: 60_000 },
+    output: { limit: 60_000, remaining: 0, resetAt: 70_000 },
+    serverAt: 5000,
+  },
+  absurd: {
+    requests: { limit: 0, remaining: -5, resetAt: Number.NaN },
+    input: { limit: 1e9, remaining: 1e12, resetAt: 1e15 },
+    serverAt: 0,
+  },
 } as const
 
 function rowsOf({ seed, rowCount, poolCount }: Drawn): readonly Work[] {
@@ -70,7 +98,9 @@ function answererOf(drawn: Drawn): Answerer {
   const limits = limitsOf[drawn.shows]
   return ({ attempt, now, after, head, bytes, end }) => {
     const isFaulty = now() < healedAt && random.chance(drawn.faultShare)
-    const fault: Fault | undefined = isFaulty ? drawn.faults[random.integer(0, drawn.faults.length - 1)] : undefined
+    const fault: Fault | undefined = isFaulty
+      ? drawn.faults[random.integer(0, drawn.faults.length - 1)]
+      : undefined
     const afterMs = random.float() * 2 * drawn.latencyMs
     const outcomes: Partial<Record<Fault, Outcome>> = {
       refused: refused({ retryAfterMs: random.integer(0, 20) * 1000, limits }),
@@ -79,7 +109,7 @@ function answererOf(drawn: Drawn): Answerer {
       broken: failed('broken', { status: 0 }),
       lost: failed('broken', { unknown: true }),
       no_socket: final('no_socket'),
-      invalid: final('invalid', `${random.integer(0, 1) === 0 ? 'this' : 'that'}`),
+      invalid: final('invalid', random.integer(0, 1) === 0 ? 'this' : 'that'),
     }
     if (fault === 'hangs') return
     if (attempt.stream && (fault === undefined || fault === 'stalls')) {
@@ -89,15 +119,26 @@ function answererOf(drawn: Drawn): Answerer {
       })
     }
     if (fault === 'stalls') return
-    const good = answered({ input: Math.ceil(attempt.work.bodyBytes / 4), output: random.integer(0, 100), limits })
+    const good = answered({
+      input: Math.ceil(attempt.work.bodyBytes / 4),
+      output: random.integer(0, 100),
+      limits,
+    })
     after(afterMs, () => end((fault && outcomes[fault]) ?? good))
   }
 }
 
-function eventsOf({ holds, sleeps, startAt }: Drawn): readonly (readonly [number, SchedulerEvent])[] {
+function eventsOf({
+  holds,
+  sleeps,
+  startAt,
+}: Drawn): readonly (readonly [number, SchedulerEvent])[] {
   const events: [number, SchedulerEvent][] = []
   for (const { at, forMs, why } of holds) {
-    events.push([at, { type: 'hold', why, on: true }], [at + forMs, { type: 'hold', why, on: false }])
+    events.push(
+      [at, { type: 'hold', why, on: true }],
+      [at + forMs, { type: 'hold', why, on: false }],
+    )
   }
   for (const at of sleeps) events.push([at, { type: 'slept', before: startAt + at - 2000 }])
   return events.toSorted(([a], [b]) => a - b)
@@ -106,18 +147,35 @@ function eventsOf({ holds, sleeps, startAt }: Drawn): readonly (readonly [number
 function scriptOf(drawn: Drawn): Script {
   const { ramp, maxConcurrency, maxInFlightBytes, maxRowTimeMs, windowRowsMax, rereadable } = drawn
   const options: Partial<SchedulerOptions> = {
-    ...{ ramp, maxConcurrency, maxInFlightBytes, maxRowTimeMs, windowRowsMax, rereadable },
+    ramp,
+    maxConcurrency,
+    maxInFlightBytes,
+    maxRowTimeMs,
+    windowRowsMax,
+    rereadable,
     bounds: { requestsPerMinute: drawn.rpm, inputTokensPerMinute: drawn.itpm },
     // Whether it ends is asked here; patience would end it in any case.
     patienceMs: 1e9,
   }
   const { seed, startAt, lateMsMax } = drawn
   const rows = rowsOf(drawn)
-  return { seed, startAt, lateMsMax, rows, options, answer: answererOf(drawn), events: eventsOf(drawn), untilMs: hoursMax(drawn, rows) }
+  return {
+    seed,
+    startAt,
+    lateMsMax,
+    rows,
+    options,
+    answer: answererOf(drawn),
+    events: eventsOf(drawn),
+    untilMs: hoursMax(drawn, rows),
+  }
 }
 
 /** Long enough for whatever there is to wait for once the faults have ended. */
-function hoursMax({ faultMs, rpm = Infinity, itpm = Infinity, rowCount }: Drawn, rows: readonly Work[]): number {
+function hoursMax(
+  { faultMs, rpm = Infinity, itpm = Infinity, rowCount }: Drawn,
+  rows: readonly Work[],
+): number {
   const minuteMs = 60_000
   // Each row may be asked a few times more than once, and first by an estimate of 0.3 tokens a byte.
   const tries = rowCount * 6 + (faultMs / 1000) * 0.5
@@ -126,7 +184,10 @@ function hoursMax({ faultMs, rpm = Infinity, itpm = Infinity, rowCount }: Drawn,
 }
 
 /** The most that lay within any 60 s, by what is known at the end; rows beyond the bound alone count for none. */
-function mostInAnyMinute(history: History, amountOf: (start: History['starts'][number]) => number): number {
+function mostInAnyMinute(
+  history: History,
+  amountOf: (start: History['starts'][number]) => number,
+): number {
   let most = 0
   for (const [index, { at }] of history.starts.entries()) {
     let sum = 0
@@ -149,7 +210,9 @@ describe('whatever happens', () => {
         expect(history.settled.size === drawn.rowCount || stopped).toBe(true)
         // A wake-up each second while something is under way, and some for each start.
         const seconds = (history.finishedAt - drawn.startAt) / 1000
-        expect(history.wakes).toBeLessThanOrEqual(1.1 * seconds + 8 * (history.starts.length + history.settled.size) + 20)
+        expect(history.wakes).toBeLessThanOrEqual(
+          1.1 * seconds + 8 * (history.starts.length + history.settled.size) + 20,
+        )
       }),
       { numRuns: 400 },
     )
@@ -160,7 +223,8 @@ describe('whatever happens', () => {
       fc.property(script, (drawn) => {
         const history = drive(scriptOf(drawn))
         expect(history.mostInFlight).toBeLessThanOrEqual(drawn.maxConcurrency)
-        if (drawn.rpm !== undefined) expect(mostInAnyMinute(history, () => 1)).toBeLessThanOrEqual(Math.max(1, drawn.rpm))
+        if (drawn.rpm !== undefined)
+          expect(mostInAnyMinute(history, () => 1)).toBeLessThanOrEqual(Math.max(1, drawn.rpm))
       }),
       { numRuns: 200 },
     )
@@ -169,7 +233,15 @@ describe('whatever happens', () => {
   test('no row fails but for its own fault: refused, invalid, or broken too often', () => {
     fc.assert(
       fc.property(script, (drawn) => {
-        const history = drive(scriptOf({ ...drawn, faults: drawn.faults.filter((fault) => fault.startsWith('refused') || fault === 'no_socket'), maxRowTimeMs: Infinity }))
+        const history = drive(
+          scriptOf({
+            ...drawn,
+            faults: drawn.faults.filter(
+              (fault) => fault.startsWith('refused') || fault === 'no_socket',
+            ),
+            maxRowTimeMs: Infinity,
+          }),
+        )
         expect([...history.settled.values()].every(({ how }) => how === 'succeed')).toBe(true)
       }),
       { numRuns: 100 },
@@ -184,7 +256,15 @@ describe('whatever happens', () => {
         const answer: Answerer = (exchange) => {
           if (exchange.attempt.number <= stopAt) return whole.answer(exchange)
           const error = { type: 'authentication_error', message: 'no' }
-          return exchange.after(10, () => exchange.end({ kind: 'run_stop', reason: stop.reason, status: stop.status, requestId: null, error }))
+          return exchange.after(10, () =>
+            exchange.end({
+              kind: 'run_stop',
+              reason: stop.reason,
+              status: stop.status,
+              requestId: null,
+              error,
+            }),
+          )
         }
         const history = drive({ ...whole, answer })
         const asked = new Set(history.starts.map(({ attempt }) => attempt.work.sequence))
@@ -216,10 +296,21 @@ const typical: SmallServerOptions = {
 }
 
 /** Asks a server that limits for so many minutes' worth of rows. */
-function ride(count: number, given: Partial<SmallServerOptions>, more: Partial<Script> = {}): { history: History; server: SmallServer } {
+function ride(
+  count: number,
+  given: Partial<SmallServerOptions>,
+  more: Partial<Script> = {},
+): { history: History; server: SmallServer } {
   const server = new SmallServer({ ...typical, ...given }, new Random(5))
   const rows = Array.from({ length: count }, (_, sequence) => rowOf(sequence, { maxTokens: 4000 }))
-  const history = drive({ rows, options: { ramp: 'fast' }, answer: server.answer, untilMs: 8 * 3_600_000, lateMsMax: 1, ...more })
+  const history = drive({
+    rows,
+    options: { ramp: 'fast' },
+    answer: server.answer,
+    untilMs: 8 * 3_600_000,
+    lateMsMax: 1,
+    ...more,
+  })
   return { history, server }
 }
 
@@ -230,7 +321,12 @@ describe('riding the limits of a server', () => {
     ['requests, 15 s', 8000, { latencyMs: (random) => random.logNormal(15_000, 0.5) }, 1000],
     ['input tokens', 4000, { requests: 10_000, input: 150_000 }, 500],
     ['output tokens', 4000, { requests: 10_000, output: 50_000 }, 500],
-    ['output tokens, 15 s', 4000, { requests: 10_000, output: 50_000, latencyMs: (random) => random.logNormal(15_000, 0.5) }, 500],
+    [
+      'output tokens, 15 s',
+      4000,
+      { requests: 10_000, output: 50_000, latencyMs: (random) => random.logNormal(15_000, 0.5) },
+      500,
+    ],
     ['five requests', 40, { requests: 5 }, 5],
   ])('uses 0.95 of %s', (_, count, given, perMinute) => {
     const { history, server } = ride(count, given)
@@ -294,7 +390,11 @@ describe('riding the limits of a server', () => {
   })
 
   test("the user's bound and the server's limit hold together", () => {
-    const { history, server } = ride(2000, {}, { options: { ramp: 'fast', bounds: { requestsPerMinute: 400 } } })
+    const { history, server } = ride(
+      2000,
+      {},
+      { options: { ramp: 'fast', bounds: { requestsPerMinute: 400 } } },
+    )
     expect(mostInAnyMinute(history, () => 1)).toBeLessThanOrEqual(400)
     expect(300_000 / (history.starts.at(-1)?.at ?? 0)).toBeGreaterThan(0.97)
     expect(server.refusals).toEqual([])

@@ -345,6 +345,7 @@ export class Scheduler {
     pool.answered(now, attempt, outcome)
     this.#estimator.learn(work.row.model, work.bodyBytes, attempt.cost, outcome.usage)
     this.#brake.succeeded()
+    work.lastAttempt = undefined
     this.#decisions.push({ type: 'succeed', work, attempt, outcome })
   }
 

@@ -18,6 +18,7 @@ function attemptOf(number: number, bodyBytes = 1000): Attempt {
     startedAt: 0,
     headAt: undefined,
     lastByteAt: 0,
+    exchange: undefined,
     deadlineAt: Infinity,
   }
 }

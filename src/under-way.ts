@@ -20,7 +20,13 @@ const free: Wait = { delayMs: 0, binds: '' }
 /** Tries under way; see above. */
 export class UnderWay {
   readonly #bounds: UnderWayBounds
-  readonly #attempts = new Set<Attempt>()
+  /**
+   * The tries in the order of their numbers, with gaps where some have ended. Not a set: the tables
+   * that one sheds as it changes keep each other alive, and with them all the tries they ever held.
+   */
+  #attempts: (Attempt | undefined)[] = []
+  #numbers: number[] = []
+  #size = 0
   /** Of the process, so all pools share its ceiling. */
   readonly #sockets = new Congestion()
   #bytes = 0
@@ -30,18 +36,18 @@ export class UnderWay {
   }
 
   get size(): number {
-    return this.#attempts.size
+    return this.#size
   }
 
   /** The tries, the oldest first. */
-  get attempts(): Iterable<Attempt> {
-    return this.#attempts
+  get attempts(): readonly Attempt[] {
+    return this.#attempts.filter((attempt) => attempt !== undefined)
   }
 
   /** How long a try of a body so large must wait, and for what. Infinity: until another ends. */
   wait(now: number, bodyBytes: number): Wait {
     const { maxConcurrency, maxInFlightBytes } = this.#bounds
-    const { size } = this.#attempts
+    const size = this.#size
     if (size >= maxConcurrency) return { delayMs: Infinity, binds: 'concurrency' }
     // A body larger than the whole bound runs alone.
     if (size > 0 && this.#bytes + bodyBytes > maxInFlightBytes) {
@@ -53,18 +59,47 @@ export class UnderWay {
   }
 
   add(attempt: Attempt): void {
-    this.#attempts.add(attempt)
+    this.#attempts.push(attempt)
+    this.#numbers.push(attempt.number)
+    this.#size += 1
     this.#bytes += attempt.work.bodyBytes
   }
 
   /** Takes out a try that ended; one that ended before is a bug of ours. */
   remove(attempt: Attempt): void {
-    assert(this.#attempts.delete(attempt), `Attempt ${attempt.number} ended twice`)
+    const index = this.#indexOf(attempt.number)
+    assert(this.#attempts[index] === attempt, `Attempt ${attempt.number} ended twice`)
+    this.#attempts[index] = undefined
+    this.#size -= 1
+    if (this.#size < this.#attempts.length / 2) this.#closeGaps()
     this.#bytes -= attempt.work.bodyBytes
   }
 
   /** A try, taken out already, found no socket to be had. */
   noSocket(now: number): void {
-    this.#sockets.noSocket(now, this.#attempts.size)
+    this.#sockets.noSocket(now, this.#size)
+  }
+
+  #indexOf(number: number): number {
+    let low = 0
+    let high = this.#numbers.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#numbers[middle] ?? 0) < number) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  #closeGaps(): void {
+    let to = 0
+    for (const [from, attempt] of this.#attempts.entries()) {
+      if (attempt === undefined) continue
+      this.#attempts[to] = attempt
+      this.#numbers[to] = this.#numbers[from] ?? 0
+      to += 1
+    }
+    this.#attempts.length = to
+    this.#numbers.length = to
   }
 }

@@ -9,6 +9,7 @@
 import type { Reservation } from './limiter.ts'
 import type { Cost } from './meter.ts'
 import type { Row } from './request.ts'
+import type { Exchange } from './transport.ts'
 
 /** A row the run has taken on. */
 export interface Work {
@@ -53,4 +54,6 @@ export interface Attempt {
   lastByteAt: number
   /** When it must have ended, or shown life, as of now. */
   deadlineAt: number
+  /** What carries it while it is under way. The loop's own: it writes it, and nobody else looks. */
+  exchange: Exchange | undefined
 }

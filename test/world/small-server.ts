@@ -133,7 +133,11 @@ export class SmallServer {
         }
         after(flowMs, () => {
           // Requests are counted when they are admitted, and shown so.
-          const limits = admission && { ...admission, ...this.readings(now()), ...requestsOf(admission) }
+          const limits = admission && {
+            ...admission,
+            ...this.readings(now()),
+            ...requestsOf(admission),
+          }
           after(transitMs, () =>
             end(answered({ input, output, ...(!attempt.stream && { limits }) })),
           )
