@@ -33,7 +33,7 @@ type Fault = (typeof faults)[number]
 
 const script = fc.record({
   seed: fc.nat(),
-  rowCount: fc.integer({ min: 1, max: 60 }),
+  rowCount: fc.oneof(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 200 })),
   poolCount: fc.integer({ min: 1, max: 3 }),
   faults: fc.uniqueArray(fc.constantFrom(...faults), { maxLength: faults.length }),
   faultShare: fc.constantFrom(0, 0.05, 0.3, 0.9, 1),
@@ -57,6 +57,7 @@ const script = fc.record({
     { maxLength: 3 },
   ),
   sleeps: fc.array(fc.nat({ max: 200_000 }), { maxLength: 2 }),
+  patienceMs: fc.constantFrom(900_000, 1e9),
   startAt: fc.constantFrom(0, 1000.25, 1e9),
   lateMsMax: fc.constantFrom(0, 1, 30),
 })
@@ -154,8 +155,7 @@ function scriptOf(drawn: Drawn): Script {
     windowRowsMax,
     rereadable,
     bounds: { requestsPerMinute: drawn.rpm, inputTokensPerMinute: drawn.itpm },
-    // Whether it ends is asked here; patience would end it in any case.
-    patienceMs: 1e9,
+    patienceMs: drawn.patienceMs,
   }
   const { seed, startAt, lateMsMax } = drawn
   const rows = rowsOf(drawn)
@@ -233,6 +233,7 @@ describe('whatever happens', () => {
               (fault) => fault.startsWith('refused') || fault === 'no_socket',
             ),
             maxRowTimeMs: Infinity,
+            patienceMs: 1e9,
           }),
         )
         expect([...history.settled.values()].every(({ how }) => how === 'succeed')).toBe(true)

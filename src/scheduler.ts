@@ -184,7 +184,7 @@ export class Scheduler {
   #pump(now: number): void {
     if (this.#stopping === undefined) {
       this.#backlog.release(now)
-      const startAt = this.#holds.size > 0 ? this.#holdStarts() : this.#startRows(now)
+      const startAt = this.#startRows(now)
       const patienceEndsAt = this.#patience.endsAt(this.#doing)
       this.#wakeAt = Math.min(startAt, this.#backlog.nextReleaseAt, patienceEndsAt)
     }
@@ -195,17 +195,16 @@ export class Scheduler {
     if (this.inFlight > 0) this.#wakeAt = Math.min(this.#wakeAt, this.#checkedAt + checkMs)
   }
 
-  #holdStarts(): number {
-    this.#binds = this.#holds.has('output') ? 'disk' : 'pause'
-    return Infinity
-  }
-
   /**
    * Starts all that may start; returns when to look again. The oldest row goes first, whatever
    * its pool; a pool that must wait lets the others pass. Nobody passes a row that waits for
    * what all share: a large row would else see it taken by small ones for ever.
    */
   #startRows(now: number): number {
+    if (this.#holds.size > 0) {
+      this.#binds = this.#holds.has('output') ? 'disk' : 'pause'
+      return Infinity
+    }
     this.#round += 1
     this.#binds = ''
     const before = this.#doing

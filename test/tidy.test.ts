@@ -207,3 +207,13 @@ test('the lock file names no registry host', () => {
   )
   expect([...hosts].filter((host) => host !== 'https://registry.npmjs.org')).toEqual([])
 })
+
+test('the lock file holds the packages of every platform', () => {
+  // Where one is missing, `npm ci` refuses on all of them.
+  const { packages: locked } = JSON.parse(read('package-lock.json')) as {
+    packages: Record<string, { optionalDependencies?: Record<string, string> }>
+  }
+  const names = new Set(Object.keys(locked).map((place) => place.split('node_modules/').at(-1)))
+  const wanted = Object.values(locked).flatMap((entry) => Object.keys(entry.optionalDependencies ?? {}))
+  expect(wanted.filter((name) => !names.has(name))).toEqual([])
+})
