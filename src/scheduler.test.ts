@@ -640,8 +640,9 @@ describe('hangs', () => {
   })
 
   test('--max-row-time is also of a row that waits for its pool', () => {
+    const rows = rowsOf(3)
     const history = drive({
-      rows: rowsOf(3),
+      rows,
       options: { maxRowTimeMs: 45_000, maxConcurrency: 2 },
       answer: replying(({ number }) =>
         number === 1
@@ -660,6 +661,8 @@ describe('hangs', () => {
     ])
     expect(history.settled.get(1)?.at).toBe(200)
     expect(history.starts.length).toBe(3)
+    // The line of the failed file holds the request.
+    expect(rows.slice(0, 2).map(({ body }) => body !== undefined)).toEqual([true, true])
   })
 })
 

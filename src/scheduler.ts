@@ -361,12 +361,10 @@ export class Scheduler {
     this.#again(now, attempt, outcome, delayMs)
   }
 
-  /**
-   * The row waits to start again: after a delay, or in its queue, where it is known to wait for
-   * `poolMs`.
-   */
+  /** The row waits to start again: after a delay, or in its queue, there for `poolMs` at least. */
   #again(now: number, attempt: Attempt, outcome: Unanswered, delayMs = 0, poolMs = 0): void {
     const { work, probe } = attempt
+    const { rereadable, maxRowTimeMs } = this.#options
     if (this.#stopping !== undefined || this.#modelsGone.has(work.row.model)) {
       this.#decisions.push({ type: 'leave', work })
       return
@@ -374,7 +372,8 @@ export class Scheduler {
     this.#patience.failed()
     const pool = this.#pools.of(now, work)
     if (pool.isRowOverdue(now + delayMs + poolMs, work)) return this.#fail(attempt, outcome)
-    if (this.#options.rereadable) work.body = undefined
+    // What may fail while it waits needs its body then, for the failed file.
+    if (rereadable && maxRowTimeMs === Infinity) work.body = undefined
     if (delayMs > 0) this.#backlog.putBackAt(now + delayMs, work)
     // The next probe is another row's: one that breaks whatever it meets would keep the outage up.
     else if (probe) this.#backlog.add(work)

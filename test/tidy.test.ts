@@ -214,6 +214,8 @@ test('the lock file holds the packages of every platform', () => {
     packages: Record<string, { optionalDependencies?: Record<string, string> }>
   }
   const names = new Set(Object.keys(locked).map((place) => place.split('node_modules/').at(-1)))
-  const wanted = Object.values(locked).flatMap((entry) => Object.keys(entry.optionalDependencies ?? {}))
+  const wanted = Object.values(locked).flatMap((entry) =>
+    Object.keys(entry.optionalDependencies ?? {}),
+  )
   expect(wanted.filter((name) => !names.has(name))).toEqual([])
 })

@@ -47,7 +47,8 @@ function requestFor(film: Film, number: number): object {
     metadata: { title: film.Title, year: year === undefined ? null : Number(year) },
     model: 'claude-haiku-5-5',
     max_tokens: 120,
-    system: 'You write catalogue notes. One line: genre, then who the film is for. No quotation marks.',
+    system:
+      'You write catalogue notes. One line: genre, then who the film is for. No quotation marks.',
     messages: [{ role: 'user', content: facts.filter(Boolean).join('\n') }],
   }
 }
