@@ -38,7 +38,7 @@ if (!isNewEnough()) {
   // took 330 MB, of which 35 MB were alive. These two keep it under 200 MB, for some of the CPU time
   // (docs/benchmarks.md). For the command only: a library does not set flags in its host.
   v8.setFlagsFromString('--semi-space-growth-factor=1')
-  v8.setFlagsFromString('--heap-growing-percent=20')
+  v8.setFlagsFromString('--heap-growing-percent=30')
   if (module.enableCompileCache) module.enableCompileCache()
   void import(main.href).then((command) => command.main(process.argv.slice(2)))
 }

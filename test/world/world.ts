@@ -9,6 +9,7 @@
 import type { Clock } from '../../src/clock.ts'
 import type { RunContext } from '../../src/context.ts'
 import { RunError } from '../../src/errors.ts'
+import type { RunEvent } from '../../src/events.ts'
 import type { Host } from '../../src/host.ts'
 import { Random } from '../../src/random.ts'
 import { run } from '../../src/run.ts'
@@ -46,6 +47,19 @@ export async function runWorld(seed: number): Promise<History> {
   const world = new World(draw(seed))
   await world.play()
   return world.history()
+}
+
+/** One life, as the world sees it. */
+interface Process {
+  readonly pid: number
+  alive: boolean
+  readonly sends: number[]
+  /** Since when its output cannot be written; Infinity while it can. */
+  blockedAt: number
+}
+
+function hearBlocked(process: Process, event: RunEvent): void {
+  if (event.type === 'output_blocked') process.blockedAt = event.code === null ? Infinity : event.at
 }
 
 class World {
@@ -120,7 +134,7 @@ class World {
   /** One process from its start to its end; its summary, if it had time for one. */
   async #life(death: Death | undefined): Promise<RunSummary | undefined> {
     this.#lives += 1
-    const process = { alive: true, sends: [] as number[], pid: this.#lives }
+    const process = { alive: true, sends: [] as number[], pid: this.#lives, blockedAt: Infinity }
     const interrupt = new AbortController()
     const { healAt } = this.#drawn
     const retryFailed = death === undefined && this.#clock.now() >= healAt
@@ -129,7 +143,7 @@ class World {
     )
     const ended = run(
       this.#options(retryFailed),
-      { signal: interrupt.signal },
+      { signal: interrupt.signal, observers: [(event) => hearBlocked(process, event)] },
       this.#context(process),
     )
     const died = new Promise<undefined>((resolve) => {
@@ -203,7 +217,7 @@ class World {
     }
   }
 
-  #context(process: { alive: boolean; sends: number[]; pid: number }): RunContext {
+  #context(process: Process): RunContext {
     const base = this.#clock
     const clock: Clock = {
       now: () => base.now(),
@@ -226,7 +240,7 @@ class World {
     }
   }
 
-  #transport(process: { alive: boolean; sends: number[] }): Transport {
+  #transport(process: Process): Transport {
     const inner = new SimTransport({
       clock: this.#clock,
       model: this.#model,
@@ -236,6 +250,9 @@ class World {
     return {
       send: (dispatch, listener) => {
         process.sends.push(this.#clock.now())
+        // What was decided in the turn in which a write failed goes out; nothing after it.
+        if (this.#clock.now() > process.blockedAt)
+          this.#fault('asked while nothing could be written')
         this.#requests += 1
         const body = Buffer.from(dispatch.body).toString()
         this.#checkConcurrency(inner.inFlight + 1)
