@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Congestion } from './congestion.ts'
+import { Congestion, type TryFailure } from './congestion.ts'
 import { Random } from './random.ts'
 
 /** Draws nothing but this. */
@@ -19,6 +19,11 @@ class Fixed extends Random {
 const least = new Fixed(0)
 const most = new Fixed(1 - 2 ** -32)
 
+/** A failure beside which nothing else lives on. */
+function failureOf(given: Partial<TryFailure> & Pick<TryFailure, 'row' | 'startedAt'>): TryFailure {
+  return { isSuspect: false, inFlight: 100, answerMs: 0, survivors: () => 0, ...given }
+}
+
 /** Failures of rows 1, 2, 3…, each a millisecond after it began, from this instant on. */
 function fail(
   congestion: Congestion,
@@ -28,7 +33,11 @@ function fail(
 ): boolean[] {
   return rows.map((row, index) => {
     const startedAt = from + index
-    return congestion.failed(startedAt + 1, { row, startedAt, inFlight, isSuspect: false }, least)
+    return congestion.failed(
+      startedAt + 1,
+      failureOf({ row: row, startedAt: startedAt, inFlight: inFlight }),
+      least,
+    )
   })
 }
 
@@ -66,39 +75,69 @@ describe('an outage', () => {
     expect(congestion.inOutage).toBe(false)
   })
 
-  test('is not hidden by slow answers to what was asked before, if eight new tries failed', () => {
+  test('is not hidden by slow answers to what was asked before', () => {
     const congestion = new Congestion()
+    // One that hung, some time ago, has nothing to do with it.
+    congestion.failed(10_000, failureOf({ row: 9, startedAt: -50_000 }), least)
+    congestion.succeeded(11_000, 10_500)
     const outcomes: boolean[] = []
-    for (let index = 0; index < 8; index++) {
+    for (let index = 0; index < 5; index++) {
       const now = 15_000 + index * 1000
-      congestion.started()
-      outcomes.push(
-        congestion.failed(
-          now + 50,
-          { row: index, startedAt: now, inFlight: 15, isSuspect: false },
-          least,
-        ),
-      )
-      congestion.succeeded(now + 500, now - 15_000)
+      outcomes.push(congestion.failed(now + 50, failureOf({ row: index, startedAt: now }), least))
+      congestion.succeeded(now + 500, now - 14_000)
     }
-    expect(outcomes).toEqual([true, true, true, true, true, true, true, false])
-    expect(congestion.inOutage).toBe(true)
+    expect(outcomes).toEqual([true, true, true, true, false])
   })
 
-  test('is none if most of the new tries are still under way, and old ones are answered', () => {
+  test('is none if what was asked at the same time is answered', () => {
     const congestion = new Congestion()
-    for (let index = 0; index < 600; index++) {
+    // Answers take as long as failures; each is of a try from just before the failures began.
+    for (let index = 0; index < 100; index++) {
       const now = 15_000 + index * 10
-      congestion.started()
-      if (index % 10 === 0)
-        congestion.failed(
-          now + 5,
-          { row: index, startedAt: now, inFlight: 1500, isSuspect: false },
-          least,
-        )
-      else congestion.succeeded(now + 5, now - 15_000)
+      congestion.failed(now, failureOf({ row: index, startedAt: now - 14_000 }), least)
+      if (index % 4 === 3) congestion.succeeded(now + 1, now - 14_100)
     }
     expect(congestion.inOutage).toBe(false)
+  })
+
+  // Five failures of tries begun at 1,000 to 1,400 that lived 50, 90, 50… ms.
+  test.each([
+    [0, 5],
+    [1, 6],
+    [2, 11],
+    [4, 21],
+  ])('with %i tries that live on, takes %i failures', (alive, failures) => {
+    const congestion = new Congestion()
+    const asked: (readonly number[])[] = []
+    const survivors = (after: number, until: number): number => {
+      asked.push([after, until])
+      return alive
+    }
+    const outcomes = Array.from({ length: failures }, (_, index) => {
+      const startedAt = 1000 + index * 100
+      const now = startedAt + (index === 1 ? 90 : 50)
+      return congestion.failed(now, failureOf({ row: index, startedAt, survivors }), least)
+    })
+    expect(outcomes.indexOf(false)).toBe(failures - 1)
+    // Of those that began after the first of them and have lived as long as any of them did.
+    expect(asked[0]).toEqual([1000, 1400 + 50 - 90])
+  })
+
+  test('is none while more live on than fail; then failures are looked at anew', () => {
+    const congestion = new Congestion()
+    let alive = 5
+    const survivors = (): number => alive
+    const next = (startedAt: number): boolean =>
+      congestion.failed(startedAt + 50, failureOf({ row: startedAt, startedAt, survivors }), least)
+    for (let index = 0; index < 50; index++) expect(next(1000 + index)).toBe(true)
+    alive = 0
+    expect([0, 1, 2, 3, 4].map((index) => next(2000 + index))).toEqual([
+      true,
+      true,
+      true,
+      true,
+      false,
+    ])
   })
 
   test('waits 0.5 to 1 s for its first probe, twice as long for each next, 15 s at most', () => {
@@ -108,17 +147,13 @@ describe('an outage', () => {
     ] as const) {
       const congestion = new Congestion()
       for (const row of [1, 2, 3, 4, 5])
-        congestion.failed(0, { row, startedAt: 0, inFlight: 0, isSuspect: false }, random)
+        congestion.failed(0, failureOf({ row: row, startedAt: 0, inFlight: 0 }), random)
       let now = 0
       for (const boundMs of [1000, 2000, 4000, 8000, 15_000, 15_000, 15_000]) {
         expect(congestion.delay(now)).toBeCloseTo(share * boundMs, 3)
         now += congestion.delay(now)
         expect(
-          congestion.failed(
-            now + 100,
-            { row: 9, startedAt: now, inFlight: 0, isSuspect: false },
-            random,
-          ),
+          congestion.failed(now + 100, failureOf({ row: 9, startedAt: now, inFlight: 0 }), random),
         ).toBe(false)
         now += 100
       }
@@ -142,9 +177,9 @@ describe('an outage', () => {
   test('is not made longer by failures of what was asked before it', () => {
     const congestion = inOutage()
     const before = congestion.delay(100)
-    expect(
-      congestion.failed(100, { row: 9, startedAt: 3, inFlight: 50, isSuspect: false }, most),
-    ).toBe(false)
+    expect(congestion.failed(100, failureOf({ row: 9, startedAt: 3, inFlight: 50 }), most)).toBe(
+      false,
+    )
     expect(congestion.delay(100)).toBe(before)
   })
 
@@ -153,7 +188,7 @@ describe('an outage', () => {
     congestion.succeeded(2000, 1500)
     for (let row = 0; row < 50; row++) {
       expect(
-        congestion.failed(2100, { row, startedAt: 1900, inFlight: 50, isSuspect: false }, least),
+        congestion.failed(2100, failureOf({ row: row, startedAt: 1900, inFlight: 50 }), least),
       ).toBe(false)
     }
     expect(congestion.inOutage).toBe(false)
@@ -170,11 +205,7 @@ describe('the ceiling', () => {
       const fails =
         Math.floor((index * failures) / 100) !== Math.floor(((index + 1) * failures) / 100)
       if (fails)
-        congestion.failed(
-          now,
-          { row: index, startedAt: now, inFlight: 99, isSuspect: false },
-          least,
-        )
+        congestion.failed(now, failureOf({ row: index, startedAt: now, inFlight: 99 }), least)
       else congestion.succeeded(now, now)
     }
   }
@@ -188,7 +219,11 @@ describe('the ceiling', () => {
   /** So many failures of tries from this instant, in fours, of 100 under way. */
   function foursFail(congestion: Congestion, startedAt: number, failures: number): void {
     for (let row = 1; row <= failures; row++) {
-      congestion.failed(startedAt + 5, { row, startedAt, inFlight: 99, isSuspect: false }, least)
+      congestion.failed(
+        startedAt + 5,
+        failureOf({ row: row, startedAt: startedAt, inFlight: 99 }),
+        least,
+      )
       if (row % 4 === 0) congestion.succeeded(startedAt + 5, startedAt + 5)
     }
   }
@@ -207,8 +242,41 @@ describe('the ceiling', () => {
     foursFail(congestion, 5, 40)
     expect(congestion.ceiling(10)).toBe(80)
     // What began after the cut and fails, cuts again: 0.8 × 80.
-    congestion.failed(20, { row: 50, startedAt: 15, inFlight: 99, isSuspect: false }, least)
+    congestion.failed(20, failureOf({ row: 50, startedAt: 15, inFlight: 99 }), least)
     expect(Math.floor(congestion.ceiling(20))).toBe(64)
+  })
+
+  test('is cut again only when what was under way has had time to be answered', () => {
+    const congestion = new Congestion()
+    const next = (startedAt: number): void => {
+      congestion.failed(startedAt + 5, failureOf({ row: 1, startedAt, answerMs: 15_000 }), least)
+    }
+    foursFail(congestion, 5, 40)
+    for (let time = 100; time < 14_000; time += 100) next(time)
+    expect(congestion.ceiling(14_000)).toBeGreaterThan(80)
+    next(15_100)
+    expect(congestion.ceiling(15_200)).toBeLessThan(100)
+  })
+
+  test('is none while four times as many live on as failed of late', () => {
+    const congestion = new Congestion()
+    const asked: (readonly number[])[] = []
+    const beside = (alive: number): void => {
+      for (let row = 1; row <= 40; row++) {
+        const survivors = (after: number, until: number): number => {
+          asked.push([after, until])
+          return alive
+        }
+        congestion.failed(10, failureOf({ row, startedAt: 5, survivors }), least)
+        if (row % 4 === 0) congestion.succeeded(10, 10)
+      }
+    }
+    beside(160)
+    expect(congestion.ceiling(10)).toBe(Infinity)
+    // As old as the one that failed, or older.
+    expect(asked.at(-1)).toEqual([-Infinity, 5])
+    beside(80)
+    expect(congestion.ceiling(10)).toBe(80)
   })
 
   test('is none after an outage', () => {
@@ -231,7 +299,11 @@ describe('the ceiling', () => {
     const congestion = new Congestion()
     for (let row = 0; row < 100; row++) {
       expect(
-        congestion.failed(row, { row, startedAt: row, inFlight: 99, isSuspect: true }, least),
+        congestion.failed(
+          row,
+          failureOf({ row: row, startedAt: row, inFlight: 99, isSuspect: true }),
+          least,
+        ),
       ).toBe(true)
     }
     expect([congestion.inOutage, congestion.ceiling(100)]).toEqual([false, Infinity])
@@ -240,7 +312,7 @@ describe('the ceiling', () => {
   test('never falls below one, so that something is always under way', () => {
     const congestion = new Congestion()
     for (let round = 1; round < 100; round++) {
-      congestion.failed(round, { row: 1, startedAt: round, inFlight: 0, isSuspect: false }, least)
+      congestion.failed(round, failureOf({ row: 1, startedAt: round, inFlight: 0 }), least)
     }
     expect(congestion.ceiling(100)).toBeGreaterThanOrEqual(1)
   })

@@ -9,8 +9,11 @@
  *
  * Five failures in a row over at least three rows are an outage: then one probe at
  * a time with growing waits, and nothing counts as an attempt of a row, until one is answered.
- * What was under way when it began says nothing about its end, nor later about a new one. Nor
- * do slow answers to old tries hide that all new ones fail: then eight failures will do.
+ * What was under way when it began says nothing about its end, nor later about a new one.
+ *
+ * Failures may be quick where answers are slow. So tries that have lived longer than the failed
+ * ones did count as well: beside many of them, a few failures in a row are no outage. And
+ * answers to tries from long before the failures do not hide that all later ones fail.
  *
  *   open ── 5 failures in a row, 3 rows ──► outage ── a probe is answered ──► open, ramping
  */
@@ -18,9 +21,8 @@
 import type { Random } from './random.ts'
 
 const failuresInRowMax = 5
-/** Between which old tries were answered, but of the new ones at least this share failed. */
-const failuresHiddenMax = 8
-const hiddenShareMin = 0.75
+/** An answer that took so many times as long as the failures tells of how things were before. */
+const slowFactor = 3
 const rowsInOutageMin = 3
 const probeDelayMsFirst = 1000
 const probeDelayMsMax = 15_000
@@ -43,6 +45,10 @@ export interface TryFailure {
   readonly isSuspect: boolean
   /** Other tries under way. */
   readonly inFlight: number
+  /** How long answers take on average; what is under way now is gone after so long. */
+  readonly answerMs: number
+  /** How many of them began after one instant and not after another. */
+  readonly survivors: (after: number, until: number) => number
 }
 
 /** Congestion of one pool, or of the process's sockets. Instants are monotonic milliseconds. */
@@ -53,15 +59,11 @@ export class Congestion {
   #cutAt = -Infinity
   #raisedAt = 0
   #failureShare = 0
-  /**
-   * The row of failures: how many, of which rows, when the first began, how many tries have begun
-   * since it ended.
-   */
+  /** The row of failures: how many, of which rows, when the first began, the longest any lived. */
   #failures = 0
   readonly #rowsFailing = new Set<number>()
   #failingSince = 0
-  #startsSince = 0
-  #isHidden = false
+  #failedAfterMs = 0
   #outageSince: number | undefined
   #outageEndedAt = -Infinity
   #probes = 0
@@ -86,19 +88,14 @@ export class Congestion {
     return Math.max(0, this.#startAt - now)
   }
 
-  /** A try starts. */
-  started(): void {
-    this.#startsSince += 1
-  }
-
   /**
    * A reply shows the server at work, an answer or a refusal. Returns true if it ended an outage.
    */
   succeeded(now: number, startedAt: number): boolean {
     if (this.#outageSince !== undefined && startedAt <= this.#outageSince) return false
     this.#failureShare *= 1 - 1 / recentTries
-    if (startedAt >= this.#failingSince || !this.#mostNewFail) this.#endFailures()
-    else this.#isHidden = true
+    const isSlow = now - startedAt > slowFactor * this.#failedAfterMs
+    if (startedAt >= this.#failingSince || !isSlow) this.#endFailures()
     if (this.#outageSince === undefined) return false
     this.#outageSince = undefined
     this.#outageEndedAt = now
@@ -119,18 +116,15 @@ export class Congestion {
     if (failure.startedAt < this.#outageEndedAt) return false
     if (failure.isSuspect) return true
     this.#failureShare += (1 - this.#failureShare) / recentTries
-    this.#addFailure(failure)
-    const failuresMax = this.#isHidden ? failuresHiddenMax : failuresInRowMax
-    if (this.#failures >= failuresMax && this.#rowsFailing.size >= rowsInOutageMin) {
+    this.#addFailure(now, failure)
+    if (this.#isOutage(now, failure)) {
       this.#endFailures()
       this.#outageSince = now
       this.#probes = 0
       this.#scheduleProbe(now, random)
       return false
     }
-    if (this.#failureShare > failureShareMax && failure.startedAt > this.#cutAt) {
-      this.#cut(now, failure.inFlight + 1)
-    }
+    if (this.#isCongested(now, failure)) this.#cut(now, failure.inFlight + 1)
     return true
   }
 
@@ -141,23 +135,32 @@ export class Congestion {
     if (inFlight === 0) this.#startAt = now + noSocketDelayMs
   }
 
-  /** Of the tries that began since the first of the failures, as far as they ended. */
-  get #mostNewFail(): boolean {
-    return this.#failures >= hiddenShareMin * (this.#startsSince + 1)
+  #addFailure(now: number, { row, startedAt }: TryFailure): void {
+    if (this.#failures === 0) this.#failingSince = startedAt
+    this.#failures += 1
+    this.#failedAfterMs = Math.max(this.#failedAfterMs, now - startedAt)
+    if (this.#rowsFailing.size < rowsInOutageMin) this.#rowsFailing.add(row)
   }
 
-  #addFailure({ row, startedAt }: TryFailure): void {
-    if (this.#failures === 0) {
-      this.#failingSince = startedAt
-      this.#startsSince = 0
-    }
-    this.#failures += 1
-    if (this.#rowsFailing.size < rowsInOutageMin) this.#rowsFailing.add(row)
+  #isOutage(now: number, { survivors }: TryFailure): boolean {
+    if (this.#failures < failuresInRowMax || this.#rowsFailing.size < rowsInOutageMin) return false
+    const alive = survivors(this.#failingSince, now - this.#failedAfterMs)
+    if (alive * failuresInRowMax < this.#failures) return true
+    // As many live as fail: what fails next is looked at anew.
+    if (alive >= this.#failures) this.#endFailures()
+    return false
+  }
+
+  #isCongested(now: number, { startedAt, answerMs, survivors }: TryFailure): boolean {
+    if (this.#failureShare <= failureShareMax || startedAt <= this.#cutAt) return false
+    if (now < this.#cutAt + answerMs) return false
+    const failures = this.#failureShare * recentTries
+    return failures > failureShareMax * (failures + survivors(-Infinity, startedAt))
   }
 
   #endFailures(): void {
     this.#failures = 0
-    this.#isHidden = false
+    this.#failedAfterMs = 0
     // Clearing a set makes it a new table each time, whether or not there was anything in it.
     if (this.#rowsFailing.size > 0) this.#rowsFailing.clear()
   }

@@ -5,6 +5,7 @@ import { Limiter } from './limiter.ts'
 import { Pool, Pools } from './pool.ts'
 import { Random } from './random.ts'
 import type { RampKind } from './ramp.ts'
+import { UnderWay } from './under-way.ts'
 import type { Attempt, Work } from './work.ts'
 
 const cost = { input: 300, output: 100 }
@@ -14,6 +15,7 @@ const random = new Random(1)
 class Bench {
   readonly limiter: Limiter
   readonly pool: Pool
+  readonly underWay = new UnderWay({ maxConcurrency: 10_000, maxInFlightBytes: 1e9 })
   #numbers = 0
 
   constructor(given: { timeoutMs?: number; maxRowTimeMs?: number; ramp?: RampKind } = {}) {
@@ -43,7 +45,7 @@ class Bench {
     for (let row = 0; row < 5; row++) {
       const attempt = this.start(now - 1, rowOf(row))
       this.pool.ended(attempt)
-      this.pool.broke(now, attempt, random)
+      this.pool.broke(now, attempt, this.underWay, random)
     }
   }
 }
@@ -170,7 +172,7 @@ describe('Pool in an outage', () => {
     bench.pool.ended(old)
     expect(bench.pool.wait(at + 60_000, cost).delayMs).toBe(Infinity)
     bench.pool.ended(probe)
-    expect(bench.pool.broke(at + 60_000, probe, random)).toBe(false)
+    expect(bench.pool.broke(at + 60_000, probe, bench.underWay, random)).toBe(false)
     expect(bench.pool.wait(at + 62_000, cost).delayMs).toBe(0)
   })
 
@@ -215,7 +217,7 @@ describe('Pool in congestion', () => {
     for (const [index, attempt] of attempts.slice(0, 24).entries()) {
       bench.pool.ended(attempt)
       if (index % 3 === 2) bench.pool.replied(2, attempt)
-      else bench.pool.broke(2, attempt, random)
+      else bench.pool.broke(2, attempt, bench.underWay, random)
     }
     // Two of three broke: cut once, to four fifths of what was under way, 76 at least.
     const { delayMs, binds } = bench.pool.wait(2, cost)
@@ -224,19 +226,31 @@ describe('Pool in congestion', () => {
     expect(bench.pool.wait(2, cost).delayMs).toBe(0)
   })
 
+  test('a pool of which much lives on is in no outage, whatever fails', () => {
+    const bench = new Bench()
+    for (let time = 0; time < 100; time++) {
+      bench.underWay.add(bench.start(time, rowOf(time)))
+      if (time % 6 !== 5) continue
+      const attempt = bench.start(time, rowOf(1000 + time))
+      bench.pool.ended(attempt)
+      expect(bench.pool.broke(time + 1, attempt, bench.underWay, random)).toBe(true)
+    }
+    expect(bench.pool.wait(100, cost).delayMs).toBe(0)
+  })
+
   test('takes no notice of rows that break again and again while others are answered', () => {
     const bench = new Bench()
     const rows = Array.from({ length: 4 }, (_, row) => rowOf(row))
     for (const [time, row] of rows.entries()) {
       const attempt = bench.start(time, row)
       bench.pool.ended(attempt)
-      expect(bench.pool.broke(time, attempt, random)).toBe(true)
+      expect(bench.pool.broke(time, attempt, bench.underWay, random)).toBe(true)
     }
     bench.answer(20, bench.start(10))
     for (let time = 30; time < 90; time++) {
       const attempt = bench.start(time, rows[time % 4])
       bench.pool.ended(attempt)
-      expect(bench.pool.broke(time, attempt, random)).toBe(true)
+      expect(bench.pool.broke(time, attempt, bench.underWay, random)).toBe(true)
     }
     expect(bench.pool.wait(90, cost).delayMs).toBe(0)
   })

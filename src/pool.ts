@@ -14,6 +14,7 @@ import type { Answered } from './outcome.ts'
 import type { PoolLimiter, Wait } from './pool-limiter.ts'
 import type { Random } from './random.ts'
 import type { AbortReason } from './transport.ts'
+import type { UnderWay } from './under-way.ts'
 import type { Attempt, Work } from './work.ts'
 
 /** A stream must show a byte this often once it has begun. */
@@ -26,6 +27,8 @@ const plainExpectedMsMax = 20_000
 const plainMaxTokensMax = 8192
 /** Weight of the newest second in the rate of answers. */
 const rateMemory = 0.2
+/** Weight of the newest answer in how long they take. */
+const answerMemory = 0.05
 
 /** How long one try and one row may take, ms. */
 export interface TimeBounds {
@@ -45,6 +48,7 @@ export class Pool {
   /** The latest start of a try that was answered. */
   #goodAt = -Infinity
   #answeredSince = 0
+  #answerMs = 0
   #goodPerSecond = 0
   /** The round of starting in which it was found to have to wait. */
   #waitsInRound = 0
@@ -98,7 +102,6 @@ export class Pool {
     }
     work.lastAttempt = attempt
     this.#inFlight += 1
-    this.#congestion.started()
     if (attempt.probe) this.#isProbing = true
     return attempt
   }
@@ -137,7 +140,9 @@ export class Pool {
     this.#answeredSince += 1
     this.#goodAt = Math.max(this.#goodAt, attempt.startedAt)
     this.limiter.answered()
-    this.#latency.learnAnswer(now - attempt.startedAt, answer.usage.outputTokens)
+    const elapsedMs = now - attempt.startedAt
+    this.#answerMs += (elapsedMs - this.#answerMs) * answerMemory
+    this.#latency.learnAnswer(elapsedMs, answer.usage.outputTokens)
     this.replied(now, attempt)
   }
 
@@ -147,14 +152,24 @@ export class Pool {
     if (outageEnded) this.limiter.recover(now, Math.max(2, this.#goodPerSecond))
   }
 
-  /** A try broke. Returns whether that counts against its row. */
-  broke(now: number, attempt: Attempt, random: Random): boolean {
+  /** A try broke while these were under way. Returns whether that counts against its row. */
+  broke(now: number, attempt: Attempt, underWay: UnderWay, random: Random): boolean {
     const { startedAt, work } = attempt
     // It broke before, at a time when others were answered.
     const isSuspect = work.brokeAt !== undefined && this.#goodAt > work.brokeAt
     work.brokeAt ??= startedAt
-    const failure = { row: work.sequence, startedAt, inFlight: this.#inFlight, isSuspect }
-    return this.#congestion.failed(now, failure, random)
+    return this.#congestion.failed(
+      now,
+      {
+        row: work.sequence,
+        startedAt,
+        isSuspect,
+        inFlight: this.#inFlight,
+        answerMs: this.#answerMs,
+        survivors: (after, until) => underWay.count(work.pool, { after, until }),
+      },
+      random,
+    )
   }
 
   /** Closes a period over which answers were counted; a period without any is no rate. */

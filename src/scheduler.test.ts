@@ -13,6 +13,7 @@ import {
 } from '../test/world/drive.ts'
 import { RunError } from './errors.ts'
 import type { LimitReading, Outcome, RunStop } from './outcome.ts'
+import { Random } from './random.ts'
 
 const stop = new RunError('INTERRUPTED', 'Stopped as asked')
 
@@ -452,6 +453,27 @@ describe('an outage', () => {
       }
     },
   )
+
+  // At once, where answers take 15 s: at first, failures are all there is to hear.
+  test.each([
+    [0.02, 0.99],
+    [0.1, 0.95],
+    [0.3, 0.5],
+  ])('is none when a share of %d fails: %d of the bound is used', (share, use) => {
+    const random = new Random(3)
+    const history = drive({
+      rows: rowsOf(4000),
+      options: { bounds: { requestsPerMinute: 1000 } },
+      untilMs: 12 * 3_600_000,
+      answer: replying(() =>
+        random.chance(share)
+          ? { afterMs: 50, outcome: failed('overloaded') }
+          : { afterMs: random.logNormal(15_000, 0.5), headAfterMs: 300, outcome: answered() },
+      ),
+    })
+    const idealMs = (history.starts.length / 1000) * 60_000
+    expect(idealMs / (history.starts.at(-1)?.at ?? 0)).toBeGreaterThan(use)
+  })
 
   test('probes one at a time, with waits of at most 15 s, each with another row; nothing counts as a try', () => {
     const history = drive({

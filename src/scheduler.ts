@@ -353,7 +353,8 @@ export class Scheduler {
     if (outcome.unknown) work.unknownAttempts += 1
     if (this.#stopping !== undefined) return this.#again(now, attempt, outcome)
     // Sockets that died while the machine slept say nothing about the server or the row.
-    const counts = attempt.startedAt > this.#sleptAt && pool.broke(now, attempt, this.#random)
+    const isAwake = attempt.startedAt > this.#sleptAt
+    const counts = isAwake && pool.broke(now, attempt, this.#underWay, this.#random)
     if (!counts) return this.#again(now, attempt, outcome)
     work.attempts += 1
     if (work.attempts >= this.#options.maxAttempts) return this.#fail(attempt, outcome)

@@ -53,6 +53,17 @@ describe('UnderWay', () => {
     expect(underWay(count, { maxInFlightBytes: 3000 }).it.wait(0, bodyBytes).delayMs).toBe(delayMs)
   })
 
+  test('count() is of one pool, and of starts after one instant up to another', () => {
+    const { it } = underWay(0)
+    for (const [number, startedAt] of [10, 20, 20, 30, 40].entries()) {
+      const attempt = { ...attemptOf(number), startedAt }
+      it.add(number === 2 ? { ...attempt, work: { ...attempt.work, pool: 'another' } } : attempt)
+    }
+    expect(it.count('m', { after: 10, until: 30 })).toBe(2)
+    expect(it.count('m', { after: -Infinity, until: 40 })).toBe(4)
+    expect(it.count('another', { after: 0, until: 40 })).toBe(1)
+  })
+
   test('noSocket() lowers what may be under way, for all pools', () => {
     const { it, attempts } = underWay(10)
     for (const attempt of attempts.slice(9)) it.remove(attempt)

@@ -44,6 +44,19 @@ export class UnderWay {
     return this.#attempts.filter((attempt) => attempt !== undefined)
   }
 
+  /** How many tries of a pool began after an instant and not after another. */
+  count(
+    pool: string,
+    { after, until }: { readonly after: number; readonly until: number },
+  ): number {
+    let count = 0
+    for (const attempt of this.#attempts) {
+      if (attempt === undefined || attempt.work.pool !== pool) continue
+      if (attempt.startedAt > after && attempt.startedAt <= until) count += 1
+    }
+    return count
+  }
+
   /** How long a try of a body so large must wait, and for what. Infinity: until another ends. */
   wait(now: number, bodyBytes: number): Wait {
     const { maxConcurrency, maxInFlightBytes } = this.#bounds
