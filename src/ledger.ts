@@ -17,6 +17,7 @@ import { compactFailed } from './failed-file.ts'
 import { systemErrorCode } from './files.ts'
 import { Fingerprints } from './fingerprints.ts'
 import { keysOf } from './input-keys.ts'
+import { type LineForm, lineForms } from './line-form.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { usdNumber } from './money.ts'
 import { moveAside } from './move-aside.ts'
@@ -27,7 +28,7 @@ import type { Planned } from './plan.ts'
 import { Held, type Holding, recover, type Recovered } from './record.ts'
 import { rewriteInOrder } from './reorder.ts'
 import { openToAppend, readResultFile } from './result-file.ts'
-import { failedLine, succeededLine } from './result-line.ts'
+import type { ResultLine } from './result-line.ts'
 import type { Source } from './source.ts'
 import { pourSpool } from './spool.ts'
 import type { Work } from './work.ts'
@@ -73,6 +74,7 @@ export class Ledger {
   readonly #lock: Lock | undefined
   readonly #recovered: Recovered
   readonly #held: Held
+  readonly #form: LineForm
   readonly #output: Appender
   readonly #failed: Appender
   readonly #ordered: OrderedOutput | undefined
@@ -100,6 +102,7 @@ export class Ledger {
     this.#lock = lock
     this.#recovered = recovered
     this.#held = new Held(recovered)
+    this.#form = lineForms[settings.outputFormat]
     if (output === standardOutput) {
       this.#output = new Appender({ file: files.stdout(), clock, fsync: 'never', ...events })
       this.#failed = this.#output
@@ -108,7 +111,7 @@ export class Ledger {
     const append = (path: string): Appender =>
       new Appender({ file: openToAppend(files, path), clock, fsync, ...events })
     this.#output = append(output)
-    this.#failed = append(failedPath(output))
+    this.#failed = isOneFile(settings) ? this.#output : append(failedPath(output))
     if (!settings.ordered) return
     const folder = folderOf(output)
     const { spooled } = recovered
@@ -133,15 +136,16 @@ export class Ledger {
       onFailed: (error) => listener.lost(unwritable(settings.output, error)),
     }
     if (settings.output === standardOutput) {
-      const recovered = recover(files, { output: '', failed: '' })
+      const recovered = recover(files, { output: '' })
       return new Ledger(context, settings, { lock: undefined, recovered, events })
     }
     const output = realPath(context, settings.output)
     const lock = await takeLock({ ...context, output })
     try {
-      const paths = { output, failed: failedPath(output), folder: folderOf(output) }
+      const failed = isOneFile(settings) ? undefined : failedPath(output)
+      const paths = { output, failed, folder: folderOf(output) }
       if (settings.overwrite) moveAside(files, paths, stampOf(clock.wallTime()))
-      const recovered = recover(files, paths)
+      const recovered = recover(files, paths, lineForms[settings.outputFormat])
       if (!settings.ordered && recovered.spooled) pourSpool(files, output, recovered.spooled)
       // Of several that met at a dead holder's lock, all but one learn it here, before they send.
       lock.beat(0)
@@ -158,7 +162,7 @@ export class Ledger {
   }
 
   get failedOutput(): string {
-    return this.output === standardOutput ? standardOutput : failedPath(this.output)
+    return isOneFile(this.#settings) ? this.output : failedPath(this.output)
   }
 
   /** Lines the files held when the run began. */
@@ -189,12 +193,13 @@ export class Ledger {
   /** The row was answered. `onWritten` is called when its line is handed to `write()`. */
   succeed(work: Work, answer: Answer, onWritten: () => void): void {
     const { outcome, costNanoUsd, latencyMs, attempts } = answer
-    const { id, metadata, lineNumber, key } = work.row
+    const { id, metadata, original, lineNumber, key } = work.row
     const asked = this.#settings.includeRequest ? bodyText(work) : undefined
-    const line = succeededLine({
+    const line = this.#form.succeeded({
       id,
       message: outcome.message,
       metadata,
+      original,
       request: asked,
       run: {
         line: lineNumber,
@@ -213,14 +218,15 @@ export class Ledger {
 
   /** The row failed. */
   fail(work: Work, { outcome, latencyMs, attempts }: Failure, onWritten: () => void): void {
-    const { id, metadata, lineNumber, key } = work.row
-    const line = failedLine({
+    const { id, metadata, original, lineNumber, key } = work.row
+    const line = this.#form.failed({
       id,
       type: 'errored',
       error: outcome.error,
       requestId: outcome.requestId,
       params: bodyText(work),
       metadata,
+      original,
       run: {
         line: lineNumber,
         key,
@@ -238,14 +244,15 @@ export class Ledger {
   /** The row is no request, and was not sent. */
   fault(planned: Extract<Planned, { type: 'fault' }>, onWritten: () => void): void {
     const { fault, sequence, retriesFailed } = planned
-    const { id, key, error, params, raw, rawEncoding, metadata, lineNumber } = fault
+    const { id, key, error, params, raw, rawEncoding, metadata, original, lineNumber } = fault
     const run = { line: lineNumber, key, attempts: 0, requestId: null, latencyMs: 0, costUsd: '0' }
-    const line = failedLine({
+    const line = this.#form.failed({
       id,
       type: 'errored',
       error,
       requestId: null,
       metadata,
+      original,
       run,
       ...(raw === undefined ? { params } : { raw, rawEncoding }),
     })
@@ -284,7 +291,7 @@ export class Ledger {
     this.#closeFiles()
     if (output === standardOutput) return whole ? 0 : null
     if (this.#retried || (whole && leftover.failed > 0)) this.#compact(whole)
-    removeIfEmpty(this.#context, failedPath(output))
+    removeIfEmpty(this.#context, this.failedOutput)
     const disordered = this.#ordered?.isDisordered === true || !this.#held.isInOrder
     if (this.#ordered && disordered && readAll && !stopped && source.reread) {
       await rewriteInOrder(files, output, keysOf(source, this.#settings))
@@ -323,16 +330,22 @@ export class Ledger {
   /** Drops failures of rows that were settled anew, and of rows that are gone if all were read. */
   #compact(whole: boolean): void {
     const { files } = this.#context
-    const path = failedPath(this.#settings.output)
+    const path = this.failedOutput
     const wanted = this.#wantedFailed
     if (!whole) {
       const seen = new Fingerprints()
-      readResultFile(files, path, ({ key }) => {
+      const keep = ({ key }: ResultLine): void => {
         if (seen.add(key, 1) === 1) wanted.add(key, this.#recovered.failed.get(key))
-      })
+      }
+      readResultFile(files, path, keep, this.#form)
     }
-    compactFailed(files, path, wanted)
+    compactFailed(files, path, wanted, this.#form)
   }
+}
+
+/** Whether failures stand among the answers. */
+function isOneFile({ output, outputFormat }: Settings): boolean {
+  return output === standardOutput || outputFormat === 'tuple'
 }
 
 function folderOf(output: string): string {

@@ -214,6 +214,9 @@ export class Loop {
         case 'stop':
           this.#stopping(decision.error)
           break
+        case 'notice':
+          this.#observe({ type: 'notice', at: this.#now(), message: decision.message })
+          break
         case 'retry':
           break
         default:

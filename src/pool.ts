@@ -84,12 +84,16 @@ export class Pool {
   }
 
   /** Begins a try. */
-  start(now: number, asked: Pick<Attempt, 'number' | 'work' | 'cost' | 'reservation'>): Attempt {
+  start(
+    now: number,
+    asked: Pick<Attempt, 'number' | 'work' | 'cost' | 'reservation'>,
+    leads = false,
+  ): Attempt {
     const { work, cost } = asked
     work.firstAskedAt ??= now
     const attempt: Attempt = {
       ...asked,
-      stream: this.#streams(work, cost),
+      stream: leads || this.#streams(work, cost),
       probe: this.#congestion.inOutage,
       startedAt: now,
       deadlineAt: Math.min(
