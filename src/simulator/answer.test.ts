@@ -5,8 +5,11 @@
 import { assert, describe, expect, test } from 'vitest'
 
 import { Random } from '../random.ts'
-import { AskCounts, composeMessage, drawWork, hashBytes, identifier } from './answer.ts'
+import { answerForm } from './answer-form.ts'
+import { AskCounts, composeMessage, drawWork, hashBytes } from './answer.ts'
+import { noCacheUse } from './cache-store.ts'
 import type { CheckedRequest } from './check.ts'
+import { identifier } from './identifier.ts'
 import { findSimulatedModel } from './model-rules.ts'
 import { defaultSettings } from './options.ts'
 import { prose } from './prose.ts'
@@ -106,9 +109,16 @@ test('composeMessage() is a whole Message (streaming page, API reference)', () =
     inputTokens: 123,
     speed: 'standard',
     inferenceGeo: 'global',
+    workspace: '',
+    body: {},
   }
   const settings = { ...defaultSettings, outputTokens: 50, outputSigma: 0 }
-  const message = composeMessage(request, drawWork(settings, 5, 0, 50))
+  const message = composeMessage(
+    request,
+    answerForm({}, model),
+    drawWork(settings, 5, 0, 50),
+    noCacheUse,
+  )
   expect(message).toEqual({
     id: expect.stringMatching(/^msg_01[1-9A-HJ-NP-Za-km-z]{22}$/),
     type: 'message',

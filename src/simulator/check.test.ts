@@ -155,9 +155,9 @@ describe('checkRequest() refuses with 400', () => {
     ['no model', { body: { model: undefined } }, 'model: Field required'],
     ['no max_tokens', { body: { max_tokens: undefined } }, 'max_tokens: Field required'],
     [
-      'max_tokens 0',
-      { body: { max_tokens: 0 } },
-      'max_tokens: Input should be greater than or equal to 1',
+      'max_tokens below 0',
+      { body: { max_tokens: -1 } },
+      'max_tokens: Input should be greater than or equal to 0',
     ],
     [
       'max_tokens as a fraction',

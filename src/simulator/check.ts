@@ -33,6 +33,9 @@ export interface CheckedRequest {
   readonly inputTokens: number
   readonly speed: 'standard' | 'fast'
   readonly inferenceGeo: string
+  /** What `anthropic-workspace-id` names; empty without it. */
+  readonly workspace: string
+  readonly body: JsonRecord
 }
 
 /** The most bytes of a Messages body. */
@@ -92,6 +95,8 @@ function checkBody(
     // Opus 4.6 takes the word and answers at the ordinary speed.
     speed: body['speed'] === 'fast' && model.generation !== 4.6 ? 'fast' : 'standard',
     inferenceGeo: typeof body['inference_geo'] === 'string' ? body['inference_geo'] : 'global',
+    workspace: headers['anthropic-workspace-id'] ?? '',
+    body,
   }
 }
 

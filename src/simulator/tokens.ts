@@ -11,24 +11,52 @@
 
 import type { ModelFacts } from '../models.ts'
 import { isRecord, type JsonRecord } from './json.ts'
+import { promptBlocks, type PromptBlock } from './prompt-blocks.ts'
 
 /** Input tokens of a Messages body that has been found valid. */
 export function requestTokens(body: JsonRecord, model: Pick<ModelFacts, 'tokenizer'>): number {
-  const messages = Array.isArray(body['messages']) ? body['messages'] : []
-  const tools = Array.isArray(body['tools']) ? body['tools'] : []
-  let text = valueTokens(body['system']) + messages.length * tokensPerMessage
-  let media = 0
-  const countMedia = (source: JsonRecord, kind: string): void => {
-    media += kind === 'document' ? documentTokens(source) : imageTokens(source, model)
+  const count = new PromptCount(body, model)
+  for (const block of promptBlocks(body)) count.add(block)
+  return count.tokens + tokensPerRequest
+}
+
+/** Counts a prompt block by block, so that every prefix of it has its count. */
+export class PromptCount {
+  readonly #model: Pick<ModelFacts, 'tokenizer'>
+  /** The prompt that tools bring with them. */
+  readonly #hidden: number
+  /** What an output format adds to the system prompt. */
+  #format: unknown
+  #text = 0
+  #media = 0
+
+  constructor(body: JsonRecord, model: Pick<ModelFacts, 'tokenizer'>) {
+    const { tools, tool_choice: choice, output_config: config } = body
+    this.#model = model
+    this.#hidden = Array.isArray(tools) && tools.length > 0 ? hiddenToolTokens(choice) : 0
+    this.#format = isRecord(config) ? (config['format'] ?? undefined) : undefined
   }
-  for (const message of messages) {
-    if (isRecord(message)) text += valueTokens(message['content'], countMedia)
+
+  /** Tokens of the blocks so far. */
+  get tokens(): number {
+    return Math.ceil(this.#text * tokenRatio(this.#model)) + Math.ceil(this.#media) + this.#hidden
   }
-  if (tools.length > 0) text += textTokens(JSON.stringify(tools))
-  const format = isRecord(body['output_config']) ? body['output_config']['format'] : undefined
-  if (format !== undefined) text += textTokens(JSON.stringify(format))
-  const hidden = tools.length > 0 ? hiddenToolTokens(body['tool_choice']) : 0
-  return Math.ceil(text * tokenRatio(model)) + Math.ceil(media) + hidden + tokensPerRequest
+
+  /** Goes on with the next block. */
+  add({ level, value, role }: PromptBlock): void {
+    if (level === 'tools') {
+      // A tool is read as it is written, but for the mark on it.
+      const { cache_control: _mark, ...tool } = value
+      this.#text += textTokens(JSON.stringify(tool))
+      return
+    }
+    if (this.#format !== undefined) this.#text += textTokens(JSON.stringify(this.#format))
+    this.#format = undefined
+    if (role !== undefined) this.#text += tokensPerMessage
+    this.#text += valueTokens(value, (source, kind) => {
+      this.#media += kind === 'document' ? documentTokens(source) : imageTokens(source, this.#model)
+    })
+  }
 }
 
 /** Tokens of a text under the older tokenizer; the newer one makes `tokenRatio` times as many. */
