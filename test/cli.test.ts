@@ -503,6 +503,13 @@ describe.concurrent('signals', () => {
   })
 })
 
+const everySwitch = (
+  '--profile build --rpm 5 --itpm 5 --otpm none --tpm 5 --ramp-per-second 5 --slice shown' +
+  ' --output-assessment reserved --no-admission-estimate --no-headers --no-retry-after' +
+  ' --bare-refusals --refusals-cost-requests --no-cache --cache-life-seconds 8 --reads-count' +
+  ' --latency 2s --refusal-rate 0.1 --models any --seed 3'
+).split(' ')
+
 describe.concurrent('sluice simulate', () => {
   test('serves until ^C, says where, and sums up', async () => {
     const cwd = folder()
@@ -526,6 +533,10 @@ describe.concurrent('sluice simulate', () => {
     [['--fault', 'cut=2'], '--fault must look like NAME=RATE'],
     [['--burst-seconds', '99'], '"burstSeconds" must be seconds from 0.001 to 60'],
     [['extra'], 'unexpected argument "extra"'],
+    [['--refusal-rate', '2'], '--refusal-rate must be a share from 0 to 1'],
+    [['--profile', 'tier4'], '--profile must be start, build or scale'],
+    // All the others are in order, or they would be named first.
+    [[...everySwitch, '--burst-seconds', '99'], 'Cannot simulate as "burstSeconds" must be'],
   ])('refuses %j', async (args, words) => {
     const { code, stdout, stderr } = await sluice(['simulate', ...args], { cwd: folder() })
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })

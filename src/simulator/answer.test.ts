@@ -8,7 +8,7 @@ import { Random } from '../random.ts'
 import { answerForm } from './answer-form.ts'
 import { AskCounts, composeMessage, drawWork, hashBytes } from './answer.ts'
 import { noCacheUse } from './cache-store.ts'
-import type { CheckedRequest } from './check.ts'
+import type { AdmittedRequest } from './check.ts'
 import { identifier } from './identifier.ts'
 import { findSimulatedModel } from './model-rules.ts'
 import { defaultSettings } from './options.ts'
@@ -101,7 +101,7 @@ test('AskCounts counts each hash by itself', () => {
 test('composeMessage() is a whole Message (streaming page, API reference)', () => {
   const model = findSimulatedModel(0, 'claude-haiku-4-5', 'current')
   assert(model !== undefined)
-  const request: CheckedRequest = {
+  const request: AdmittedRequest = {
     model,
     answeringModel: model.answersAs,
     maxTokens: 50,
@@ -110,7 +110,6 @@ test('composeMessage() is a whole Message (streaming page, API reference)', () =
     speed: 'standard',
     inferenceGeo: 'global',
     workspace: '',
-    body: {},
   }
   const settings = { ...defaultSettings, outputTokens: 50, outputSigma: 0 }
   const message = composeMessage(

@@ -15,7 +15,7 @@ import { Random } from '../random.ts'
 import { answerContent, type AnswerContent, type Refusing } from './answer-content.ts'
 import type { AnswerForm } from './answer-form.ts'
 import type { CacheUse } from './cache-store.ts'
-import type { CheckedRequest } from './check.ts'
+import type { AdmittedRequest } from './check.ts'
 import { identifier } from './identifier.ts'
 import type { SimulatorSettings } from './options.ts'
 import { tokenRatio } from './tokens.ts'
@@ -121,7 +121,7 @@ export function drawWork(
 
 /** The complete Message for this work. */
 export function composeMessage(
-  request: Omit<CheckedRequest, 'body'>,
+  request: AdmittedRequest,
   form: AnswerForm,
   work: Work,
   cacheUse: CacheUse,

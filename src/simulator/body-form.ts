@@ -10,6 +10,7 @@
 import { findBreakpoints } from './cache-marks.ts'
 import { isOneOf, isRecord, type JsonRecord } from './json.ts'
 import { extra, messagesProblem, systemProblem, type ApiVersion } from './message-form.ts'
+import { promptBlocks } from './prompt-blocks.ts'
 
 /** The first fault in the body's form. */
 export function bodyFormProblem(body: JsonRecord, version: ApiVersion): string | undefined {
@@ -174,20 +175,20 @@ function outputConfigProblem(config: unknown): string | undefined {
 }
 
 function breakpointsProblem(body: JsonRecord): string | undefined {
-  const found = findBreakpoints(body)
+  const found = findBreakpoints(body, promptBlocks(body))
   return typeof found === 'string' ? found : undefined
 }
 
 /**
- * What a request that only fills the cache (`max_tokens` 0) must not ask. Of thinking the
- * documents name what is `enabled`; adaptive thinking, which some models cannot do without, passes.
+ * What a request that only fills the cache (`max_tokens` 0) must not ask. Of thinking that is what
+ * is `enabled`, whose budget can never be below 0; the adaptive kind, which some models cannot do
+ * without, passes.
  */
 function prewarmProblem(body: JsonRecord): string | undefined {
   if (body['max_tokens'] !== 0) return undefined
-  const { stream, thinking, tool_choice: choice, output_config: config } = body
+  const { stream, tool_choice: choice, output_config: config } = body
   const isRefused: readonly (readonly [string, boolean])[] = [
     ['stream', stream === true],
-    ['thinking', isRecord(thinking) && thinking['type'] === 'enabled'],
     ['output_config.format', isRecord(config) && isRecord(config['format'])],
     ['tool_choice', isRecord(choice) && isOneOf(choice['type'], ['any', 'tool'])],
   ]

@@ -10,7 +10,7 @@
  */
 
 import { isOneOf, isRecord, type JsonRecord } from './json.ts'
-import { isCacheable, promptBlocks, type PromptBlock } from './prompt-blocks.ts'
+import { isCacheable, type PromptBlock } from './prompt-blocks.ts'
 
 /** How long an entry lives after its last use. */
 export type CacheTtl = '5m' | '1h'
@@ -25,8 +25,10 @@ export interface Breakpoint {
 const breakpointsMax = 4
 
 /** The breakpoints of a body in order, or what is wrong with them. */
-export function findBreakpoints(body: JsonRecord): readonly Breakpoint[] | string {
-  const blocks = promptBlocks(body)
+export function findBreakpoints(
+  body: JsonRecord,
+  blocks: readonly PromptBlock[],
+): readonly Breakpoint[] | string {
   const breakpoints: Breakpoint[] = []
   for (const [at, { value }] of blocks.entries()) {
     const ttl = readMark(value['cache_control'])

@@ -7,6 +7,7 @@ import { assert, expect, test } from 'vitest'
 
 import { planCache, type CachePlan } from './cache-prefix.ts'
 import { findSimulatedModel } from './model-rules.ts'
+import { countPrompt } from './tokens.ts'
 import type { JsonRecord } from './json.ts'
 
 const mark = { cache_control: { type: 'ephemeral' } }
@@ -40,7 +41,13 @@ function planOf(members: object, modelName = 'claude-sonnet-4-6'): CachePlan {
   const model = findSimulatedModel(0, modelName, 'current')
   assert(model !== undefined)
   const body = { ...base, ...members }
-  const plan = planCache({ body, model, speed: 'standard', workspace: '' })
+  const plan = planCache({
+    body,
+    model,
+    speed: 'standard',
+    workspace: '',
+    prompt: countPrompt(body, model),
+  })
   assert(plan !== undefined)
   return plan
 }
@@ -145,5 +152,13 @@ test('planCache() of a request without marks is nothing', () => {
   const model = findSimulatedModel(0, 'claude-sonnet-4-6', 'current')
   assert(model !== undefined)
   const body = { messages: [{ role: 'user', content: long }] }
-  expect(planCache({ body, model, speed: 'standard', workspace: '' })).toBeUndefined()
+  expect(
+    planCache({
+      body,
+      model,
+      speed: 'standard',
+      workspace: '',
+      prompt: countPrompt(body, model),
+    }),
+  ).toBeUndefined()
 })

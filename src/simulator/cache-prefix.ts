@@ -21,10 +21,10 @@
 
 import { digest } from '../hash.ts'
 import { findBreakpoints, type Breakpoint } from './cache-marks.ts'
+import type { CheckedRequest } from './check.ts'
 import { isRecord, type JsonRecord } from './json.ts'
-import { effortOf, thinkingOf, type SimulatedModel } from './model-rules.ts'
-import { promptBlocks, promptLevels, type PromptBlock, type PromptLevel } from './prompt-blocks.ts'
-import { PromptCount } from './tokens.ts'
+import { effortOf, thinkingOf } from './model-rules.ts'
+import { promptLevels, type PromptBlock, type PromptLevel } from './prompt-blocks.ts'
 
 /** What of a request may be read from the cache, and what is to be written to it. */
 export interface CachePlan {
@@ -36,25 +36,21 @@ export interface CachePlan {
   readonly breakpoints: readonly Breakpoint[]
 }
 
-/** The request that is planned for. */
-export interface PlannedRequest {
-  readonly body: JsonRecord
-  readonly model: SimulatedModel
-  readonly speed: 'standard' | 'fast'
-  /** Empty where the request names none. */
-  readonly workspace: string
-}
+/** What of a request is planned for. */
+export type PlannedRequest = Pick<
+  CheckedRequest,
+  'body' | 'model' | 'speed' | 'workspace' | 'prompt'
+>
 
 /** The plan of a request that was found valid; undefined when nothing of it is to be cached. */
 export function planCache(request: PlannedRequest): CachePlan | undefined {
-  const { body, model } = request
-  const found = findBreakpoints(body)
-  if (typeof found === 'string' || found.length === 0) return undefined
-  const blocks = promptBlocks(body)
-  const seeds = levelSeeds(request, blocks)
-  const count = new PromptCount(body, model)
+  const { blocks, prefixTokens: tokens } = request.prompt
+  const found = findBreakpoints(request.body, blocks)
+  if (typeof found === 'string') return undefined
+  const breakpoints = found.filter(({ at }) => (tokens[at] ?? 0) >= request.model.cacheTokensMin)
+  if (breakpoints.length === 0) return undefined
+  const seeds = levelSeeds(request)
   const digests: string[] = []
-  const tokens: number[] = []
   let level = 0
   let prefix = link('', seeds.tools)
   for (const block of blocks) {
@@ -63,12 +59,9 @@ export function planCache(request: PlannedRequest): CachePlan | undefined {
     }
     const own = link(prefix, blockText(block))
     if (!isWebSearch(block)) prefix = own
-    count.add(block)
     digests.push(own)
-    tokens.push(count.tokens)
   }
-  const breakpoints = found.filter(({ at }) => (tokens[at] ?? 0) >= model.cacheTokensMin)
-  return breakpoints.length === 0 ? undefined : { digests, tokens, breakpoints }
+  return { digests, tokens, breakpoints }
 }
 
 const encoder = new TextEncoder()
@@ -84,10 +77,9 @@ function blockText({ value, role }: PromptBlock): string {
 }
 
 /** What each level depends on besides its blocks and those before. */
-function levelSeeds(
-  { body, model, speed, workspace }: PlannedRequest,
-  blocks: readonly PromptBlock[],
-): Readonly<Record<PromptLevel, string>> {
+function levelSeeds(request: PlannedRequest): Readonly<Record<PromptLevel, string>> {
+  const { body, model, speed, workspace, prompt } = request
+  const { blocks } = prompt
   const config = isRecord(body['output_config']) ? body['output_config'] : {}
   const searches = blocks.filter(isWebSearch).map(blockText)
   const hasTools = blocks[0]?.level === 'tools'

@@ -11,7 +11,7 @@ import { isRecord, type JsonRecord } from './json.ts'
 import { findSimulatedModel, modelRuleProblem, type SimulatedModel } from './model-rules.ts'
 import type { ApiVersion } from './message-form.ts'
 import type { SimulatorSettings } from './options.ts'
-import { requestTokens } from './tokens.ts'
+import { countPrompt, type CountedPrompt } from './tokens.ts'
 import type { WireRequest } from './wire.ts'
 
 /** An error answer: its status, and the error object. */
@@ -36,7 +36,11 @@ export interface CheckedRequest {
   /** What `anthropic-workspace-id` names; empty without it. */
   readonly workspace: string
   readonly body: JsonRecord
+  readonly prompt: CountedPrompt
 }
+
+/** What is kept of a request while its answer is produced: not its prompt, which may be large. */
+export type AdmittedRequest = Omit<CheckedRequest, 'body' | 'prompt'>
 
 /** The most bytes of a Messages body. */
 export const requestBytesMax: number = 32 * 2 ** 20
@@ -82,7 +86,8 @@ function checkBody(
   const betas = (headers['anthropic-beta'] ?? '').split(',').map((beta) => beta.trim())
   const ruleProblem = modelRuleProblem(body, model, betas)
   if (ruleProblem !== undefined) return invalid(ruleProblem)
-  const inputTokens = requestTokens(body, model)
+  const prompt = countPrompt(body, model)
+  const { inputTokens } = prompt
   if (inputTokens > model.contextTokensMax) {
     return invalid(`prompt is too long: ${inputTokens} tokens > ${model.contextTokensMax} maximum`)
   }
@@ -97,6 +102,7 @@ function checkBody(
     inferenceGeo: typeof body['inference_geo'] === 'string' ? body['inference_geo'] : 'global',
     workspace: headers['anthropic-workspace-id'] ?? '',
     body,
+    prompt,
   }
 }
 

@@ -14,7 +14,7 @@
 import type { AnswerForm } from './answer-form.ts'
 import { composeMessage, type Message, type Work } from './answer.ts'
 import type { CacheStore, CacheUse } from './cache-store.ts'
-import type { CheckedRequest } from './check.ts'
+import type { AdmittedRequest } from './check.ts'
 import { problems } from './faults.ts'
 import { rateLimitHeaders, type Header } from './headers.ts'
 import type { Hold, PoolLimiter } from './limits.ts'
@@ -34,8 +34,7 @@ import type { Step, WireAction } from './wire.ts'
 export interface ExchangeParts {
   readonly limiter: PoolLimiter
   readonly hold: Hold
-  /** Without its body, which is not needed any more. */
-  readonly request: Omit<CheckedRequest, 'body'>
+  readonly request: AdmittedRequest
   readonly form: AnswerForm
   readonly work: Work
   readonly cache: CacheStore

@@ -206,7 +206,7 @@ export class SimulatorModel {
     wire: Uint8Array,
   ): Reception {
     const settings = this.#settings
-    const { body, ...request } = checked
+    const { body, prompt: _prompt, ...request } = checked
     const limiter = this.#limiter(now, request.model.id)
     const fault = this.#drawFault(now)
     const headersNow = (): readonly Header[] => {

@@ -25,7 +25,7 @@ interface Source {
   readonly random: Random
   /** Where references begin. */
   readonly root: JsonRecord
-  /** Values there may still be. */
+  /** How many more values there may be; counted when the list or object is made. */
   left: number
 }
 
@@ -35,7 +35,7 @@ export function schemaValue(random: Random, schema: JsonRecord): unknown {
 }
 
 function draw(source: Source, given: unknown, depth: number): unknown {
-  if (depth > depthMax || source.left-- <= 0) return null
+  if (depth > depthMax || source.left <= 0) return null
   const { random } = source
   const schema = resolve(source, given, depth)
   if ('const' in schema) return schema['const']
@@ -122,6 +122,7 @@ function drawObject(source: Source, schema: JsonRecord, depth: number): object {
     (name) => required.includes(name) || chosen.includes(name),
   )
   const unlisted = required.filter((name) => !names.includes(name))
+  source.left -= names.length + unlisted.length
   return Object.fromEntries(
     [...names, ...new Set(unlisted)].map((name) => {
       return [name, draw(source, properties[name], depth + 1)]
@@ -132,9 +133,11 @@ function drawObject(source: Source, schema: JsonRecord, depth: number): object {
 function drawArray(source: Source, schema: JsonRecord, depth: number): readonly unknown[] {
   const { prefixItems, items, minItems, maxItems } = schema
   const first: readonly unknown[] = Array.isArray(prefixItems) ? prefixItems : []
-  const least = Math.min(nodesMax, Math.max(numberOr(minItems, 0), first.length))
+  const least = Math.max(numberOr(minItems, 0), first.length)
   const most = Math.max(least, Math.min(least + 3, numberOr(maxItems, Number.POSITIVE_INFINITY)))
-  const length = depth < depthPlenty ? source.random.integer(least, most) : least
+  const wanted = depth < depthPlenty ? source.random.integer(least, most) : least
+  const length = Math.min(wanted, source.left)
+  source.left -= length
   return Array.from({ length }, (_, index) => draw(source, first[index] ?? items, depth + 1))
 }
 

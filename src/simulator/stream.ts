@@ -105,7 +105,7 @@ function blockParts(
   return [{ ...block, input: {} }, deltas]
 }
 
-/** The bytes of a message's stream; of what is between, only this share (it always ends with an event). */
+/** The bytes of a message's stream; of what is between only this share, ending with an event. */
 export function streamPieces(message: Message, share: number = 1): StreamPieces {
   const { opening, deltas, closing } = messageEvents(message)
   const middle = encodeEvents(deltas.slice(0, Math.floor(deltas.length * share)))

@@ -13,50 +13,48 @@ import type { ModelFacts } from '../models.ts'
 import { isRecord, type JsonRecord } from './json.ts'
 import { promptBlocks, type PromptBlock } from './prompt-blocks.ts'
 
-/** Input tokens of a Messages body that has been found valid. */
-export function requestTokens(body: JsonRecord, model: Pick<ModelFacts, 'tokenizer'>): number {
-  const count = new PromptCount(body, model)
-  for (const block of promptBlocks(body)) count.add(block)
-  return count.tokens + tokensPerRequest
+/** A prompt, counted. */
+export interface CountedPrompt {
+  readonly blocks: readonly PromptBlock[]
+  /** Tokens of the prompt up to and with each block. */
+  readonly prefixTokens: readonly number[]
+  /** All input tokens of the request. */
+  readonly inputTokens: number
 }
 
-/** Counts a prompt block by block, so that every prefix of it has its count. */
-export class PromptCount {
-  readonly #model: Pick<ModelFacts, 'tokenizer'>
-  /** The prompt that tools bring with them. */
-  readonly #hidden: number
-  /** What an output format adds to the system prompt. */
-  #format: unknown
-  #text = 0
-  #media = 0
-
-  constructor(body: JsonRecord, model: Pick<ModelFacts, 'tokenizer'>) {
-    const { tools, tool_choice: choice, output_config: config } = body
-    this.#model = model
-    this.#hidden = Array.isArray(tools) && tools.length > 0 ? hiddenToolTokens(choice) : 0
-    this.#format = isRecord(config) ? (config['format'] ?? undefined) : undefined
+/** Counts a Messages body that has been found valid, and every prefix of its prompt. */
+export function countPrompt(body: JsonRecord, model: Pick<ModelFacts, 'tokenizer'>): CountedPrompt {
+  const { tools, tool_choice: choice, output_config: config } = body
+  const blocks = promptBlocks(body)
+  const ratio = tokenRatio(model)
+  const hidden = Array.isArray(tools) && tools.length > 0 ? hiddenToolTokens(choice) : 0
+  // An output format adds to the system prompt, which comes after the tools.
+  let format = isRecord(config) ? (config['format'] ?? undefined) : undefined
+  let text = 0
+  let media = 0
+  const countMedia: OnMedia = (source, kind) => {
+    media += kind === 'document' ? documentTokens(source) : imageTokens(source, model)
   }
-
-  /** Tokens of the blocks so far. */
-  get tokens(): number {
-    return Math.ceil(this.#text * tokenRatio(this.#model)) + Math.ceil(this.#media) + this.#hidden
-  }
-
-  /** Goes on with the next block. */
-  add({ level, value, role }: PromptBlock): void {
-    if (level === 'tools') {
-      // A tool is read as it is written, but for the mark on it.
-      const { cache_control: _mark, ...tool } = value
-      this.#text += textTokens(JSON.stringify(tool))
-      return
+  const prefixTokens = blocks.map(({ level, value, role }) => {
+    if (level === 'tools') text += toolTokens(value)
+    else {
+      if (format !== undefined) text += textTokens(JSON.stringify(format))
+      format = undefined
+      text += (role === undefined ? 0 : tokensPerMessage) + valueTokens(value, countMedia)
     }
-    if (this.#format !== undefined) this.#text += textTokens(JSON.stringify(this.#format))
-    this.#format = undefined
-    if (role !== undefined) this.#text += tokensPerMessage
-    this.#text += valueTokens(value, (source, kind) => {
-      this.#media += kind === 'document' ? documentTokens(source) : imageTokens(source, this.#model)
-    })
-  }
+    return Math.ceil(text * ratio) + Math.ceil(media) + hidden
+  })
+  return { blocks, prefixTokens, inputTokens: (prefixTokens.at(-1) ?? 0) + tokensPerRequest }
+}
+
+/** Input tokens of a Messages body that has been found valid. */
+export function requestTokens(body: JsonRecord, model: Pick<ModelFacts, 'tokenizer'>): number {
+  return countPrompt(body, model).inputTokens
+}
+
+/** A tool is read as it is written, but for the mark on it. */
+function toolTokens({ cache_control: _mark, ...tool }: JsonRecord): number {
+  return textTokens(JSON.stringify(tool))
 }
 
 /** Tokens of a text under the older tokenizer; the newer one makes `tokenRatio` times as many. */
@@ -137,8 +135,10 @@ function isCamelHump(text: string, index: number): boolean {
   return before >= 97 && before <= 122 && code >= 65 && code <= 90
 }
 
+type OnMedia = (source: JsonRecord, kind: string) => void
+
 /** Tokens of all text in a value: strings as they stand, members by their names too. */
-function valueTokens(value: unknown, onMedia?: (source: JsonRecord, kind: string) => void): number {
+function valueTokens(value: unknown, onMedia: OnMedia): number {
   if (typeof value === 'string') return textTokens(value)
   if (typeof value === 'number' || typeof value === 'boolean') return 1
   if (Array.isArray(value)) {
@@ -146,7 +146,7 @@ function valueTokens(value: unknown, onMedia?: (source: JsonRecord, kind: string
   }
   if (!isRecord(value)) return 0
   const { type, source } = value
-  if (onMedia && isRecord(source) && typeof type === 'string' && source['type'] !== 'text') {
+  if (isRecord(source) && typeof type === 'string' && source['type'] !== 'text') {
     onMedia(source, type)
     return 0
   }
