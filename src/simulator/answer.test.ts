@@ -26,8 +26,9 @@ function works(options: Partial<typeof defaultSettings> = {}, maxTokens = 100_00
 }
 
 /** All that is drawn for one request, the next draw included. */
-function drawn(seed: number, text: string, asks: number): object {
-  const { random, ...work } = drawWork({ ...defaultSettings, seed }, hash(text), asks, 100_000)
+function drawn(seed: number, text: string, asks: number, refusalRate = 0): object {
+  const settings = { ...defaultSettings, seed, refusalRate }
+  const { random, ...work } = drawWork(settings, hash(text), asks, 100_000)
   return { ...work, next: random.uint32() }
 }
 
@@ -52,6 +53,16 @@ describe('drawWork()', () => {
     expect(drawn(2, 'row', 0)).not.toEqual(drawn(1, 'row', 0))
     expect(drawn(1, 'other row', 0)).not.toEqual(drawn(1, 'row', 0))
     expect(drawn(1, 'row', 1)).not.toEqual(drawn(1, 'row', 0))
+  })
+
+  test('of a row that is not declined is the same at any rate of refusals', () => {
+    const rows = Array.from({ length: 200 }, (_, index) => `row ${index}`)
+    const answered = rows.filter(
+      (row) => !JSON.stringify(drawn(1, row, 0, 0.5)).includes('"category"'),
+    )
+    expect(answered.length).toBeGreaterThan(60)
+    expect(answered.length).toBeLessThan(140)
+    for (const row of answered) expect(drawn(1, row, 0, 0.5)).toEqual(drawn(1, row, 0))
   })
 
   test('has the means and spreads that were asked for', () => {

@@ -3,7 +3,7 @@
  * prompt caching page (read 2026-08-22), and the readings where it leaves room.
  */
 
-import { assert, expect, test } from 'vitest'
+import { assert, describe, expect, test } from 'vitest'
 
 import { planCache, type CachePlan } from './cache-prefix.ts'
 import { findSimulatedModel } from './model-rules.ts'
@@ -62,57 +62,63 @@ function shared(members: object, before: object = {}): string {
   return levels.at(-1) ?? 'nothing'
 }
 
-test.each<[change: string, members: object, shared: string]>([
-  ['nothing', {}, 'messages'],
-  ['a tool’s definition', { tools: [{ ...tool, name: 'sound' }] }, 'nothing'],
-  ['the order of the tools', { tools: [{ name: 'x', input_schema: schema }, tool] }, 'nothing'],
-  ['the system prompt', { system: [{ ...system[0], text: `${long} Be brief.` }] }, 'tools'],
-  ['web search', { tools: [tool, search] }, 'tools'],
-  [
-    'citations',
-    { messages: dialogue({ ...document, citations: { enabled: true } }, call, [marked]) },
-    'tools',
-  ],
-  ['the output format', { output_config: { format: { type: 'json_schema', schema } } }, 'tools'],
-  ['tool_choice', { tool_choice: { type: 'any' } }, 'system'],
-  ['tool_choice to none', { tool_choice: { type: 'none' } }, 'system'],
-  ['pictures', { messages: dialogue(document, call, [marked, picture]) }, 'system'],
-  [
-    'pictures inside a result',
-    { messages: dialogue(document, call, [marked, { ...result, content: [picture] }]) },
-    'system',
-  ],
-  ['thinking', { thinking: { type: 'enabled', budget_tokens: 1024 } }, 'system'],
-  ['effort', { output_config: { effort: 'low' } }, 'system'],
-  ['a message', { messages: dialogue({ ...document, title: 'Locks' }, call, [marked]) }, 'system'],
-  [
-    'the order of keys in a tool’s input',
-    { messages: dialogue(document, { ...call, input: { b: 2, a: 1 } }, [marked]) },
-    'system',
-  ],
-  // What changes nothing: a default that is said, the mark, the order of a block's members, ends.
-  ['tool_choice to its default', { tool_choice: { type: 'auto' } }, 'messages'],
-  ['thinking to its default', { thinking: { type: 'disabled' } }, 'messages'],
-  ['effort to its default', { output_config: { effort: 'high' } }, 'messages'],
-  ['max_tokens and metadata', { max_tokens: 5, metadata: { user_id: 'a' } }, 'messages'],
-  [
-    'the life of an entry',
-    { tools: [{ ...tool, cache_control: { type: 'ephemeral', ttl: '1h' } }] },
-    'messages',
-  ],
-  [
-    'the order of a block’s members',
-    { system: [{ ...mark, text: long, type: 'text' }] },
-    'messages',
-  ],
-  [
-    'what comes after',
-    { messages: dialogue(document, call, [marked, { type: 'text', text: 'So?' }]) },
-    'messages',
-  ],
-])('a change of %s leaves %s', (_change, members, left) => {
-  expect(shared(members)).toBe(left)
-  expect(shared({}, members)).toBe(left)
+describe('what is read after', () => {
+  test.each<[change: string, members: object, left: string]>([
+    ['nothing', {}, 'messages'],
+    ['a tool’s definition', { tools: [{ ...tool, name: 'sound' }] }, 'nothing'],
+    ['the order of the tools', { tools: [{ name: 'x', input_schema: schema }, tool] }, 'nothing'],
+    ['the system prompt', { system: [{ ...system[0], text: `${long} Be brief.` }] }, 'tools'],
+    ['web search', { tools: [tool, search] }, 'tools'],
+    [
+      'citations',
+      { messages: dialogue({ ...document, citations: { enabled: true } }, call, [marked]) },
+      'tools',
+    ],
+    ['the output format', { output_config: { format: { type: 'json_schema', schema } } }, 'tools'],
+    ['tool_choice', { tool_choice: { type: 'any' } }, 'system'],
+    ['tool_choice to none', { tool_choice: { type: 'none' } }, 'system'],
+    ['pictures', { messages: dialogue(document, call, [marked, picture]) }, 'system'],
+    [
+      'pictures inside a result',
+      { messages: dialogue(document, call, [marked, { ...result, content: [picture] }]) },
+      'system',
+    ],
+    ['thinking', { thinking: { type: 'enabled', budget_tokens: 1024 } }, 'system'],
+    ['effort', { output_config: { effort: 'low' } }, 'system'],
+    [
+      'a message',
+      { messages: dialogue({ ...document, title: 'Locks' }, call, [marked]) },
+      'system',
+    ],
+    [
+      'the order of keys in a tool’s input',
+      { messages: dialogue(document, { ...call, input: { b: 2, a: 1 } }, [marked]) },
+      'system',
+    ],
+    // What changes nothing: a default that is said, the mark, the order of a block's members, ends.
+    ['tool_choice to its default', { tool_choice: { type: 'auto' } }, 'messages'],
+    ['thinking to its default', { thinking: { type: 'disabled' } }, 'messages'],
+    ['effort to its default', { output_config: { effort: 'high' } }, 'messages'],
+    ['max_tokens and metadata', { max_tokens: 5, metadata: { user_id: 'a' } }, 'messages'],
+    [
+      'the life of an entry',
+      { tools: [{ ...tool, cache_control: { type: 'ephemeral', ttl: '1h' } }] },
+      'messages',
+    ],
+    [
+      'the order of a block’s members',
+      { system: [{ ...mark, text: long, type: 'text' }] },
+      'messages',
+    ],
+    [
+      'what comes after',
+      { messages: dialogue(document, call, [marked, { type: 'text', text: 'So?' }]) },
+      'messages',
+    ],
+  ])('a change of %s', (_change, members, left) => {
+    expect(shared(members)).toBe(left)
+    expect(shared({}, members)).toBe(left)
+  })
 })
 
 test('another picture is no change of whether there are any', () => {
