@@ -249,6 +249,10 @@ describe('a 429 (rate limits page)', () => {
     expect(refused.status).toBe(429)
     expect(ratelimits(refused.headers)).toEqual([])
     expect(refused.headers).not.toHaveProperty('retry-after')
+    model.setFaults({ 'rate-limit': 1 })
+    const faulted = deliver(model, 0, request())
+    expect(ratelimits(faulted.headers)).toEqual([])
+    expect(faulted.headers).not.toHaveProperty('retry-after')
   })
 
   test('for acceleration has its code (rate limits page)', () => {

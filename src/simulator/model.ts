@@ -209,8 +209,9 @@ export class SimulatorModel {
     const { body, prompt: _prompt, ...request } = checked
     const limiter = this.#limiter(now, request.model.id)
     const fault = this.#drawFault(now)
+    /** Of a 429. */
     const headersNow = (): readonly Header[] => {
-      if (!settings.headers) return []
+      if (!settings.headers || settings.bareRefusals) return []
       const readings = limiter.readings(now)
       return rateLimitHeaders(
         context.wallTime,
@@ -220,7 +221,7 @@ export class SimulatorModel {
     }
     if (fault !== undefined) {
       const random = this.#pageRandom
-      const saysRetryAfter = settings.retryAfter
+      const saysRetryAfter = settings.retryAfter && !settings.bareRefusals
       const actions = doorFault(fault, { context, random, headersNow, saysRetryAfter })
       if (actions !== undefined) {
         this.#totals.faulted++
@@ -233,9 +234,7 @@ export class SimulatorModel {
     const admission = limiter.admit(now, { heldInput, maxTokens: request.maxTokens })
     if ('meter' in admission) {
       this.#totals.refused429++
-      const extra = settings.bareRefusals
-        ? [shouldRetry]
-        : [...headersNow(), ...this.#retryAfter(admission), shouldRetry]
+      const extra = [...headersNow(), ...this.#retryAfter(admission), shouldRetry]
       const problem = refusalProblem(admission, context, request.model.id)
       return { id, step: done(errorReply(context, problem, extra)) }
     }
@@ -311,7 +310,7 @@ export class SimulatorModel {
   }
 
   #retryAfter({ retryAfterMs }: Refusal): readonly Header[] {
-    if (!this.#settings.retryAfter) return []
+    if (!this.#settings.retryAfter || this.#settings.bareRefusals) return []
     return [['retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000)))]]
   }
 }

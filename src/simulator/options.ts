@@ -69,8 +69,8 @@ export interface SimulatorSettings {
   /** Whether answers and 429s carry the `anthropic-ratelimit-*` headers. @default true */
   readonly headers: boolean
   /**
-   * Whether 429s of the limits come with neither rate limit headers nor `retry-after`, as some of
-   * the API's do. @default false
+   * Whether 429s come with neither rate limit headers nor `retry-after`, as some of the API's do.
+   * @default false
    */
   readonly bareRefusals: boolean
   /** Whether the input limit counts what is read from the cache. @default false */
