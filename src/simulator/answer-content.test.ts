@@ -120,6 +120,7 @@ describe('tools (API reference)', () => {
     id: expect.stringMatching(/^toolu_01\w{22}$/),
     name: 'measure',
     input: { depth: expect.any(Number), unit: expect.stringMatching(/^(m|ft)$/) },
+    caller: { type: 'direct' },
   }
 
   test('named by tool_choice are asked for, with an input of their schema', () => {

@@ -24,20 +24,33 @@ export type ContentBlock =
       readonly id: string
       readonly name: string
       readonly input: unknown
+      /** The model itself, not code that it runs. */
+      readonly caller: { readonly type: 'direct' }
     }
+
+/** The policies under which the model declines. */
+export type RefusalCategory =
+  | 'cyber'
+  | 'bio'
+  | 'frontier_llm'
+  | 'reasoning_extraction'
+  | 'general_harms'
 
 /** How the model declines to answer. */
 export interface Refusing {
-  readonly category: string
+  readonly category: RefusalCategory
   /** Before any output; else in the middle of the answer. */
   readonly isAtOnce: boolean
   readonly isBilled: boolean
 }
 
+/** Why an answer ended. */
+export type StopReason = 'end_turn' | 'max_tokens' | 'stop_sequence' | 'tool_use' | 'refusal'
+
 /** The members of a Message that say what was answered. */
 export interface AnswerContent {
   readonly content: readonly ContentBlock[]
-  readonly stop_reason: 'end_turn' | 'max_tokens' | 'stop_sequence' | 'tool_use' | 'refusal' | null
+  readonly stop_reason: StopReason | null
   readonly stop_sequence: string | null
   readonly stop_details: RefusalDetails | null
 }
@@ -45,7 +58,7 @@ export interface AnswerContent {
 /** `stop_details` of a refusal. */
 export interface RefusalDetails {
   readonly type: 'refusal'
-  readonly category: string
+  readonly category: RefusalCategory
   readonly explanation: string
 }
 
@@ -124,7 +137,8 @@ function toolBlocks(
 ): readonly ContentBlock[] {
   const id = `toolu_01${identifier(random, 22)}`
   const input = isCapped ? {} : schemaValue(random, { type: 'object', ...schema })
-  const block: ContentBlock = { type: 'tool_use', id, name, input }
+  const caller = { type: 'direct' } as const
+  const block: ContentBlock = { type: 'tool_use', id, name, input, caller }
   // A model that must call a tool says nothing before.
   return isForced ? [block] : [{ type: 'text', text: prose(random, 12) }, block]
 }

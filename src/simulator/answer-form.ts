@@ -12,7 +12,7 @@ export interface AnswerForm {
   readonly thinkingChance: number
   /** The most tokens of thinking. */
   readonly thinkingMax: number
-  /** Whether the thinking can be read, not only its signature. */
+  /** Whether the thinking can be read, not only its signature: as asked, else it can. */
   readonly showsThinking: boolean
   /** How likely it asks for a tool. */
   readonly toolChance: number

@@ -12,7 +12,12 @@
  */
 
 import { Random } from '../random.ts'
-import { answerContent, type AnswerContent, type Refusing } from './answer-content.ts'
+import {
+  answerContent,
+  type AnswerContent,
+  type RefusalCategory,
+  type Refusing,
+} from './answer-content.ts'
 import type { AnswerForm } from './answer-form.ts'
 import type { CacheUse } from './cache-store.ts'
 import type { AdmittedRequest } from './check.ts'
@@ -157,8 +162,8 @@ export function composeMessage(
 }
 
 /** Refusals before any output of these categories are billed all the same. */
-const billedAtOnce = ['bio', 'frontier_llm', 'reasoning_extraction']
-const categories: readonly [string, ...string[]] = ['cyber', 'general_harms', ...billedAtOnce]
+const billedAtOnce: readonly RefusalCategory[] = ['bio', 'frontier_llm', 'reasoning_extraction']
+const categories = ['cyber', 'general_harms', ...billedAtOnce] as const
 
 /** Draws from a stream of its own: a row that is answered costs the same at any rate. */
 function drawRefusing(random: Random, rate: number): Refusing | undefined {
