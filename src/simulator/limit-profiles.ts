@@ -3,7 +3,8 @@
  * 2026-09-02, confirmed by copies of October 2026), as data.
  *
  * Limits of Mythos are by arrangement; here they are those of Fable. Haiku 3.5 is retired and
- * answers only where any model does; it alone counts what is read from the cache.
+ * answers only where any model does; it alone counts what is read from the cache. Fast mode has
+ * limits and headers of its own, whose figures are not published: here it draws on its pool's.
  */
 
 /** Limits of every pool, in units a minute; null: no such limit. */

@@ -5,9 +5,9 @@
  * drives it (`listen.ts`, the tests' world) says what time it is and comes back when a
  * step's `nextAt` is due. The same calls with the same arguments give the same steps.
  *
- * A request passes: path → checks (`check.ts`) → faults at the door → the limits of its
- * pool → its work (`exchange.ts`). Only work under way is kept; totals are all that
- * remains of the rest, so memory is bounded by what is in flight.
+ * A request passes: path → checks (`check.ts`) → faults at the door → a look into the prompt
+ * cache → the limits of its pool → its work (`exchange.ts`). Only work under way is kept, and
+ * a bounded number of cache entries; totals are all that remains of the rest.
  */
 
 import { poolOf } from '../pools.ts'
