@@ -191,5 +191,6 @@ export function ancestorNotice({ values }: Layer): string {
   const most = held.map((each) => each.most).join(' and ')
   const flags = held.map(({ flag }) => flag).join(' and ')
   const lift = `${flags} ${held.length > 1 ? 'lift' : 'lifts'} that`
-  return `${isDefault ? "the script's defaults bound this run: " : ''}at most ${most} a minute; ${lift}`
+  const whose = isDefault ? "the script's defaults bound this run: " : ''
+  return `${whose}at most ${most} a minute; ${lift}`
 }
