@@ -267,7 +267,9 @@ function isUsable({ limit, remaining, resetAt }: LimitReading): boolean {
   return limit > 0 && Number.isFinite(limit + remaining + resetAt)
 }
 
-/** The combined token header repeats input + output unless a limit of its own is in force. */
+/**
+ * The combined token header repeats the sum of the others unless a limit of its own is in force.
+ */
 function repeatsOthers({ tokens, input, output }: LimitReadings): boolean {
-  return input !== undefined && output !== undefined && tokens?.limit === input.limit + output.limit
+  return tokens?.limit === (input?.limit ?? 0) + (output?.limit ?? 0)
 }
