@@ -16,6 +16,8 @@ import { meteredInputTokens, type Usage } from './outcome.ts'
  */
 const tokensPerByteAtFirst = 0.3
 const outputTokensAtFirst = 400
+/** What the server has been seen to take a request for until it has counted its tokens. */
+const askedTokensPerByte = 0.25
 /** Weight an old answer loses with each new one: the memory is about 50 answers. */
 const forgetting = 0.98
 
@@ -49,6 +51,7 @@ export class Estimator {
     return {
       input: Math.max(1, Math.round(request.bodyBytes * perByte)),
       output: Math.min(request.maxTokens, Math.round(output)),
+      asked: Math.ceil(request.bodyBytes * askedTokensPerByte),
     }
   }
 

@@ -24,6 +24,11 @@ export type MeterUnit = 'requests' | 'input' | 'output' | 'tokens'
 export interface Cost {
   readonly input: number
   readonly output: number
+  /**
+   * Input tokens the server may ask for before it has counted them: about a quarter of the body's
+   * bytes. @default none
+   */
+  readonly asked?: number
 }
 
 /** The part of a request's cost that a meter of this unit counts. */
@@ -40,6 +45,13 @@ export function amountOf(unit: MeterUnit, cost: Cost): number {
     default:
       return unreachable(unit)
   }
+}
+
+/** What must be there for a request to start, which may be more than it costs. */
+export function needOf(unit: MeterUnit, cost: Cost): number {
+  const { asked = 0 } = cost
+  const isInput = unit === 'input' || unit === 'tokens'
+  return amountOf(unit, cost) + (isInput ? Math.max(0, asked - cost.input) : 0)
 }
 
 const minuteMs = 60_000
@@ -115,10 +127,6 @@ export interface Observation {
 
 /** A debt of more minutes than this is no debt of ours, or a `reset` that means something else. */
 const debtMinutesMax = 10
-/** The shortest time over which a limit is taken to be enforced, and how it is found. */
-const sliceSecondsFirst = 1
-const sliceSecondsMin = 0.2
-const sliceCut = 0.7
 
 /**
  * One limit of the server, as far as its headers tell.
@@ -133,8 +141,8 @@ const sliceCut = 0.7
 export class ServerMeter {
   readonly unit: MeterUnit
   readonly #minute: Bucket
-  #slice: Bucket | undefined
-  #sliceSeconds = sliceSecondsFirst
+  /** What we took lately and is not refilled yet; no reading touches it. */
+  readonly #recent: Bucket
   /** The instant of which the reading spoke that last changed the limit. */
   #limitAt = -Infinity
 
@@ -144,6 +152,11 @@ export class ServerMeter {
     const { limit, remaining } = reading
     const level = Math.min(limit, remaining) - unsettled
     this.#minute = new Bucket(now, { capacity: limit, perMinute: limit, level })
+    this.#recent = new Bucket(now, {
+      capacity: limit,
+      perMinute: limit,
+      level: Math.max(0, limit - unsettled),
+    })
   }
 
   get perMinute(): number {
@@ -155,16 +168,29 @@ export class ServerMeter {
     return this.#minute.level(now)
   }
 
-  /** Milliseconds until this amount may start. */
-  delay(now: number, amount: number): number {
+  /** Milliseconds until this amount may start, if the limit holds over so many seconds too. */
+  delay(now: number, amount: number, sliceSeconds: number): number {
     const minute = this.#minute.delayUntil(now, amount)
-    return this.#slice ? Math.max(minute, this.#slice.delayUntil(now, amount)) : minute
+    if (sliceSeconds >= 60) return minute
+    const capacity = (this.perMinute / 60) * sliceSeconds
+    const free = this.perMinute - capacity + Math.min(amount, capacity)
+    return Math.max(minute, this.#recent.delayUntil(now, free))
   }
 
   /** Takes an amount on account; a negative one is given back. */
   take(now: number, amount: number): void {
     this.#minute.take(now, amount)
-    this.#slice?.take(now, amount)
+    this.#recent.take(now, amount)
+  }
+
+  /** How many seconds of refill it holds: 60, or less where the headers show less. */
+  get capacitySeconds(): number {
+    return (this.#minute.capacity * 60) / this.perMinute
+  }
+
+  /** How many seconds of refill we took lately: a slice of fewer has nothing left. */
+  burstSeconds(now: number): number {
+    return ((this.perMinute - this.#recent.level(now)) * 60) / this.perMinute
   }
 
   /** Moves the level into the interval that a reading leaves for it. */
@@ -177,6 +203,7 @@ export class ServerMeter {
       this.#resize(now, limit)
       this.#limitAt = now - ageMs
     }
+    this.#boundCapacity(now, observation)
     const slack = this.#slack(limit) + takenJustBefore
     const shown = shownLevel(observation)
     const refilled = (limit / minuteMs) * ageMs
@@ -206,28 +233,37 @@ export class ServerMeter {
     return true
   }
 
-  /** A refusal though every level had room: the limit is enforced over less than a minute. */
-  learnSlice(now: number): void {
-    if (this.#slice) this.#sliceSeconds = Math.max(sliceSecondsMin, this.#sliceSeconds * sliceCut)
-    this.#setSlice(now, 0)
-  }
-
   /**
    * How far a reading may be off: tokens are rounded to a thousand; a tenth of a second passes on
    * the way.
    */
   #slack(limit: number): number {
-    return (this.unit === 'requests' ? 1 : 500) + limit / 600
+    return this.#rounding + limit / 600
+  }
+
+  get #rounding(): number {
+    return this.unit === 'requests' ? 1 : 500
+  }
+
+  /**
+   * What is left and what is refilled until all is there again make the capacity. It is less than
+   * a minute's where the headers show a shorter enforcement.
+   */
+  #boundCapacity(now: number, { reading, serverAt }: Observation): void {
+    const { limit, remaining, resetAt } = reading
+    const { capacity } = this.#minute
+    // Both instants are whole seconds.
+    const refillMs = serverAt === undefined ? Infinity : resetAt - serverAt + 1000
+    const most = remaining + this.#rounding + (limit / minuteMs) * refillMs
+    const bounded = Math.max(Math.min(capacity, most, limit), Math.min(remaining, limit), 1)
+    if (bounded !== capacity) this.#minute.resize(now, { capacity: bounded, perMinute: limit })
   }
 
   #resize(now: number, limit: number): void {
+    const recent = this.perMinute - this.#recent.level(now)
     this.#minute.resize(now, { capacity: limit, perMinute: limit })
-    if (this.#slice) this.#setSlice(now, this.#slice.level(now))
-  }
-
-  #setSlice(now: number, level: number): void {
-    const capacity = Math.max(1, (this.perMinute / 60) * this.#sliceSeconds)
-    this.#slice = new Bucket(now, { capacity, perMinute: this.perMinute, level })
+    this.#recent.resize(now, { capacity: limit, perMinute: limit })
+    this.#recent.setLevel(now, limit - recent)
   }
 }
 

@@ -10,9 +10,10 @@
  */
 
 import { grainMs } from './bucket.ts'
-import { amountOf, type Cost, type MeterUnit, ServerMeter } from './meter.ts'
+import { amountOf, type Cost, type MeterUnit, needOf, ServerMeter } from './meter.ts'
 import type { LimitReading, LimitReadings, Refused } from './outcome.ts'
 import { Ramp, type RampKind } from './ramp.ts'
+import { Slice } from './slice.ts'
 
 /** Until when something waits, and for what. */
 export interface Wait {
@@ -35,6 +36,8 @@ export interface PoolReservation {
   readonly taken: Readonly<Amounts>
   readonly takenJustBefore: Readonly<Amounts>
   readonly unsettled: Readonly<Amounts>
+  /** Seconds of refill that had been taken just before, itself included; of the limit with most. */
+  readonly burstSeconds: number
 }
 
 const units = ['requests', 'input', 'output', 'tokens'] as const
@@ -45,6 +48,7 @@ const probesMax = 2
 /** Waits after refusals that came without a wait of their own. */
 const refusedMsFirst = 1000
 const refusedMsMax = 60_000
+const slicedSecondsMax = 20
 /** Requests sent within so long of one another may arrive in another order. */
 const overtakingMs = 250
 
@@ -53,6 +57,7 @@ export class PoolLimiter {
   readonly name: string
   readonly #kind: RampKind
   readonly #ramp: Ramp
+  readonly #slice = new Slice()
   readonly #meters = new Map<MeterUnit, ServerMeter>()
   readonly #taken = nothing()
   /** What had been taken by the start of the period before this one; a period is `overtakingMs`. */
@@ -98,8 +103,9 @@ export class PoolLimiter {
     let longest = free
     const ramp = this.#ramp.delay(now)
     if (ramp > 0) longest = { delayMs: ramp, binds: 'ramp', isPace: true }
+    const sliceSeconds = this.#slice.seconds(now)
     for (const [unit, meter] of this.#meters) {
-      const delayMs = meter.delay(now, amountOf(unit, cost))
+      const delayMs = meter.delay(now, needOf(unit, cost), sliceSeconds)
       if (delayMs > longest.delayMs) longest = { delayMs, binds: unit, isPace: true }
     }
     return longest
@@ -117,7 +123,11 @@ export class PoolLimiter {
       this.#unsettled[unit] += amount
     }
     const [taken, unsettled] = [{ ...this.#taken }, { ...this.#unsettled }]
-    return { cost, reservedAt: now, taken, takenJustBefore, unsettled }
+    let burstSeconds = 0
+    for (const meter of this.#meters.values()) {
+      burstSeconds = Math.max(burstSeconds, meter.burstSeconds(now))
+    }
+    return { cost, reservedAt: now, taken, takenJustBefore, unsettled, burstSeconds }
   }
 
   /** Replaces what was reserved by what was spent. The request itself stays counted. */
@@ -168,7 +178,7 @@ export class PoolLimiter {
   /** The server refused a request of this pool: nothing of the pool starts until it may. */
   refused(
     now: number,
-    { cost, reservedAt }: PoolReservation,
+    { cost, reservedAt, burstSeconds }: PoolReservation,
     refusal: Refused,
     jitter: number,
   ): void {
@@ -177,7 +187,7 @@ export class PoolLimiter {
     if (reservedAt > this.#refusedAt) {
       this.#refusedAt = now
       this.#refusalsInRow += 1
-      if (!explained) this.#learnHidden(now, refusal)
+      if (!explained || this.#isSliced) this.#learnHidden(now, refusal, burstSeconds)
     }
     const doublings = Math.min(this.#refusalsInRow - 1, 10)
     const backoffMs = Math.min(refusedMsMax, refusedMsFirst * 2 ** doublings)
@@ -237,22 +247,30 @@ export class PoolLimiter {
       const reading = readings?.[unit]
       if (reading === undefined || !isUsable(reading)) continue
       const shown = { reading, serverAt: readings?.serverAt }
-      if (meter.explainsRefusal(now, amountOf(unit, cost), shown)) explained = true
+      if (meter.explainsRefusal(now, needOf(unit, cost), shown)) explained = true
     }
     return explained
   }
 
   /**
+   * A limit is shown to hold over so little that what headers say of levels is soon out of date.
+   */
+  get #isSliced(): boolean {
+    const capacities = [...this.#meters.values()].map((meter) => meter.capacitySeconds)
+    return capacities.some((seconds) => seconds < slicedSecondsMax)
+  }
+
+  /**
    * A refusal though every level had room: too steep a climb, or a limit over less than a minute.
    */
-  #learnHidden(now: number, refusal: Refused): void {
+  #learnHidden(now: number, refusal: Refused, burstSeconds: number): void {
     this.#unexplained += 1
     const rampSaid = refusal.error.code === 'ramp_limit_exceeded'
     const climbing = this.#ramp.isClimbing(now)
     if (rampSaid || climbing) this.#ramp.slow(now)
     // The first one in a climb is put down to the climb; a second is not.
     if (rampSaid || (climbing && this.#unexplained < 2)) return
-    for (const meter of this.#meters.values()) meter.learnSlice(now)
+    if (this.#meters.size > 0) this.#slice.refused(now, burstSeconds)
   }
 }
 

@@ -1,0 +1,41 @@
+/**
+ * The slice: a limit of a minute may be enforced over less, and headers need not show it.
+ *
+ * It is learned from refusals alone. A refusal for which every known level had room says that what
+ * we had sent lately, measured in seconds of refill, was more than the slice holds; the answers say
+ * that it was not. All limits of a pool are taken to have a slice of the same length.
+ *
+ * A slice that was learned too short costs nothing as long as sending is steady. Still it is tried
+ * longer now and then: what refused us may have been somebody else.
+ */
+
+/** Longer ones are no slices. */
+const secondsMax = 60
+/** What is on its way may arrive closer together than it left. */
+const safety = 0.9
+const jitterSeconds = 0.05
+const secondsMin = 0.1
+const triedEveryMs = 300_000
+const growth = 1.25
+
+/** The slice of one pool. */
+export class Slice {
+  #seconds = secondsMax
+  #triedAt = -Infinity
+
+  /** Over how many seconds the limits hold; 60 when nothing shorter is known. */
+  seconds(now: number): number {
+    if (this.#seconds < secondsMax && now >= this.#triedAt + triedEveryMs) {
+      this.#seconds = Math.min(secondsMax, this.#seconds * growth)
+      this.#triedAt = now
+    }
+    return this.#seconds
+  }
+
+  /** Refused with so many seconds of refill taken lately, though levels had room. */
+  refused(now: number, burstSeconds: number): void {
+    const seconds = Math.max(secondsMin, burstSeconds * safety - jitterSeconds)
+    this.#seconds = Math.min(this.#seconds, seconds)
+    this.#triedAt = now
+  }
+}
