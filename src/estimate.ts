@@ -26,6 +26,8 @@ interface ModelEstimate {
   inputTokens: number
   outputWeight: number
   outputTokens: number
+  /** Sum of the squares, forgotten alike. */
+  outputSquares: number
 }
 
 /**
@@ -52,6 +54,7 @@ export class Estimator {
       input: Math.max(1, Math.round(request.bodyBytes * perByte)),
       output: Math.min(request.maxTokens, Math.round(output)),
       asked: Math.ceil(request.bodyBytes * askedTokensPerByte),
+      outputDeviation: known ? deviationOf(known) : output,
     }
   }
 
@@ -67,13 +70,16 @@ export class Estimator {
     const known = this.#models.get(model)
     if (known === undefined) {
       const first = { bytes: bodyBytes, inputTokens: Math.max(1, input) }
-      this.#models.set(model, { ...first, outputWeight: 1, outputTokens: usage.outputTokens })
+      const { outputTokens } = usage
+      const squares = { outputSquares: outputTokens ** 2 }
+      this.#models.set(model, { ...first, outputWeight: 1, outputTokens, ...squares })
       return
     }
     known.bytes = known.bytes * forgetting + bodyBytes
     known.inputTokens = known.inputTokens * forgetting + input
     known.outputWeight = known.outputWeight * forgetting + 1
     known.outputTokens = known.outputTokens * forgetting + usage.outputTokens
+    known.outputSquares = known.outputSquares * forgetting + usage.outputTokens ** 2
   }
 
   /**
@@ -84,4 +90,9 @@ export class Estimator {
     if (this.#actualInput === 0) return null
     return (this.#estimatedInput / this.#actualInput - 1) * 100
   }
+}
+
+function deviationOf({ outputWeight, outputTokens, outputSquares }: ModelEstimate): number {
+  const mean = outputTokens / outputWeight
+  return Math.sqrt(Math.max(0, outputSquares / outputWeight - mean ** 2))
 }

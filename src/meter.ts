@@ -29,6 +29,8 @@ export interface Cost {
    * bytes. @default none
    */
   readonly asked?: number
+  /** How far the output may be off: its standard deviation. @default 0 */
+  readonly outputDeviation?: number
 }
 
 /** The part of a request's cost that a meter of this unit counts. */
@@ -125,6 +127,8 @@ export interface Observation {
   readonly serverAt: number | undefined
 }
 
+const marginShareMax = 0.1
+const slicePace = 0.985
 /** A debt of more minutes than this is no debt of ours, or a `reset` that means something else. */
 const debtMinutesMax = 10
 
@@ -168,10 +172,15 @@ export class ServerMeter {
     return this.#minute.level(now)
   }
 
-  /** Milliseconds until this amount may start, if the limit holds over so many seconds too. */
-  delay(now: number, amount: number, sliceSeconds: number): number {
-    const minute = this.#minute.delayUntil(now, amount)
+  /**
+   * Milliseconds until this amount may start, if the limit holds over so many seconds too. `margin`
+   * is what may be missing of our level without our knowing; a tenth of the capacity at most.
+   */
+  delay(now: number, amount: number, margin = 0, sliceSeconds = 60): number {
+    const spare = Math.min(margin, this.#minute.capacity * marginShareMax)
+    const minute = this.#minute.delayUntil(now, amount + spare)
     if (sliceSeconds >= 60) return minute
+    this.#paceBelow(now)
     const capacity = (this.perMinute / 60) * sliceSeconds
     const free = this.perMinute - capacity + Math.min(amount, capacity)
     return Math.max(minute, this.#recent.delayUntil(now, free))
@@ -257,6 +266,16 @@ export class ServerMeter {
     const most = remaining + this.#rounding + (limit / minuteMs) * refillMs
     const bounded = Math.max(Math.min(capacity, most, limit), Math.min(remaining, limit), 1)
     if (bounded !== capacity) this.#minute.resize(now, { capacity: bounded, perMinute: limit })
+  }
+
+  /**
+   * At the very rate of the refill, what is left of a slice wanders without ever being mended; a
+   * little below it, it is mostly full.
+   */
+  #paceBelow(now: number): void {
+    const perMinute = this.perMinute * slicePace
+    if (this.#recent.perMinute === perMinute) return
+    this.#recent.resize(now, { capacity: this.perMinute, perMinute })
   }
 
   #resize(now: number, limit: number): void {

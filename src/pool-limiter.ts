@@ -49,6 +49,8 @@ const probesMax = 2
 const refusedMsFirst = 1000
 const refusedMsMax = 60_000
 const slicedSecondsMax = 20
+/** How sure to be that answers are no longer than was thought, all together. */
+const deviations = 2
 /** Requests sent within so long of one another may arrive in another order. */
 const overtakingMs = 250
 
@@ -65,6 +67,8 @@ export class PoolLimiter {
   #takenAtPeriod = nothing()
   #periodAt = -Infinity
   readonly #unsettled = nothing()
+  /** Input that what is under way may hold beyond what it costs. */
+  #unsettledAsked = 0
   #heard: boolean
   #refusedUntil = -Infinity
   #refusedAt = -Infinity
@@ -105,7 +109,8 @@ export class PoolLimiter {
     if (ramp > 0) longest = { delayMs: ramp, binds: 'ramp', isPace: true }
     const sliceSeconds = this.#slice.seconds(now)
     for (const [unit, meter] of this.#meters) {
-      const delayMs = meter.delay(now, needOf(unit, cost), sliceSeconds)
+      const margin = this.#margin(unit, cost)
+      const delayMs = meter.delay(now, needOf(unit, cost), margin, sliceSeconds)
       if (delayMs > longest.delayMs) longest = { delayMs, binds: unit, isPace: true }
     }
     return longest
@@ -122,6 +127,7 @@ export class PoolLimiter {
       this.#take(now, unit, amount)
       this.#unsettled[unit] += amount
     }
+    this.#unsettledAsked += excessAsked(cost)
     const [taken, unsettled] = [{ ...this.#taken }, { ...this.#unsettled }]
     let burstSeconds = 0
     for (const meter of this.#meters.values()) {
@@ -137,6 +143,7 @@ export class PoolLimiter {
       this.#unsettled[unit] -= amount
       this.#take(now, unit, amountOf(unit, spent) - amount)
     }
+    this.#unsettledAsked -= excessAsked(reserved)
   }
 
   /**
@@ -216,6 +223,17 @@ export class PoolLimiter {
     this.#ramp.restart(now, perSecond / 2)
   }
 
+  /**
+   * What the server's level may be below ours: it holds more input than is counted in the end, until
+   * it has counted; and answers are longer than expected as often as shorter.
+   */
+  #margin(unit: MeterUnit, { outputDeviation = 0 }: Cost): number {
+    if (unit === 'requests') return 0
+    const asked = unit === 'output' ? 0 : Math.max(0, this.#unsettledAsked)
+    if (unit === 'input') return asked
+    return asked + deviations * outputDeviation * Math.sqrt(this.#unsettled.requests + 1)
+  }
+
   /** Keeps what had been taken one to two periods ago. */
   #markPeriod(now: number): void {
     if (now < this.#periodAt + overtakingMs) return
@@ -272,6 +290,10 @@ export class PoolLimiter {
     if (rampSaid || (climbing && this.#unexplained < 2)) return
     if (this.#meters.size > 0) this.#slice.refused(now, burstSeconds)
   }
+}
+
+function excessAsked({ asked = 0, input }: Cost): number {
+  return Math.max(0, asked - input)
 }
 
 function nothing(): Amounts {
