@@ -14,7 +14,7 @@ import https from 'node:https'
 
 import { assert } from '../assert.ts'
 import { SystemClock, type Cancel, type Clock } from '../clock.ts'
-import { requestBytesMax } from './check.ts'
+import { requestBytesMax } from './door.ts'
 import { SimulatorModel } from './model.ts'
 import type { FaultName, SimulatorOptions } from './options.ts'
 import type { Step, WireAction } from './wire.ts'

@@ -5,8 +5,8 @@
  * drives it (`listen.ts`, the tests' world) says what time it is and comes back when a
  * step's `nextAt` is due. The same calls with the same arguments give the same steps.
  *
- * A request passes: path → checks (`check.ts`) → faults at the door → the limits of its
- * pool → its work (`exchange.ts`). Only work under way is kept; totals are all that
+ * A request passes: path (`endpoints.ts`) → checks (`check.ts`) → faults at the door → the limits
+ * of its pool → its work (`exchange.ts`). Only work under way is kept; totals are all that
  * remains of the rest, so memory is bounded by what is in flight.
  */
 
@@ -14,7 +14,8 @@ import { poolOf } from '../pools.ts'
 import { Random } from '../random.ts'
 import { RunError } from '../errors.ts'
 import { AskCounts, drawWork, hashBytes, identifier } from './answer.ts'
-import { checkRequest, type CheckedRequest, type Problem } from './check.ts'
+import { checkRequest, type CheckedRequest } from './check.ts'
+import { Endpoints } from './endpoints.ts'
 import { Exchange, type ExchangeResult } from './exchange.ts'
 import { doorFault, drawFault, shouldRetry } from './faults.ts'
 import { rateLimitHeaders, requestHeaders, type Header } from './headers.ts'
@@ -28,7 +29,7 @@ import {
   type SimulatorOptions,
   type SimulatorSettings,
 } from './options.ts'
-import { encodeJson, errorReply, jsonReply, refusalProblem, type ReplyContext } from './replies.ts'
+import { errorReply, problemReply, refusalProblem, type ReplyContext } from './replies.ts'
 import type { Step, WireAction, WireRequest } from './wire.ts'
 
 /** What the model did with a request that just came. */
@@ -76,6 +77,7 @@ export class SimulatorModel {
   readonly #pageRandom: Random
   readonly #idRandom: Random
   readonly #asks = new AskCounts()
+  readonly #endpoints: Endpoints
   readonly #exchanges = new Map<number, Exchange>()
   readonly #pools = new Map<string, PoolLimiter>()
   readonly #totals: SimulatorTotals = {
@@ -103,6 +105,7 @@ export class SimulatorModel {
     this.#pageRandom = random.fork('pages')
     this.#idRandom = random.fork('ids')
     this.#organizationId = uuid(random.fork('organization'))
+    this.#endpoints = new Endpoints(settings)
   }
 
   /** Counts so far. */
@@ -124,13 +127,12 @@ export class SimulatorModel {
       requestId: `req_011C${identifier(this.#idRandom, 20)}`,
       organizationId: this.#organizationId,
     }
-    const path = wire.path.split('?', 1)[0] ?? ''
-    if (path === '/' && wire.method === 'GET') return { id, step: done(welcome(context)) }
-    if (path !== '/v1/messages' || wire.method !== 'POST') {
-      return { id, step: done(errorReply(context, notFound)) }
-    }
+    const elsewhere = this.#endpoints.answer(now, context, wire)
+    if (elsewhere !== undefined) return this.#answerAtOnce(id, elsewhere)
     const checked = checkRequest(wallTime, wire, this.#settings)
-    if ('status' in checked) return { id, step: done(errorReply(context, checked)) }
+    if ('status' in checked) {
+      return { id, step: done(problemReply(context, checked, this.#settings)) }
+    }
     return this.#consider(now, id, context, checked, wire.body)
   }
 
@@ -180,6 +182,13 @@ export class SimulatorModel {
   /** What a pool's limits stand at, for tests and reports; undefined before its first request. */
   levels(now: number, pool: string): ReturnType<PoolLimiter['readings']> | undefined {
     return this.#pools.get(pool)?.readings(now)
+  }
+
+  /** An endpoint other than Messages has answered. */
+  #answerAtOnce(id: number, actions: readonly WireAction[]): Reception {
+    const [head] = actions
+    if (head?.type === 'head' && head.status === 429) this.#totals.refused429++
+    return { id, step: done(actions) }
   }
 
   /** Faults and limits, for a request that is in order. */
@@ -269,17 +278,6 @@ export class SimulatorModel {
     if (!this.#settings.retryAfter) return []
     return [['retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000)))]]
   }
-}
-
-const notFound: Problem = { status: 404, type: 'not_found_error', message: 'Not Found' }
-
-function welcome(context: ReplyContext): readonly WireAction[] {
-  const body = encodeJson({
-    name: 'sluice simulator',
-    message: 'A simulated Claude API. Answers are invented and nothing is billed.',
-    endpoints: ['POST /v1/messages'],
-  })
-  return jsonReply(context, 200, body)
 }
 
 function done(actions: readonly WireAction[]): Step {

@@ -38,6 +38,10 @@ export const faultNames = [
   'customer-spend-limit',
   'credit',
   'slow-first-byte',
+  'billing',
+  'permission',
+  'conflict',
+  'unavailable',
 ] as const
 
 /** The name of a fault. */
@@ -94,6 +98,16 @@ export interface SimulatorSettings extends PoolLimits {
   readonly faultUntil: number | null
   /** `current`: the published ones; `any`: whatever the request names. @default 'current' */
   readonly models: 'current' | 'any'
+  /**
+   * Whether a body that is too large is refused by the edge, with a page, and not by the API with
+   * JSON. @default false
+   */
+  readonly edgeRefusesSize: boolean
+  /**
+   * Token counts a minute, of the whole organisation; null: no such limit. The slice holds for it
+   * too. The published figure was 2,000 until August 2026. @default 5000
+   */
+  readonly countRequestsPerMinute: number | null
   /** API keys it takes; null: every one that does not look like a placeholder. @default null */
   readonly keys: readonly string[] | null
 }
@@ -124,6 +138,8 @@ export const defaultSettings: SimulatorSettings = {
   faults: {},
   faultUntil: null,
   models: 'current',
+  edgeRefusesSize: false,
+  countRequestsPerMinute: 5000,
   keys: null,
 }
 
@@ -192,6 +208,8 @@ const rules: Readonly<Record<keyof SimulatorSettings, Rule>> = {
   faults: faultsProblem,
   faultUntil: orNull(numberRule(-Number.MAX_VALUE, Number.MAX_VALUE, ''), 'must be ms, or null'),
   models: oneOf('current', 'any'),
+  edgeRefusesSize: flag,
+  countRequestsPerMinute: limit,
   keys: orNull(
     (value) =>
       Array.isArray(value) && value.every((key) => typeof key === 'string') ? undefined : '',
