@@ -12,6 +12,7 @@ import {
   readOneOf,
   readPort,
   readPositive,
+  readText,
 } from './values.ts'
 
 const server = 'Server'
@@ -84,6 +85,14 @@ export const simulateFlags: readonly Flag[] = [
     group: behaviour,
     about: `the share of requests, 0 to 1, that a fault befalls: ${faultNames.join(', ')}`,
     otherwise: 'no faults',
+  },
+  {
+    name: 'respond',
+    value: 'FILE.mjs',
+    read: readText,
+    group: behaviour,
+    about: 'a module whose default export decides the answer to each request',
+    otherwise: 'invented prose',
   },
   {
     name: 'models',

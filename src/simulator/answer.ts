@@ -10,6 +10,7 @@
 
 import { Random } from '../random.ts'
 import type { CheckedRequest } from './check.ts'
+import type { AnswerContent } from './given-answer.ts'
 import type { SimulatorSettings } from './options.ts'
 import { prose } from './prose.ts'
 import { tokenRatio } from './tokens.ts'
@@ -25,19 +26,18 @@ export interface Work {
   readonly productionMs: number
   /** Goes on to draw the answer's words. */
   readonly random: Random
+  /** What is answered, when it is not to be made up. */
+  readonly given?: AnswerContent & { readonly thinkingTokens: number }
 }
 
 /** A Message, as the API answers. */
-export interface Message {
+export interface Message extends AnswerContent {
   readonly id: string
   readonly type: 'message'
   readonly role: 'assistant'
   readonly model: string
-  readonly content: readonly { readonly type: 'text'; readonly text: string }[]
   readonly container: null
   readonly diagnostics: null
-  readonly stop_reason: 'end_turn' | 'max_tokens' | null
-  readonly stop_sequence: null
   readonly stop_details: null
   readonly usage: MessageUsage
 }
@@ -110,18 +110,15 @@ export function drawWork(
 /** The complete Message for this work. */
 export function composeMessage(request: CheckedRequest, work: Work): Message {
   const id = `msg_01${identifier(work.random, 22)}`
-  // Words are counted by the older tokenizer.
-  const text = prose(work.random, work.outputTokens / tokenRatio(request.model))
+  const { thinkingTokens, ...content } = work.given ?? inventedContent(request, work)
   return {
     id,
     type: 'message',
     role: 'assistant',
     model: request.answeringModel,
-    content: [{ type: 'text', text }],
+    ...content,
     container: null,
     diagnostics: null,
-    stop_reason: work.isCapped ? 'max_tokens' : 'end_turn',
-    stop_sequence: null,
     stop_details: null,
     usage: {
       input_tokens: request.inputTokens,
@@ -129,13 +126,20 @@ export function composeMessage(request: CheckedRequest, work: Work): Message {
       cache_read_input_tokens: 0,
       cache_creation: { ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 0 },
       output_tokens: work.outputTokens,
-      output_tokens_details: { thinking_tokens: 0 },
+      output_tokens_details: { thinking_tokens: thinkingTokens },
       server_tool_use: null,
       service_tier: 'standard',
       speed: request.speed,
       inference_geo: request.inferenceGeo,
     },
   }
+}
+
+function inventedContent({ model }: CheckedRequest, work: Work): NonNullable<Work['given']> {
+  // Words are counted by the older tokenizer.
+  const text = prose(work.random, work.outputTokens / tokenRatio(model))
+  const stop_reason = work.isCapped ? 'max_tokens' : 'end_turn'
+  return { content: [{ type: 'text', text }], stop_reason, stop_sequence: null, thinkingTokens: 0 }
 }
 
 const identifierChars = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'

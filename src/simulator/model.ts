@@ -17,7 +17,8 @@ import { AskCounts, drawWork, hashBytes, identifier } from './answer.ts'
 import { checkRequest, type CheckedRequest } from './check.ts'
 import { Endpoints } from './endpoints.ts'
 import { Exchange, type ExchangeResult } from './exchange.ts'
-import { doorFault, drawFault, shouldRetry } from './faults.ts'
+import { doorFault, drawFault, problems, shouldRetry } from './faults.ts'
+import { givenWork } from './given-answer.ts'
 import { rateLimitHeaders, requestHeaders, type Header } from './headers.ts'
 import { PoolLimiter, type Refusal } from './limits.ts'
 import {
@@ -133,7 +134,18 @@ export class SimulatorModel {
     if ('status' in checked) {
       return { id, step: done(problemReply(context, checked, this.#settings)) }
     }
-    return this.#consider(now, id, context, checked, wire.body)
+    if (wire.answer !== undefined && 'failure' in wire.answer) {
+      const problem = { ...problems['server-error'], message: wire.answer.failure }
+      return { id, step: done(errorReply(context, problem)) }
+    }
+    return this.#consider(now, id, context, checked, wire)
+  }
+
+  /** Whether a request is in order, and so would be answered if limits and faults allow. */
+  takes(wallTime: number, wire: WireRequest): boolean {
+    const [path] = wire.path.split('?', 1)
+    if (path !== '/v1/messages' || wire.method !== 'POST') return false
+    return !('status' in checkRequest(wallTime, wire, this.#settings))
   }
 
   /** Goes on with an exchange whose `nextAt` is due; nothing happens for one that is over. */
@@ -197,7 +209,7 @@ export class SimulatorModel {
     id: number,
     context: ReplyContext,
     request: CheckedRequest,
-    body: Uint8Array,
+    { body, answer }: WireRequest,
   ): Reception {
     const settings = this.#settings
     const limiter = this.#limiter(now, request)
@@ -231,11 +243,15 @@ export class SimulatorModel {
     if (fault !== undefined && fault !== 'slow-first-byte') this.#totals.faulted++
     const bodyHash = hashBytes(body)
     const { requestId, organizationId, wallTime } = context
+    const drawn = drawWork(settings, bodyHash, this.#asks.count(bodyHash), request.maxTokens)
     const exchange = new Exchange(now, {
       limiter,
       hold: admission,
       request,
-      work: drawWork(settings, bodyHash, this.#asks.count(bodyHash), request.maxTokens),
+      work:
+        answer !== undefined && 'blocks' in answer
+          ? givenWork(drawn, answer, request.model, request.maxTokens)
+          : drawn,
       fault,
       requestId,
       organizationId,
