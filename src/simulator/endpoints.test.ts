@@ -167,6 +167,12 @@ describe('routing', () => {
   })
 })
 
+test('the edge refuses nothing but size', () => {
+  const model = new SimulatorModel({ edgeRefusesSize: true })
+  const answer = count(model, { ...question, messages: [] })
+  expect(errorOf(answer)).toMatchObject({ status: 400, type: 'invalid_request_error' })
+})
+
 describe('count_tokens', () => {
   test.each([
     {},
@@ -196,6 +202,12 @@ describe('count_tokens', () => {
   test('counts a prompt that no model would take', () => {
     const body = { ...question, model: 'claude-haiku-4-5', system: 'gate '.repeat(250_000) }
     expect(inputTokens(count(new SimulatorModel(), body))).toBeGreaterThan(200_000)
+  })
+
+  test('knows no max_tokens that a budget of thinking could be too large for', () => {
+    const thinking = { type: 'enabled', budget_tokens: 50_000 }
+    const body = { ...question, model: 'claude-haiku-4-5', thinking }
+    expect(count(new SimulatorModel(), body).status).toBe(200)
   })
 
   test.each([

@@ -14,6 +14,9 @@ import { textTokens } from './tokens.ts'
 const older = findSimulatedModel(0, 'claude-haiku-4-5', 'current')
 const newer = findSimulatedModel(0, 'claude-opus-5', 'current')
 
+/** It belongs to a word that does not come, and so costs nothing. */
+const space = { type: 'text', text: ' ' } as const
+
 function drawn(): Work {
   return {
     outputTokens: 200,
@@ -106,6 +109,23 @@ describe('givenWork()', () => {
       // The space belongs to the word behind it, and costs nothing.
       { type: 'text', text: 'gate gate gate gate gate ' },
     ])
+  })
+
+  test('what follows a cut is dropped, however little it costs', () => {
+    const { given } = give({ content: [{ type: 'text', text: 'gate gate gate' }, space] }, 2)
+    expect(given).toMatchObject({
+      content: [{ type: 'text', text: 'gate gate ' }],
+      stop_reason: 'max_tokens',
+    })
+    expect(give({ content: [space, space] }).given?.content).toEqual([space, space])
+  })
+
+  test('a cut counts the tokens of the model', () => {
+    const text = Array.from({ length: 20 }, () => 'gate').join(' ')
+    // Ten words are 13 tokens of the newer tokenizer.
+    const work = give(text, 13, newer)
+    expect(work.outputTokens).toBe(13)
+    expect(work.given?.content).toEqual([{ type: 'text', text: 'gate '.repeat(10) }])
   })
 
   test('the input of a tool that is cut is empty', () => {
