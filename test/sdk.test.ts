@@ -71,7 +71,7 @@ describe('calls', () => {
     const { client, simulator } = await start()
     const { data, response, request_id } = await client.messages.create(asked).withResponse()
     expect(data).toMatchObject({ type: 'message', role: 'assistant', model: 'claude-opus-5' })
-    expect(data.content).toMatchObject([{ type: 'text' }])
+    expect(data.content.at(-1)).toMatchObject({ type: 'text' })
     const { totals } = simulator.model
     expect(data.usage.input_tokens).toBe(totals.inputTokens)
     expect(data.usage.output_tokens).toBe(totals.outputTokens)
