@@ -258,11 +258,21 @@ describe('count_tokens', () => {
     expect(model.totals).toMatchObject({ received: 6, answered: 1, refused429: 2 })
   })
 
-  test('by default 5,000 a minute are counted (rate limits page, Start)', () => {
-    const model = new SimulatorModel()
-    const statuses = Array.from({ length: 5001 }, () => count(model).status)
-    expect(statuses.lastIndexOf(200)).toBe(4999)
+  test.each([
+    [{}, 5000],
+    [{ profile: 'build' }, 10_000],
+    [{ profile: 'build', countRequestsPerMinute: 3 }, 3],
+  ] as const)('of %j, %d a minute are counted (rate limits page)', (options, perMinute) => {
+    const model = new SimulatorModel(options)
+    const statuses = Array.from({ length: perMinute + 1 }, () => count(model).status)
+    expect(statuses.lastIndexOf(200)).toBe(perMinute - 1)
     expect(statuses.at(-1)).toBe(429)
+  })
+
+  test.each([{ retryAfter: false }, { bareRefusals: true }])('%j holds for counts', (options) => {
+    const model = new SimulatorModel({ countRequestsPerMinute: 1, ...options })
+    count(model)
+    expect(count(model).headers).not.toHaveProperty('retry-after')
   })
 })
 

@@ -52,7 +52,7 @@ export class Endpoints {
   #count(now: number, context: ReplyContext, wire: WireRequest): readonly WireAction[] {
     const counted = countTokens(context.wallTime, wire, this.#settings)
     if (typeof counted !== 'number') return problemReply(context, counted, this.#settings)
-    const { countRequestsPerMinute: perMinute, slice, burstSeconds, retryAfter } = this.#settings
+    const { countRequestsPerMinute: perMinute, slice, burstSeconds } = this.#settings
     this.#counts ??= new EnforcedMeter(now, {
       perMinute,
       sliceSeconds: slice === 'none' ? null : burstSeconds,
@@ -60,7 +60,9 @@ export class Endpoints {
     })
     if (!this.#counts.holds(now, 1)) {
       const seconds = Math.max(1, Math.ceil(this.#counts.delayUntil(now, 1) / 1000))
-      const wait: readonly Header[] = retryAfter ? [['retry-after', String(seconds)]] : []
+      const { retryAfter, bareRefusals } = this.#settings
+      const wait: readonly Header[] =
+        retryAfter && !bareRefusals ? [['retry-after', String(seconds)]] : []
       return errorReply(context, countsRefused(context, perMinute), [...wait, shouldRetry])
     }
     this.#counts.take(now, 1)

@@ -23,6 +23,7 @@ function drawn(): Work {
     isCapped: false,
     firstByteMs: 100,
     productionMs: 400,
+    refusing: undefined,
     random: new Random(1),
   }
 }
@@ -88,10 +89,11 @@ describe('givenWork()', () => {
       { type: 'tool_use', id: 'toolu_mine', name: 'gauge', input: {} },
     ] as const
     const { given, outputTokens } = give({ content: blocks })
+    const caller = { type: 'direct' }
     expect(given?.content).toEqual([
       { ...blocks[0], signature: expect.stringMatching(/^\w{96}$/) as string },
-      { ...blocks[1], id: expect.stringMatching(/^toolu_01\w{22}$/) as string },
-      blocks[2],
+      { ...blocks[1], id: expect.stringMatching(/^toolu_01\w{22}$/) as string, caller },
+      { ...blocks[2], caller },
     ])
     // "How", "deep" and the question mark.
     expect(given?.thinkingTokens).toBe(3)
@@ -130,8 +132,9 @@ describe('givenWork()', () => {
 
   test('the input of a tool that is cut is empty', () => {
     const input = { words: 'gate '.repeat(50) }
-    const { given } = give({ content: [{ type: 'tool_use', id: 't', name: 'gauge', input }] }, 5)
-    expect(given?.content).toEqual([{ type: 'tool_use', id: 't', name: 'gauge', input: {} }])
+    const tool = { type: 'tool_use', id: 't', name: 'gauge', input } as const
+    const { given } = give({ content: [tool] }, 5)
+    expect(given?.content).toEqual([{ ...tool, input: {}, caller: { type: 'direct' } }])
     expect(given?.stop_reason).toBe('max_tokens')
   })
 

@@ -6,7 +6,9 @@
  * it is cut. Ids, usage, limits, headers and faults stay the model's.
  */
 
-import { identifier, type Work } from './answer.ts'
+import type { ContentBlock, StopReason } from './answer-content.ts'
+import type { Work } from './answer.ts'
+import { identifier } from './identifier.ts'
 import { isOneOf, isRecord, type JsonRecord } from './json.ts'
 import type { SimulatedModel } from './model-rules.ts'
 import { textTokens, tokenRatio } from './tokens.ts'
@@ -50,39 +52,11 @@ export type GivenAnswer = string | GivenMessage | undefined
 /** Decides what a request is answered with. */
 export type Respond = (request: RespondRequest) => GivenAnswer | Promise<GivenAnswer>
 
-/** One block of an answer. */
-export type ContentBlock =
-  | { readonly type: 'text'; readonly text: string }
-  | { readonly type: 'thinking'; readonly thinking: string; readonly signature: string }
-  | {
-      readonly type: 'tool_use'
-      readonly id: string
-      readonly name: string
-      readonly input: unknown
-    }
-
-/** Why an answer ended. */
-export type StopReason =
-  | 'end_turn'
-  | 'max_tokens'
-  | 'stop_sequence'
-  | 'tool_use'
-  | 'pause_turn'
-  | 'refusal'
-  | 'model_context_window_exceeded'
-
 /** A given answer that was found in order. */
 export interface GivenContent {
   readonly blocks: readonly GivenBlock[]
   readonly stopReason: StopReason
   readonly stopSequence: string | null
-}
-
-/** The members of a Message that a given answer decides. */
-export interface AnswerContent {
-  readonly content: readonly ContentBlock[]
-  readonly stop_reason: StopReason | null
-  readonly stop_sequence: string | null
 }
 
 /** Reads what `respond` returned, which no compiler may have checked; throws if it is no answer. */
@@ -145,6 +119,7 @@ export function givenWork(
       content,
       stop_reason: isCut ? 'max_tokens' : stopReason,
       stop_sequence: isCut ? null : stopSequence,
+      stop_details: null,
       thinkingTokens,
     },
   }
@@ -230,5 +205,5 @@ function complete(block: GivenBlock, { random }: Work): ContentBlock {
     return { type: 'thinking', thinking, signature }
   }
   const { id = `toolu_01${identifier(random, 22)}`, name, input } = block
-  return { type: 'tool_use', id, name, input }
+  return { type: 'tool_use', id, name, input, caller: { type: 'direct' } }
 }

@@ -321,6 +321,14 @@ test.each([
   expect(simulator.model.totals.billedRequests).toBe(0)
 })
 
+test('a given answer is not declined, and a prompt that is only cached has none', async () => {
+  const { simulator } = await start({ respond: () => 'Paris.', refusalRate: 1 })
+  const given: unknown = JSON.parse((await send(simulator, bodyOf())).text)
+  expect(given).toMatchObject({ content: [{ text: 'Paris.' }], stop_reason: 'end_turn' })
+  const cached: unknown = JSON.parse((await send(simulator, bodyOf({ max_tokens: 0 }))).text)
+  expect(cached).toMatchObject({ content: [], usage: { output_tokens: 0 } })
+})
+
 test('limits and faults hold for answers that are given', async () => {
   const { simulator } = await start({ respond: () => 'Paris.', requestsPerMinute: 1 })
   expect((await send(simulator, bodyOf())).status).toBe(200)

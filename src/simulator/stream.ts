@@ -6,7 +6,7 @@
  * of characters, because that is how a network hands them over.
  */
 
-import type { ContentBlock } from './given-answer.ts'
+import type { ContentBlock } from './answer-content.ts'
 import type { Message } from './answer.ts'
 
 /** One server-sent event. */
@@ -105,7 +105,7 @@ function blockParts(
   return [{ ...block, input: {} }, deltas]
 }
 
-/** The bytes of a message's stream; of what is between, only this share, up to a whole event. */
+/** The bytes of a message's stream; of what is between only this share, ending with an event. */
 export function streamPieces(message: Message, share: number = 1): StreamPieces {
   const { opening, deltas, closing } = messageEvents(message)
   const middle = encodeEvents(deltas.slice(0, Math.floor(deltas.length * share)))
