@@ -74,6 +74,14 @@ export const simulateFlags: readonly Flag[] = [
     otherwise: 'none',
   },
   {
+    name: 'count-rpm',
+    value: 'N',
+    read: readLimit,
+    group: limits,
+    about: 'token counts per minute, or none',
+    otherwise: "the profile's",
+  },
+  {
     name: 'ramp-per-second',
     value: 'N',
     read: readLimit,
@@ -132,6 +140,11 @@ export const simulateFlags: readonly Flag[] = [
     name: 'refusals-cost-requests',
     group: refusals,
     about: 'a 429 takes from the requests limit too',
+  },
+  {
+    name: 'edge-refuses-size',
+    group: refusals,
+    about: 'what is too large is refused with a page, as by a proxy, and not with JSON',
   },
   {
     name: 'cache',

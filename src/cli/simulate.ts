@@ -32,6 +32,7 @@ const optionNames: Readonly<Record<string, string>> = {
   itpm: 'inputTokensPerMinute',
   otpm: 'outputTokensPerMinute',
   tpm: 'combinedTokens',
+  'count-rpm': 'countRequestsPerMinute',
   latency: 'latencyMs',
 }
 
