@@ -6,15 +6,17 @@
  *
  * The server is a process of its own; the client is this one, the shortest loop over undici:
  * it posts and throws the answer away unread. What is reported is the median of the runs, after
- * one that is not counted. On two cores client and server have one each.
+ * one that is not counted; the CPU time is the server's over all of them, start and exit included.
+ * On two cores client and server have one each.
  */
 
 import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 import { Pool } from 'undici'
 import { SystemClock } from '../src/clock.ts'
 import { type Figure, median, runAlone, say } from './figures.ts'
-import { sluicePath, startProcess } from './measured.ts'
+import { readNote, sluicePath, startNoted } from './measured.ts'
 import { inFolder } from './workspace.ts'
 
 const clock = new SystemClock()
@@ -44,10 +46,11 @@ interface Shape {
 }
 
 async function measure({ requests, runs, inFlight }: Shape): Promise<Figure> {
-  const rates = await inFolder(async (folder) => {
+  const { rates, cpuMs } = await inFolder(async (folder) => {
     const none = ['--rpm', 'none', '--itpm', 'none', '--otpm', 'none']
     const args = ['simulate', '--port', '0', '--latency', '0', ...none]
-    const server = startProcess([sluicePath, ...args], { folder })
+    const server = startNoted([sluicePath, ...args], { folder })
+    const ended = once(server, 'exit')
     const pool = new Pool(await urlOf(server), { connections: inFlight })
     const measured: number[] = []
     try {
@@ -61,14 +64,18 @@ async function measure({ requests, runs, inFlight }: Shape): Promise<Figure> {
     } finally {
       await pool.close()
       server.kill('SIGINT')
+      await ended
     }
-    return measured
+    return { rates: measured, ...readNote({ folder }) }
   })
+  const eachUs = ((cpuMs * 1000) / (requests * (runs + 1))).toFixed(0)
   const [least, most] = [Math.min(...rates), Math.max(...rates)]
   return {
     measure: 'simulator',
     how: `${requests} small requests, ${inFlight} in flight, no limits, no latency, ${runs} runs`,
-    result: `${median(rates).toFixed(0)} requests/s (${least.toFixed(0)} to ${most.toFixed(0)})`,
+    result:
+      `${median(rates).toFixed(0)} requests/s (${least.toFixed(0)} to ${most.toFixed(0)}),` +
+      ` ${eachUs} µs of the server's CPU each`,
   }
 }
 
