@@ -18,6 +18,7 @@ interface Timer {
 export class SimClock implements Clock {
   #now: number
   readonly #wallOffset: number
+  #wallStepMs = 0
   #sequence = 0
   readonly #timers: Timer[] = []
 
@@ -32,7 +33,17 @@ export class SimClock implements Clock {
   }
 
   wallTime(): number {
+    return Math.floor(this.#now + this.#wallOffset + this.#wallStepMs)
+  }
+
+  /** The wall time that everybody else has: this machine's may have been stepped. */
+  trueTime(): number {
     return Math.floor(this.#now + this.#wallOffset)
+  }
+
+  /** Somebody sets the wall clock: it steps, by a negative figure back; `now()` does not. */
+  stepWall(ms: number): void {
+    this.#wallStepMs += ms
   }
 
   after(delayMs: number, callback: () => void): Cancel {
