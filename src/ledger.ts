@@ -91,7 +91,7 @@ export class Ledger {
       ...opened.events,
       // Each file reports for itself; the run goes on when all of them can be written.
       onUnblocked: () => {
-        if (!this.#isBlocked) opened.events.onUnblocked()
+        if (!this.isBlocked) opened.events.onUnblocked()
       },
     }
     const { output, fsync } = settings
@@ -170,6 +170,12 @@ export class Ledger {
   /** Most requests that were under way when the run before this one was killed; 0 if it was not. */
   get killedInFlight(): number {
     return this.#lock?.previous?.inFlight ?? 0
+  }
+
+  /** Whether lines wait for room on the disk. */
+  get isBlocked(): boolean {
+    const { isBlocked = false } = this.#ordered ?? {}
+    return isBlocked || this.#output.isBlocked || this.#failed.isBlocked
   }
 
   /** Takes a line of this key for a row, if the files hold one. */
@@ -273,8 +279,19 @@ export class Ledger {
   /**
    * Puts the files into their final form, and lets go of them. Returns how many answers in the
    * output have no row in the input any more; null when not all of it was read.
+   *
+   * @throws {RunError} `OUTPUT_UNWRITABLE` when there is no room for it: every line is kept, and
+   * the next run puts them into their form.
    */
-  async finish({ readAll, stopped, source }: Ending): Promise<number | null> {
+  async finish(ending: Ending): Promise<number | null> {
+    try {
+      return await this.#finish(ending)
+    } catch (error) {
+      throw systemErrorCode(error) === undefined ? error : unwritable(this.output, error)
+    }
+  }
+
+  async #finish({ readAll, stopped, source }: Ending): Promise<number | null> {
     const { files } = this.#context
     const { output, first } = this.#settings
     const whole = readAll && !stopped && first === Number.MAX_SAFE_INTEGER
@@ -296,11 +313,6 @@ export class Ledger {
   close(): void {
     this.#closeFiles()
     this.#lock?.release()
-  }
-
-  get #isBlocked(): boolean {
-    const { isBlocked = false } = this.#ordered ?? {}
-    return isBlocked || this.#output.isBlocked || this.#failed.isBlocked
   }
 
   #closeFiles(): void {

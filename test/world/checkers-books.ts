@@ -205,7 +205,14 @@ function foldOne(fold: Fold, event: RunEvent): void {
       if (fold.stopped !== undefined) fold.problems.push('it stopped twice')
       fold.stopped = event.code
       return
+    case 'input_ended':
+    case 'limits_read':
+    case 'binding_changed':
+    case 'output_blocked':
+    case 'notice':
+      return
     default:
+      event satisfies never
   }
 }
 

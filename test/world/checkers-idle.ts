@@ -41,8 +41,9 @@ export class IdleWatch {
 
   /** To be called now and then; says what is wrong. */
   look(moment: Moment): readonly string[] {
+    if (moment.sends.some((sent) => sent.endedAt !== undefined && !isGood(sent))) return []
+    this.judged += 1
     const idle = idlePool(moment)
-    if (idle !== undefined) this.judged += 1
     const last = moment.sends.at(-1)?.at ?? moment.at
     if (idle === undefined || (this.#since !== undefined && last >= this.#since)) {
       this.#since = idle === undefined ? undefined : moment.at
@@ -58,7 +59,6 @@ export class IdleWatch {
 /** A pool that could send, and nothing says why not. */
 function idlePool(moment: Moment): string | undefined {
   const { sends, rows, at, maxConcurrency = Infinity, maxInFlightBytes = Infinity } = moment
-  if (sends.some((sent) => sent.endedAt !== undefined && !isGood(sent))) return undefined
   const underWay = sends.filter(({ endedAt }) => endedAt === undefined)
   const bytes = total(underWay.map((sent) => sent.bytes))
   const bytesMax = Math.max(...[...rows.values()].map((own) => own.bytesMax))

@@ -70,36 +70,46 @@ export interface KnownLimits {
 
 /**
  * Once a pool's limits are known, its windows are kept: of the requests that reached the limiter
- * no 60 s hold more than a full bucket and a minute's refill, and hardly any is refused.
- * Each failure on the way leaves the client to guess what it cost, and may cost it a few refusals.
+ * no 60 s hold more than a full bucket and a minute's refill, and told of a refusal the client is
+ * hardly ever refused again. Each failure on the way leaves it to guess what that cost, and may
+ * cost it a few refusals.
  */
-export function checkServerWindows(
-  sends: readonly Sent[],
-  limits: KnownLimits,
-): readonly string[] {
+export function checkServerWindows(sends: readonly Sent[], limits: KnownLimits): readonly string[] {
   const problems: string[] = []
   for (const model of new Set(sends.map((sent) => sent.model))) {
     const own = sends.filter((sent) => sent.model === model)
     const knownAt = Math.min(...own.map(({ headAt = Infinity }) => headAt))
-    const counted = own.filter(
-      ({ at, admitted, refused }) => at > knownAt && (admitted || refused),
-    )
+    const counted = own.filter(({ at, admitted, refused }) => at > knownAt && (admitted || refused))
     const { requestsPerMinute } = limits
     if (requestsPerMinute !== null) {
       const arrivals = counted.map(({ arrivedAt = 0 }) => arrivedAt).toSorted((a, b) => a - b)
       problems.push(...checkWindow(arrivals, 2 * requestsPerMinute + 1))
     }
-    const refused = counted.filter((sent) => sent.refused).length
-    const lost = own.filter(({ reply }) => reply?.type !== 'answer').length - refused
-    const allowed = refusalsPerEvent * (1 + lost) + counted.length * refusalShare
-    if (refused > allowed)
-      problems.push(`${refused} of ${counted.length} for ${model} refused, limits known`)
+    const refused = counted.filter((sent) => sent.refused)
+    const others = own.filter(({ reply }) => reply?.type !== 'answer').length - refused.length
+    const allowed = refusalsPerEvent * (1 + others) + counted.length * refusalShare
+    const count = episodes(refused)
+    if (count > allowed)
+      problems.push(`${model} refused ${count} times (${refused.length} tries), limits known`)
   }
   return problems
 }
 
+/** What was under way together and refused together is refused once. */
+function episodes(refused: readonly Sent[]): number {
+  let count = 0
+  let toldAt = -Infinity
+  for (const { at, endedAt = Infinity } of refused) {
+    if (at < toldAt) continue
+    count += 1
+    toldAt = endedAt
+  }
+  return count
+}
+
 const refusalsPerEvent = 3
-const refusalShare = 0.01
+/** Lengths of answers are guessed: where few answers make a minute, a wrong guess is a refusal. */
+const refusalShare = 0.05
 
 /** What a history's pace depends on. */
 export interface Pace extends KnownLimits {

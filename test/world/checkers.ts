@@ -32,12 +32,15 @@ export function readLines(bytes: Uint8Array): readonly Line[] {
     .map((line) => JSON.parse(line) as Line)
 }
 
-/** The whole lines there are, of a file whose process or power may just have died. */
+/**
+ * The whole lines there are, of a file whose process or power may just have died: of the last one
+ * the line feed may be missing, or NUL bytes stand in its place.
+ */
 export function readWholeLines(bytes: Uint8Array): readonly Line[] {
   const text = Buffer.from(bytes).toString()
   return text.split('\n').flatMap((line) => {
     try {
-      const value: Line | null = JSON.parse(line)
+      const value: Line | null = JSON.parse(line.replace(/\0+$/, ''))
       return value === null || typeof value !== 'object' ? [] : [value]
     } catch {
       return []
@@ -93,7 +96,14 @@ export function checkCountedOut(
 /** Answers stand in the order of the input; those of rows that are gone come last. */
 export function checkOrder(rows: readonly WorldRow[], output: readonly Line[]): readonly string[] {
   const position = new Map(rows.map(({ line }, index) => [keyOf(line), index]))
-  const known = output.map(({ run }) => position.get(run.key))
+  // Of more answers than there are rows left of their key, the last ones have no row.
+  const left = new Map<string, number>()
+  for (const { line } of rows) left.set(keyOf(line), (left.get(keyOf(line)) ?? 0) + 1)
+  const known = output.map(({ run: { key } }) => {
+    const count = left.get(key) ?? 0
+    left.set(key, count - 1)
+    return count > 0 ? position.get(key) : undefined
+  })
   const firstGone = known.indexOf(undefined)
   const there = known.filter((index) => index !== undefined)
   const problems: string[] = []

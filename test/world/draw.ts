@@ -73,6 +73,15 @@ const stopping: readonly [FaultName, ...FaultName[]] = [
   'credit',
 ]
 
+/** One whose headers say all there is to know. */
+const plainServer: SimulatorOptions = {
+  slice: 'none',
+  burstSeconds: 60,
+  outputAssessment: 'produced',
+  headers: true,
+  rampPerSecond: null,
+}
+
 export function draw(seed: number): Drawn {
   const random = new Random(seed).fork('draw')
   const first = drawFirst(seed, random)
@@ -82,17 +91,26 @@ export function draw(seed: number): Drawn {
   const { latencyMs = 0 } = first.server
   const { diskFullMs: _, sleepMs: __, ...kept } = first
   // Where no request goes wrong, what is measured is the pace.
-  const isFaultless = more.chance(0.2)
+  const isFaultless = more.chance(0.25)
+  const isPlain = isFaultless && more.chance(0.6)
+  const bound = (...choices: [number, number]): number | undefined =>
+    more.pick([undefined, undefined, undefined, ...choices])
+  const maxInputTokensPerMinute = bound(20_000, 200_000)
+  const maxOutputTokensPerMinute = bound(5000, 50_000)
   return {
     ...kept,
-    server: isFaultless ? { ...first.server, faults: {} } : first.server,
+    server: {
+      ...first.server,
+      ...(isFaultless && { faults: {} }),
+      ...(isPlain && plainServer),
+    },
     deaths: first.deaths.map((death) => ({
       ...death,
       midWrite: death.kind !== 'interrupt' && more.chance(0.4),
     })),
     stragglers: more.pick([0, 0, 0.05, 0.3]),
-    maxInputTokensPerMinute: more.pick([undefined, undefined, undefined, 20_000, 200_000]),
-    maxOutputTokensPerMinute: more.pick([undefined, undefined, undefined, 5000, 50_000]),
+    maxInputTokensPerMinute: isPlain ? undefined : maxInputTokensPerMinute,
+    maxOutputTokensPerMinute: isPlain ? undefined : maxOutputTokensPerMinute,
     maxInFlightBytes: more.pick([undefined, undefined, 2000, 100_000]),
     patienceMs: latencyMs > 1000 ? 900_000 : more.pick([900_000, 900_000, 120_000]),
     stream: more.chance(0.15),

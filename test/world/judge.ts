@@ -45,9 +45,10 @@ const unwritable = 'OUTPUT_UNWRITABLE'
 
 /**
  * Once all is healed, it may take this many times what limits, bounds and latencies make it take at
- * least, and a quarter of an hour: for what hangs at that moment, and to learn the limits.
+ * least, the more where the server does not show what it enforces; and a quarter of an hour: for
+ * what hangs at that moment.
  */
-const convergeFactor = 4
+const convergeFactor = { shown: 4, hidden: 8 }
 const convergeMs = 15 * 60_000
 
 /** The heartbeat shows every 2 s how many are under way. */
@@ -149,7 +150,7 @@ export class Judge {
       this.#afterHeal.push(...sends.filter(({ at }) => at >= this.#drawn.healAt))
     this.#checkKilledInFlight(now, start, ending)
     this.#checkKept(now, start, ending)
-    if (ending.type === 'bug') this.fault(`${String(ending.error)}`)
+    if (ending.type === 'bug') this.fault(String(ending.error))
     if (ending.type === 'refused') this.#checkStop(ending.error.code, life)
     if (ending.type === 'summary') this.#checkBooks(start, ending.summary)
   }
@@ -193,7 +194,8 @@ export class Judge {
       rampPerSecond: server.rampPerSecond ?? null,
     })
     this.pace = Math.max(0, tookMs - convergeMs) / Math.max(1, least)
-    const mostMs = convergeFactor * least + convergeMs
+    const isShown = server.headers === true && server.slice !== 'hidden'
+    const mostMs = convergeFactor[isShown ? 'shown' : 'hidden'] * least + convergeMs
     if (tookMs > mostMs)
       this.fault(`done ${tookMs} ms after all was healed, ${Math.round(mostMs)} would do`)
   }
@@ -320,8 +322,9 @@ export class Judge {
 
   #lostMost(life: Life, ending: Ending): number {
     if (ending.type === 'power' || ending.type === 'bug' || life.isBlocked) return Infinity
-    if (life.events.some((event) => event.type === 'run_stopping' && event.code === unwritable))
-      return Infinity
+    const stopped = ending.type === 'summary' ? ending.summary.stopped?.code : undefined
+    const stopping = life.events.find((event) => event.type === 'run_stopping')
+    if (stopped === unwritable || stopping?.code === unwritable) return Infinity
     return ending.type === 'kill' && life.plan.death?.midWrite === true ? 1 : 0
   }
 
@@ -358,15 +361,27 @@ export class Judge {
       if (perMinute === undefined) return []
       return checkTokenWindow(sends, kind, { perMinute, excess: boundExcess[flags[kind]] ?? 0 })
     }
-    return [...check('input', maxInputTokensPerMinute), ...check('output', maxOutputTokensPerMinute)]
+    return [
+      ...check('input', maxInputTokensPerMinute),
+      ...check('output', maxOutputTokensPerMinute),
+    ]
   }
 
   /** Where nothing but an outage goes wrong, and enough rows are left to tell one, no row fails. */
-  #outageProblems({ events }: Life, { rows }: RunSummary, models: number): readonly string[] {
+  #outageProblems(
+    { events, witness }: Life,
+    { rows }: RunSummary,
+    models: number,
+  ): readonly string[] {
     const { faults = {} } = this.#drawn.server
     if (Object.keys(faults).length > 0 || rows.left < 5 * models) return []
+    // A refusal shows the server at work: then it is no outage, but failures here and there.
+    if (witness.sends.some(({ refused }) => refused)) return []
     const failed = events.filter(
-      (event) => event.type === 'row_failed' && (event.status === 0 || event.status >= 500) && event.attempts > 0,
+      (event) =>
+        event.type === 'row_failed' &&
+        (event.status === 0 || event.status >= 500) &&
+        event.attempts > 0,
     )
     return failed.length > 0 ? [`${failed.length} rows were failed by an outage`] : []
   }

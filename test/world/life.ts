@@ -3,7 +3,7 @@
  * what it says, what it sends and what its files hold before and after are kept for the checkers.
  */
 
-import type { Clock } from '../../src/clock.ts'
+import type { Cancel, Clock } from '../../src/clock.ts'
 import type { RunContext } from '../../src/context.ts'
 import { RunError } from '../../src/errors.ts'
 import type { RunEvent } from '../../src/events.ts'
@@ -52,6 +52,7 @@ export type Ending =
 
 /** A write in the middle of which to die may be long in coming. */
 const midWriteMsMax = 5000
+const awakeMsMin = 3000
 /** Of the line that is being written, at most so much is on the disk at a death in its middle. */
 const tornBytesMax = 200
 
@@ -117,8 +118,14 @@ export class Life {
     const { death } = this.plan
     if (death === undefined) return
     const { kind, afterMs, midWrite } = death
-    clock.after(afterMs, () => {
+    const strike = (): void => {
       if (!this.isAlive) return
+      // A machine that has just woken does first what it had to do meanwhile.
+      const awakeMs = clock.now() - clock.asleepUntil
+      if (awakeMs < awakeMsMin) {
+        clock.after(awakeMsMin - awakeMs, strike)
+        return
+      }
       if (kind === 'interrupt') {
         this.#interrupted = true
         tally('interrupt')
@@ -133,7 +140,8 @@ export class Life {
       }
       if (midWrite) this.#inMidWrite(die)
       else die()
-    })
+    }
+    clock.after(afterMs, strike)
   }
 
   #fall(kind: 'kill' | 'power'): void {
@@ -170,7 +178,7 @@ export class Life {
     const clock: Clock = {
       now: () => base.now(),
       wallTime: () => base.wallTime(),
-      after: (delayMs, callback) => base.after(delayMs, () => this.isAlive && callback()),
+      after: (delayMs, callback) => this.#after(delayMs, callback),
     }
     const host: Host = {
       name: 'world',
@@ -180,6 +188,20 @@ export class Life {
       processState: (pid) => (pid === number && this.isAlive ? 'alive' : 'dead'),
     }
     return { clock, host, files: disk, seed: () => drawn.seed, transport: () => this.#transport() }
+  }
+
+  /** The timers of a machine that sleeps fire when it wakes, those of a dead process never. */
+  #after(delayMs: number, callback: () => void): Cancel {
+    const { clock } = this.#stage
+    let isCancelled = false
+    const fire = (): void => {
+      if (this.isAlive && !isCancelled) callback()
+    }
+    const cancel = clock.after(delayMs, () => clock.whenAwake(fire))
+    return () => {
+      isCancelled = true
+      cancel()
+    }
   }
 
   #transport(): Transport {

@@ -115,9 +115,11 @@ class SimExchange implements Exchange {
     const arrivalAt = Math.max(this.#lastArrivalAt, clock.now() + this.#delayMs())
     this.#lastArrivalAt = arrivalAt
     if (step.actions.length > 0) {
-      clock.after(arrivalAt - clock.now(), () => {
+      // What reaches a machine that sleeps is read when it wakes.
+      const read = (): void => {
         for (const action of step.actions) this.#receive(action)
-      })
+      }
+      clock.at(arrivalAt, () => clock.whenAwake(read))
     }
     if (step.nextAt === undefined) return
     const { nextAt } = step

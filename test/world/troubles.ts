@@ -155,12 +155,7 @@ export class Weather {
         clock.stepWall(ms)
       })
     }
-    if (sleep) {
-      clock.after(sleep.at, () => {
-        this.#strike('machine sleep')
-        clock.jump(sleep.forMs)
-      })
-    }
+    if (sleep) this.#window('machine sleep', sleep, { begin: () => clock.sleep(sleep.forMs) })
   }
 
   isOpen(name: string): boolean {

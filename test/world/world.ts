@@ -38,6 +38,8 @@ export interface History {
 const livesMax = 40
 const startAgainMs = 20_000
 const lookEveryMs = 250
+const lineFeed = 10
+const lockPath = `${files.output}.sluice/lock`
 const abandonedMs = 30 * 60_000
 
 /** Plays the history of a seed. */
@@ -111,6 +113,7 @@ class World {
       this.#disk.put(files.input, this.#input.text)
     }
     // Safety has been seen to; from here on it must end.
+    let refusals = 0
     for (;;) {
       // The last life asks rows again that failed while things were broken.
       const healed = this.#isHealed
@@ -119,8 +122,12 @@ class World {
       const isDone = ending.type === 'summary' && ending.summary.exitCode <= 1
       if (isDone && healed) break
       if (this.#lives >= livesMax) return this.#judge.fault(`not done after ${livesMax} lives`)
+      // A clock that was set back makes an old lock look new: its user does what the hint says.
+      if (ending.type === 'refused' && ending.error.code === 'OUTPUT_LOCKED' && healed)
+        this.#disk.remove(lockPath)
+      refusals = ending.type === 'refused' ? refusals + 1 : 0
       const leftMs = healAt - this.#clock.now()
-      await this.#wait(ending.type === 'refused' ? startAgainMs : leftMs)
+      await this.#wait(refusals > 0 ? startAgainMs * 2 ** Math.min(refusals, 6) : leftMs)
     }
     this.#judge.finish(this.#clock.now())
   }
@@ -139,6 +146,7 @@ class World {
 
   /** One process from its start to its end. */
   async #nextLife(death: Death | undefined): Promise<Ending> {
+    await this.#wait(this.#clock.asleepUntil - this.#clock.now())
     this.#lives += 1
     this.#leaveLock()
     const options = this.#options(death)
@@ -158,6 +166,7 @@ class World {
     this.#life = undefined
     this.#requests += life.witness.sends.length
     if (ending.type === 'power') this.#boots += 1
+    this.#countTraces(life)
     if (life.events.length > 0) this.#isOverwritten = true
     this.#judge.end(this.#clock.now(), ending)
     this.#record(life, ending)
@@ -226,13 +235,12 @@ class World {
   #leaveLock(): void {
     const { lockLeft } = this.#drawn
     if (lockLeft?.life !== this.#lives) return
-    const path = `${files.output}.sluice/lock`
-    if (this.#disk.stat(path) !== undefined) return
-    this.#count('lock left')
+    if (this.#disk.stat(lockPath) !== undefined) return
+    this.#count('lock left by another')
     const at = this.#clock.wallTime() - abandonedMs
     const holder = { host: 'elsewhere', boot_id: 'b', pid: 7, started_at: 's', nonce: 'n' }
     const text = JSON.stringify({ ...holder, taken_at: at, heartbeat_at: at, in_flight: 3 })
-    this.#disk.put(path, lockLeft.kind === 'torn' ? text.slice(0, 20) : text)
+    this.#disk.put(lockPath, lockLeft.kind === 'torn' ? text.slice(0, 20) : text)
   }
 
   /** Looks at a life again and again while it lasts. */
@@ -259,6 +267,25 @@ class World {
   #count(name: string): void {
     const isFelt = this.#life?.isAlive === true || !felt.has(name)
     this.#tally.set(name, (this.#tally.get(name) ?? 0) + (isFelt ? 1 : 0))
+  }
+
+  /** What a life leaves that only its traces tell. */
+  #countTraces(life: Life): void {
+    const { sends } = life.witness
+    const ends = sends.flatMap(({ arrivedAt, endedAt }) =>
+      arrivedAt === undefined || endedAt === undefined ? [] : [{ arrivedAt, endedAt }],
+    )
+    for (const [index, { arrivedAt }] of ends.entries()) {
+      // It was sent later and had arrived sooner.
+      if (index > 0 && arrivedAt < (ends[index - 1]?.arrivedAt ?? 0))
+        this.#count('request overtook another')
+    }
+    for (const path of [files.output, files.failed]) {
+      const last = this.#judge.read(path).at(-1)
+      if (last !== undefined && last !== lineFeed) this.#count('torn line')
+    }
+    if (this.#disk.stat(lockPath) !== undefined && life.events.length > 0)
+      this.#count('lock of a dead holder')
   }
 
   #record(life: Life, ending: Ending): void {
