@@ -103,6 +103,11 @@ export class Judge {
     return this.#disk.stat(path) === undefined ? new Uint8Array() : this.#disk.bytes(path)
   }
 
+  /** What stands beside the files that is of use only to a run. */
+  leftovers(): readonly string[] {
+    return this.#disk.paths().filter((path) => path.includes('.sluice/'))
+  }
+
   /** A life begins: what its files hold is noted. */
   begin(life: Life): void {
     this.#start = {
@@ -172,7 +177,7 @@ export class Judge {
     const { size } = this.#safeAt
     if (size !== output.length)
       this.fault(`${size} answers were read and kept, ${output.length} are in the output`)
-    const leftovers = this.#disk.paths().filter((path) => path.includes('.sluice/'))
+    const leftovers = this.leftovers()
     if (leftovers.length > 0) this.fault(`left behind: ${leftovers.join(', ')}`)
     if (overwrite && !this.#isMovedAside()) this.fault('what was overwritten is not kept aside')
     this.#checkPace(now - healAt)

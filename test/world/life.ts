@@ -63,6 +63,8 @@ export class Life {
   readonly events: RunEvent[] = []
   /** What it did that no process may do. */
   readonly problems: string[] = []
+  /** Told of each event as it comes. */
+  heard: (event: RunEvent) => void = () => {}
   /** Lines for the history's log. */
   readonly log: string[] = []
   isAlive = true
@@ -109,6 +111,7 @@ export class Life {
   #hear(event: RunEvent): void {
     if (!this.isAlive) return
     this.events.push(event)
+    this.heard(event)
     if (event.type !== 'output_blocked') return
     this.#blockedAt = event.code === null ? Infinity : event.at
   }

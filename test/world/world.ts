@@ -114,13 +114,17 @@ class World {
     }
     // Safety has been seen to; from here on it must end.
     let refusals = 0
+    let isAgain = false
     for (;;) {
       // The last life asks rows again that failed while things were broken.
       const healed = this.#isHealed
       const ending = await this.#nextLife(undefined)
       if (ending.type === 'bug') return
       const isDone = ending.type === 'summary' && ending.summary.exitCode <= 1
-      if (isDone && healed) break
+      if (isDone && healed && (isAgain || this.#judge.leftovers().length === 0)) break
+      // What a taker of the lock left that died just now is cleared away by the next run.
+      isAgain = isDone && healed
+      if (isAgain) await this.#wait(startAgainMs)
       if (this.#lives >= livesMax) return this.#judge.fault(`not done after ${livesMax} lives`)
       // A clock that was set back makes an old lock look new: its user does what the hint says.
       if (ending.type === 'refused' && ending.error.code === 'OUTPUT_LOCKED' && healed)
