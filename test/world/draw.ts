@@ -121,6 +121,8 @@ export function draw(seed: number): Drawn {
       ? { life: more.integer(1, 3), kind: more.pick(['torn', 'abandoned'] as const) }
       : undefined,
     troubles,
+    // As many as the rows of a world can come near to within a minute.
+    maxRequestsPerMinute: more.chance(0.25) ? 100 : first.maxRequestsPerMinute,
     healAt: Math.max(first.healAt, troubles.endAt),
   }
 }

@@ -9,6 +9,7 @@ import type { RunSummary } from '../../src/summary.ts'
 import type { SimFiles } from '../sim-files.ts'
 import { checkCosts, checkEvents, checkPossiblyBilled, checkSummary } from './checkers-books.ts'
 import { IdleWatch, type Level } from './checkers-idle.ts'
+import { Kept } from './checkers-kept.ts'
 import {
   checkServerWindows,
   checkTokenWindow,
@@ -53,9 +54,6 @@ const convergeMs = 15 * 60_000
 
 /** The heartbeat shows every 2 s how many are under way. */
 const beatMs = 2000
-/** Under `--fsync 1s` a power loss takes what is younger. */
-const unsyncedMsMax = 1000
-
 const flags = {
   input: '--max-input-tokens-per-minute',
   output: '--max-output-tokens-per-minute',
@@ -82,14 +80,14 @@ export class Judge {
   readonly #input: WorldInput
   readonly #weather: Weather
   #start: Start | undefined
-  /** Answers that are in the files, by request id: from when no power loss may take them. */
-  readonly #safeAt = new Map<string, number>()
+  readonly #kept: Kept
   readonly #afterHeal: Sent[] = []
   /** So many at least were under way when the life before was killed. */
   #killedInFlight = 0
 
   constructor(drawn: Drawn, disk: SimFiles, input: WorldInput, weather: Weather) {
     this.#drawn = drawn
+    this.#kept = new Kept(drawn)
     this.#disk = disk
     this.#input = input
     this.#weather = weather
@@ -154,7 +152,8 @@ export class Judge {
     if (now >= this.#drawn.healAt)
       this.#afterHeal.push(...sends.filter(({ at }) => at >= this.#drawn.healAt))
     this.#checkKilledInFlight(now, start, ending)
-    this.#checkKept(now, start, ending)
+    for (const problem of this.#kept.end(now, { life, ending, lines: this.#linesHeld() }))
+      this.fault(problem)
     if (ending.type === 'bug') this.fault(String(ending.error))
     if (ending.type === 'refused') this.#checkStop(ending.error.code, life)
     if (ending.type === 'summary') this.#checkBooks(start, ending.summary)
@@ -174,7 +173,7 @@ export class Judge {
     ]
     for (const problem of problems) this.fault(problem)
     // An answer that reached us is in the file, and is not bought again.
-    const { size } = this.#safeAt
+    const { size } = this.#kept
     if (size !== output.length)
       this.fault(`${size} answers were read and kept, ${output.length} are in the output`)
     const leftovers = this.leftovers()
@@ -279,58 +278,6 @@ export class Judge {
       ({ at, endedAt }) => endedAt === undefined && at <= now - beatMs,
     )
     this.#killedInFlight = Math.max(this.#killedInFlight, old.length)
-  }
-
-  /** What was read is in the files, as far as the way the life ended lets it be. */
-  #checkKept(now: number, { life }: Start, ending: Ending): void {
-    const held = new Set(this.#linesHeld().map(({ run }) => run.request_id))
-    this.#noteSafe(life)
-    const done = new Map<string | null, number>()
-    for (const event of life.events) {
-      if (event.type === 'row_succeeded') done.set(event.requestId, event.at)
-    }
-    const fresh = life.witness.sends.flatMap(({ reply, endedAt }) =>
-      reply?.type === 'answer' && endedAt !== undefined ? [reply.requestId] : [],
-    )
-    let missing = 0
-    for (const id of fresh) {
-      const doneAt = done.get(id) ?? Infinity
-      if (!held.has(id) && (doneAt === Infinity || ending.type !== 'power')) missing += 1
-      else this.#safeAt.set(id, doneAt + this.#unsyncedMs)
-      if (doneAt < Infinity && !held.has(id) && ending.type === 'kill')
-        this.fault(`an answer that counted as done was lost by a kill: ${id}`)
-    }
-    const most = this.#lostMost(life, ending)
-    if (missing > most) this.fault(`${missing} answers were read and are in no file, ${most} may`)
-    for (const [id, safeAt] of this.#safeAt) {
-      if (held.has(id)) continue
-      this.#safeAt.delete(id)
-      if (ending.type !== 'power') this.fault(`an answer that was held is gone: ${id}`)
-      else if (safeAt < now) this.fault(`the power took an answer safe since ${safeAt}: ${id}`)
-    }
-  }
-
-  /** A life that begins makes safe what lives before it left. */
-  #noteSafe({ events: [began] }: Life): void {
-    if (began === undefined) return
-    for (const [id, safeAt] of this.#safeAt)
-      this.#safeAt.set(id, Math.min(safeAt, began.at + this.#unsyncedMs))
-  }
-
-  /** A power loss takes nothing that counted as done so long ago. */
-  get #unsyncedMs(): number {
-    const { fsync, troubles } = this.#drawn
-    // A run stops at the first sync that fails; what it could not keep is known to be lost.
-    if (troubles.brokenDisk?.on === 'sync' || fsync === 'never') return Infinity
-    return fsync === 'always' ? 0 : unsyncedMsMax
-  }
-
-  #lostMost(life: Life, ending: Ending): number {
-    if (ending.type === 'power' || ending.type === 'bug' || life.isBlocked) return Infinity
-    const stopped = ending.type === 'summary' ? ending.summary.stopped?.code : undefined
-    const stopping = life.events.find((event) => event.type === 'run_stopping')
-    if (stopped === unwritable || stopping?.code === unwritable) return Infinity
-    return ending.type === 'kill' && life.plan.death?.midWrite === true ? 1 : 0
   }
 
   #checkBooks({ life, output, failed, rows: asked }: Start, summary: RunSummary): void {
