@@ -1,9 +1,9 @@
 /**
- * `npm run world -- --seed N [--count M] [--table]`: plays histories of the simulated world and says
- * what they drew.
+ * `npm run world -- --seed N [--count M] [--table]`: plays histories of the simulated world and
+ * says what they drew.
  *
- * One seed prints its whole history; several print those that went wrong. `--table` adds what befell
- * them: how many seeds met each trouble, and how often it happened.
+ * One seed prints its whole history; several print those that went wrong. `--table` adds what
+ * befell them: how many seeds met each trouble, and how often it happened.
  */
 
 import { parseArgs } from 'node:util'

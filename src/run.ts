@@ -121,8 +121,8 @@ function opening(
 }
 
 /**
- * Whether all that is in hand could be written. On a full disk that is waited for until the grace is
- * over; what only has to be synced is waited for in any case.
+ * Whether all that is in hand could be written. On a full disk that is waited for until the grace
+ * is over; what only has to be synced is waited for in any case.
  */
 function written(ledger: Ledger, loop: Loop): Promise<boolean> {
   const flushed = ledger.flush().then(

@@ -1,11 +1,11 @@
 /**
  * No throughput is lost: where nothing explains it, no row waits while the server could take it.
  *
- * Judged from the server's own levels, and only where they say enough. A stretch is judged while all
- * that was tried in this life went well, the server shows its limits and has no others, a row of
- * the pool is ready, nothing of the user's is used up, and each meter, less all that is under
- * way at its worst, has half its capacity and the largest row's worst. Then a send must
- * come within `idleMsMax`.
+ * Judged from the server's own levels, and only where they say enough. A stretch is judged while
+ * all that was tried in this life went well, the server shows its limits and has no others, a row
+ * of the pool is ready, nothing of the user's is used up, and each meter, less all that is under
+ * way at its worst, has half its capacity and the largest row's worst. Then a send must come within
+ * `idleMsMax`.
  */
 
 import type { Sent } from './witness.ts'

@@ -1,6 +1,6 @@
 /**
- * What must be true of the wire: the user's bounds, the server's windows, and when all must be done.
- * Windows are counted here anew, from what was sent and what its replies said.
+ * What must be true of the wire: the user's bounds, the server's windows, and when all must be
+ * done. Windows are counted here anew, from what was sent and what its replies said.
  */
 
 import type { Sent } from './witness.ts'
@@ -19,8 +19,8 @@ export function checkWindow(sends: readonly number[], perMinute: number): readon
 }
 
 /**
- * The user's bounds on tokens, as far as usage is known: no try starts while what the last 60 s
- * are known to have used is above the bound, and whenever an answer tells of more than was expected,
+ * The user's bounds on tokens, as far as usage is known: no try starts while what the last 60 s are
+ * known to have used is above the bound, and whenever an answer tells of more than was expected,
  * the minute to that instant holds no more than the bound and the excess that the summary admits.
  */
 export function checkTokenWindow(

@@ -1,6 +1,6 @@
 /**
- * What must be true of every history. Apart from the code: windows, keys and orders are counted here
- * anew, from what crossed the wire and what stands in the files.
+ * What must be true of every history. Apart from the code: windows, keys and orders are counted
+ * here anew, from what crossed the wire and what stands in the files.
  */
 
 import { keyOf, type WorldRow } from './input.ts'

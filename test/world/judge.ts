@@ -1,6 +1,6 @@
 /**
- * Holds a history to what must be true of it: gathers what the checkers need, life by life, and what
- * they find.
+ * Holds a history to what must be true of it: gathers what the checkers need, life by life, and
+ * what they find.
  */
 
 import type { ErrorCode } from '../../src/errors.ts'

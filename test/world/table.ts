@@ -1,6 +1,6 @@
 /**
- * What befell many histories, as a table: of each trouble, the seeds that drew it, those it happened
- * in, and how often.
+ * What befell many histories, as a table: of each trouble, the seeds that drew it, those it
+ * happened in, and how often.
  */
 
 import type { Drawn } from './draw.ts'

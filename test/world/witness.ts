@@ -1,6 +1,6 @@
 /**
- * What crossed the wire in one life, as the checkers see it: every try from its send to its end, and
- * what its reply said. Replies are read here anew, from their bytes.
+ * What crossed the wire in one life, as the checkers see it: every try from its send to its end,
+ * and what its reply said. Replies are read here anew, from their bytes.
  */
 
 import type { Reception, WireAction } from '../../src/simulator/index.ts'
