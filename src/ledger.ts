@@ -26,7 +26,7 @@ import type { Answered } from './outcome.ts'
 import type { Planned } from './plan.ts'
 import { Held, type Holding, recover, type Recovered } from './record.ts'
 import { rewriteInOrder } from './reorder.ts'
-import { openToAppend, readResultFile } from './result-file.ts'
+import { openToAppend, readResultFile, syncFile } from './result-file.ts'
 import { failedLine, succeededLine } from './result-line.ts'
 import type { Source } from './source.ts'
 import { pourSpool } from './spool.ts'
@@ -142,6 +142,10 @@ export class Ledger {
       const paths = { output, failed: failedPath(output), folder: folderOf(output) }
       if (settings.overwrite) moveAside(files, paths, stampOf(clock.wallTime()))
       const recovered = recover(files, paths)
+      // What is found counts as done, and must outlive the power as what this run writes does.
+      const spools = recovered.spooled?.files.map(({ path }) => path) ?? []
+      if (settings.fsync !== 'never')
+        for (const path of [paths.output, paths.failed, ...spools]) syncFile(files, path)
       if (!settings.ordered && recovered.spooled) pourSpool(files, output, recovered.spooled)
       // Of several that met at a dead holder's lock, all but one learn it here, before they send.
       lock.beat(0)

@@ -9,8 +9,8 @@ import { Random } from '../../src/random.ts'
 import { SimulatorModel, type SimulatorOptions } from '../../src/simulator/index.ts'
 import type { RunSummary } from '../../src/summary.ts'
 import { SimFiles } from '../sim-files.ts'
-import { draw } from './draw.ts'
-import { Life, type Stage } from './life.ts'
+import { type Death, draw } from './draw.ts'
+import { type Ending, Life, type Stage } from './life.ts'
 import { SimClock } from './sim-clock.ts'
 
 const input = '/data/in.jsonl'
@@ -21,17 +21,18 @@ class SmallWorld {
   readonly clock = new SimClock(0)
   readonly disk = new SimFiles(() => this.clock.wallTime())
   key = 'sk-ant-world'
+  readonly model: SimulatorModel
   readonly #stage: Stage
   #lives = 0
 
   constructor(rows: readonly object[], server: SimulatorOptions = {}) {
     this.disk.put(input, rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
-    const model = new SimulatorModel({ latencyMs: 1000, latencySigma: 0, ...server })
+    this.model = new SimulatorModel({ latencyMs: 1000, latencySigma: 0, ...server })
     this.#stage = {
       drawn: { ...draw(1), networkMs: 10, stragglers: 0 },
       clock: this.clock,
       disk: this.disk,
-      model,
+      model: this.model,
       apiKey: () => this.key,
       tally: () => {},
       limitWrites: () => {},
@@ -40,25 +41,34 @@ class SmallWorld {
 
   async live(
     options: Partial<RunOptions> = {},
-    interruptAfterMs?: number,
+    death?: Death,
     heard: (event: RunEvent) => void = () => {},
   ): Promise<{ readonly life: Life; readonly summary: RunSummary }> {
+    const { life, ending } = await this.try(options, death, heard)
+    if (ending.type !== 'summary') throw new Error(`It ended by ${ending.type}`)
+    return { life, summary: ending.summary }
+  }
+
+  async try(
+    options: Partial<RunOptions>,
+    death?: Death,
+    heard: (event: RunEvent) => void = () => {},
+  ): Promise<{ readonly life: Life; readonly ending: Ending }> {
     this.#lives += 1
     const life = new Life(this.#stage, {
       number: this.#lives,
       boot: 1,
       options: { input, output, apiKey: 'sk-ant-world', seed: 1, ...options },
-      death:
-        interruptAfterMs === undefined
-          ? undefined
-          : { kind: 'interrupt', afterMs: interruptAfterMs, midWrite: false },
+      death,
       random: new Random(this.#lives),
     })
     life.heard = heard
-    const ending = await life.live()
-    if (ending.type !== 'summary') throw new Error(`It ended by ${ending.type}`)
-    return { life, summary: ending.summary }
+    return { life, ending: await life.live() }
   }
+}
+
+function deathOf(kind: Death['kind'], afterMs: number): Death {
+  return { kind, afterMs, midWrite: false }
 }
 
 function rowsOf(count: number, more: object = {}): readonly object[] {
@@ -136,8 +146,22 @@ test('what only waits for its sync when the grace is over has been written', asy
       }),
   )
   const options = { maxConcurrency: 4, fsync: 'always', graceMs: 600 } as const
-  const { life, summary } = await world.live(options, 600)
+  const { life, summary } = await world.live(options, deathOf('interrupt', 600))
   // Two tries, or more, were answered less than a sync's time before the end of the grace.
   expect(answersOf(life)).toBeGreaterThan(1)
   expect([summary.stopped?.code, counts(summary)[0]]).toEqual(['INTERRUPTED', answersOf(life)])
+})
+
+test('what a run finds is safe from a power loss too, though the run that wrote it was killed', async () => {
+  const world = new SmallWorld(rowsOf(10))
+  const lines = (): number =>
+    Buffer.from(world.disk.bytes(output)).toString().split('\n').length - 1
+  // Killed within a second of its last line, before the next sync.
+  await world.try({ fsync: '1s' }, deathOf('kill', 2000))
+  const found = lines()
+  expect(found).toBeGreaterThan(2)
+  // A run that finds them, and has nothing to write before the power fails.
+  world.model.setFaults({ 'hang-head': 1 })
+  await world.try({ fsync: '1s' }, deathOf('power', 5000))
+  expect(lines()).toBe(found)
 })
