@@ -74,10 +74,11 @@ export class Kept {
 
   /** A power loss takes nothing that counted as done so long ago. */
   get #unsyncedMs(): number {
-    const { fsync, troubles } = this.#drawn
+    const { fsync, troubles, syncMs } = this.#drawn
     // A run stops at the first sync that fails; what it could not keep is known to be lost.
     if (troubles.brokenDisk?.on === 'sync' || fsync === 'never') return Infinity
-    return fsync === 'always' ? 0 : unsyncedMsMax
+    // One sync may be under way, and the next begins when it ends.
+    return fsync === 'always' ? 0 : unsyncedMsMax + 2 * syncMs
   }
 
   #lostMost(life: Life, ending: Ending): number {

@@ -32,6 +32,8 @@ export interface Drawn {
   readonly ordered: boolean
   readonly fsync: 'always' | '1s' | 'never'
   readonly shortWrites: boolean
+  /** How long a sync takes. */
+  readonly syncMs: number
   readonly maxInputTokensPerMinute: number | undefined
   readonly maxOutputTokensPerMinute: number | undefined
   readonly maxInFlightBytes: number | undefined
@@ -121,6 +123,7 @@ export function draw(seed: number): Drawn {
       ? { life: more.integer(1, 3), kind: more.pick(['torn', 'abandoned'] as const) }
       : undefined,
     troubles,
+    syncMs: more.pick([0, 0, 30, 400]),
     // As many as the rows of a world can come near to within a minute.
     maxRequestsPerMinute: more.chance(0.25) ? 100 : first.maxRequestsPerMinute,
     healAt: Math.max(first.healAt, troubles.endAt),
@@ -136,6 +139,7 @@ interface FirstDrawn {
 type DrawnLater =
   | 'deaths'
   | 'stragglers'
+  | 'syncMs'
   | 'maxInputTokensPerMinute'
   | 'maxOutputTokensPerMinute'
   | 'maxInFlightBytes'

@@ -100,7 +100,8 @@ class World {
   }
 
   async play(): Promise<void> {
-    const { deaths, edits, healAt, overwrite } = this.#drawn
+    const { deaths, edits, healAt, overwrite, syncMs } = this.#drawn
+    if (syncMs > 0) this.#disk.delaySyncs(() => this.#after(syncMs))
     this.#disk.put(files.input, this.#input.text)
     if (overwrite) this.#disk.put(files.output, foreignText)
     this.#limitWrites()
@@ -141,11 +142,13 @@ class World {
   }
 
   async #wait(delayMs: number): Promise<void> {
-    if (delayMs <= 0) return
-    const over = new Promise<void>((resolve) => {
+    if (delayMs > 0) await this.#clock.runUntil(this.#after(delayMs))
+  }
+
+  #after(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
       this.#clock.after(delayMs, resolve)
     })
-    await this.#clock.runUntil(over)
   }
 
   /** One process from its start to its end. */
