@@ -107,7 +107,7 @@ function episodes(refused: readonly Sent[]): number {
   return count
 }
 
-const refusalsPerEvent = 3
+const refusalsPerEvent = 6
 /** Lengths of answers are guessed: where few answers make a minute, a wrong guess is a refusal. */
 const refusalShare = 0.05
 
