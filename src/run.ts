@@ -12,7 +12,7 @@ import { type RunContext, systemContext } from './context.ts'
 import { RunError, exitCodes } from './errors.ts'
 import type { Observer, RunEvent, RunStarted } from './events.ts'
 import { checkInput } from './input-check.ts'
-import { Ledger } from './ledger.ts'
+import { type Ending, Ledger } from './ledger.ts'
 import { Loop } from './loop.ts'
 import { loadPrices } from './money.ts'
 import { parseOptionsOf, readOptions, type RunOptions, type Settings } from './options.ts'
@@ -76,9 +76,9 @@ export async function run(
     hooks.signal?.addEventListener('abort', interrupt)
     await loop.run()
     const ending = { readAll: loop.readAll, stopped: scheduler.stopping !== undefined, source }
-    const isWritten = await Promise.race([flushed(ledger), loop.graceOver.then(() => false)])
+    const isWritten = await written(ledger, loop)
     const unwritten = isWritten ? 0 : loop.unsettled
-    const notInInput = isWritten ? await ledger.finish(ending) : null
+    const notInInput = isWritten ? await finish(ledger, ending, loop) : null
     if (unwritten === 0) loop.countOut()
     return summarize(scheduler, unwritten, {
       input: nameOf(settings),
@@ -120,18 +120,34 @@ function opening(
   }
 }
 
-/** Whether all that is in hand could be written; waits while the disk is full. */
-function flushed(ledger: Ledger): Promise<boolean> {
-  return ledger.flush().then(
+/**
+ * Whether all that is in hand could be written. On a full disk that is waited for until the grace
+ * is over; what only has to be synced is waited for in any case.
+ */
+function written(ledger: Ledger, loop: Loop): Promise<boolean> {
+  const flushed = ledger.flush().then(
     () => true,
     () => false,
   )
+  const given = loop.graceOver.then(() => (ledger.isBlocked ? false : flushed))
+  return Promise.race([flushed, given])
 }
 
-/** The disk stayed full until the grace was over. */
+/** What cannot be put into its final form any more stops the run, for another to do it. */
+async function finish(ledger: Ledger, ending: Ending, loop: Loop): Promise<number | null> {
+  try {
+    return await ledger.finish(ending)
+  } catch (error) {
+    if (!(error instanceof RunError)) throw error
+    loop.lost(error)
+    return null
+  }
+}
+
+/** The disk stayed full until the grace was over, or failed in a run that was stopping already. */
 function notWritten(rows: number, output: string): RunError {
   const answers = rows === 1 ? 'an answer' : `${rows} answers`
-  const message = `Cannot write ${answers} to ${output}: the disk is still full`
+  const message = `Cannot write ${answers} to ${output}: the disk is full, or fails`
   const hint = 'make room, then run the same command again; those rows are asked again'
   return new RunError('OUTPUT_UNWRITABLE', message, { hint })
 }
@@ -180,7 +196,8 @@ function summarize(
   const modelsGone = [...scheduler.modelsGone.values()].map(stoppedBy)
   const finished = failed > 0 ? exitCodes.someFailed : exitCodes.succeeded
   let error = scheduler.stopping ?? [...scheduler.modelsGone.values()][0]
-  if (unwritten > 0 && error?.code === 'INTERRUPTED') error = notWritten(unwritten, closed.output)
+  const isTold = error?.code.startsWith('OUTPUT_') || error?.code === 'LOCK_LOST'
+  if (unwritten > 0 && !isTold) error = notWritten(unwritten, closed.output)
   return {
     ...closed,
     exitCode: error ? exitCodeOf(error) : finished,
