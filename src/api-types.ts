@@ -60,6 +60,11 @@ export interface WrappedRequest<Metadata = unknown> {
   readonly metadata?: Metadata | undefined
 }
 
+/** The type of a request's metadata, if its type tells. */
+export type MetadataOf<Request extends RequestInput> = Request extends { metadata?: infer Metadata }
+  ? Exclude<Metadata, undefined>
+  : unknown
+
 /** Written text. */
 export interface TextBlock {
   readonly type: 'text'

@@ -170,6 +170,8 @@ export class Delivery<M> implements Books {
   }
 
   #watchLevel(): void {
+    // Behind the end there is nothing to hold.
+    if (this.#end !== undefined) return
     const rows = this.#unread.size / bounds.unreadResultsMax
     const level = Math.max(rows, this.#unreadBytes / bounds.unreadBytesMax)
     // Between half and full it stays as it is, so that a slow taker is no see-saw.

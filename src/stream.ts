@@ -10,7 +10,7 @@
 
 /// <reference lib="esnext.disposable" preserve="true" />
 
-import type { RequestInput } from './api-types.ts'
+import type { MetadataOf, RequestInput } from './api-types.ts'
 import { type RunContext, systemContext } from './context.ts'
 import { Delivery } from './delivery.ts'
 import { RunError } from './errors.ts'
@@ -65,12 +65,12 @@ export interface ResultStream<Metadata = unknown> extends AsyncDisposable {
  * await simulator.close()
  * ```
  */
-export function stream<Metadata = unknown>(
-  requests: Producer<RequestInput<Metadata>>,
+export function stream<Request extends RequestInput>(
+  requests: Producer<Request>,
   options: StreamOptions,
   hooks: RunHooks = {},
   context: RunContext = systemContext(),
-): ResultStream<Metadata> {
+): ResultStream<MetadataOf<Request>> {
   const settings = readStreamOptions(options)
   const prices = loadPrices(settings.prices)
   const transport = context.transport(settings)
@@ -80,8 +80,10 @@ export function stream<Metadata = unknown>(
     thrown.set(error, told)
     pipeline.loop.stop(error, settings.graceMs)
   }
-  const source = new ObjectSource<Metadata>(requests, (error) => stopFor(unreadable(error), error))
-  const delivery = new Delivery<Metadata>({
+  const source = new ObjectSource<MetadataOf<Request>>(requests, (error) =>
+    stopFor(unreadable(error), error),
+  )
+  const delivery = new Delivery<MetadataOf<Request>>({
     hold: (on) => pipeline.loop.awaitTaker(on),
     takeMetadata: (line) => source.takeMetadata(line),
   })
