@@ -36,6 +36,21 @@ export interface RunHooks {
  *
  * @throws {RunError} when nothing was started: unusable options, input or output, or another run
  * on it
+ * @example
+ * ```ts
+ * const simulator = await startSimulator({ latencyMs: 0 })
+ * const fs = process.getBuiltinModule('node:fs')
+ * const folder = fs.mkdtempSync(`${process.getBuiltinModule('node:os').tmpdir()}/sluice-`)
+ * const messages = [{ role: 'user', content: 'Hi' }]
+ * const request = { model: 'claude-haiku-4-5', max_tokens: 10, messages }
+ * fs.writeFileSync(`${folder}/in.jsonl`, JSON.stringify(request))
+ * const options = { input: `${folder}/in.jsonl`, apiKey: 'any', baseUrl: simulator.url }
+ * const { rows, output } = await run(options)
+ * rows // => { selected: 1, succeeded: 1, failed: 0, left: 0 }
+ * output.endsWith('in.results.jsonl') // => true
+ * fs.rmSync(folder, { recursive: true })
+ * await simulator.close()
+ * ```
  */
 export async function run(
   options: RunOptions,

@@ -31,7 +31,7 @@ export interface ResultStream<Metadata = unknown> extends AsyncDisposable {
   readonly summary: Promise<RunSummary>
   /** The next result. Rejects once, behind the last one, with what stopped the stream. */
   next(): Promise<IteratorResult<Result<Metadata>, undefined>>
-  /** Starts nothing more, ends what is under way and drops what was not taken: what `break` does. */
+  /** What `break` does: starts nothing more, ends what is under way, drops what was not taken. */
   return(): Promise<IteratorResult<Result<Metadata>, undefined>>
   [Symbol.asyncIterator](): ResultStream<Metadata>
 }
