@@ -37,6 +37,7 @@ export interface DeliveryOptions<M> {
 
 interface Unread<M> {
   readonly line: string
+  readonly bytes: number
   readonly metadata: M | undefined
 }
 
@@ -107,7 +108,7 @@ export class Delivery<M> implements Books {
     const unread = this.#unread.popFront()
     if (unread !== undefined) {
       const result = this.#read(unread)
-      this.#unreadBytes -= unread.line.length
+      this.#unreadBytes -= unread.bytes
       this.#watchLevel()
       return Promise.resolve({ done: false, value: result })
     }
@@ -151,12 +152,13 @@ export class Delivery<M> implements Books {
   }
 
   #put(line: string, lineNumber: number, onWritten: () => void): void {
-    const unread = { line, metadata: this.#options.takeMetadata(lineNumber) }
+    const metadata = this.#options.takeMetadata(lineNumber)
+    const unread = { line, bytes: Buffer.byteLength(line), metadata }
     const taker = this.#takers.popFront()
     if (taker !== undefined) taker.resolve({ done: false, value: this.#read(unread) })
     else if (this.#end === undefined) {
       this.#unread.pushBack(unread)
-      this.#unreadBytes += line.length
+      this.#unreadBytes += unread.bytes
     }
     onWritten()
     this.#watchLevel()

@@ -228,6 +228,16 @@ describe('stream() pushes back', () => {
     expect(await world.until(consume())).toBe(5)
   })
 
+  test('lets a producer look at the stream it feeds', async () => {
+    const world = new StreamWorld()
+    function* produce(): Generator<RequestInput> {
+      expect(results.summary).toBeInstanceOf(Promise)
+      yield request(1)
+    }
+    const results = stream(produce(), { apiKey }, {}, world.context)
+    expect((await world.until(drain(results))).results).toHaveLength(1)
+  })
+
   test('knows its summary before anybody takes a result, and keeps them', async () => {
     const world = new StreamWorld()
     const results = stream(requests(10), { apiKey }, {}, world.context)
@@ -401,6 +411,31 @@ describe('stream() stops', () => {
     expect(await world.until(drain(results))).toEqual({ results: [], thrown: 'no' })
     expect(world.sentAt).toEqual([])
     expect(world.clock.now()).toBe(startedAt)
+  })
+
+  test('when aborted while held: what waits is given first', async () => {
+    const world = new StreamWorld()
+    const stop = new AbortController()
+    const options = { apiKey, maxConcurrency: 100 }
+    const results = stream(requests(2000), options, { signal: stop.signal }, world.context)
+    await world.pass(600_000)
+    stop.abort('now')
+    const { results: got, thrown } = await world.until(drain(results))
+    expect(thrown).toBe('now')
+    expect(got.length).toBeGreaterThanOrEqual(bounds.unreadResultsMax)
+    expect((await results.summary).rows).toMatchObject({ left: 2000 - got.length })
+  })
+
+  test('in the turn in which it began: nothing was asked', async () => {
+    const world = new StreamWorld()
+    let pulled = 0
+    function* produce(): Generator<RequestInput> {
+      yield request(pulled++)
+    }
+    const results = stream(produce(), { apiKey }, {}, world.context)
+    await world.until(results.return())
+    expect(pulled).toBe(0)
+    expect((await results.summary).rows.selected).toBe(0)
   })
 
   test('not at all, when all was done before the abort', async () => {

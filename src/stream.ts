@@ -93,6 +93,8 @@ export function stream<Request extends RequestInput>(
   const interrupt = (): void => stopFor(stopped('as asked'), signal?.reason)
   let end: { readonly error: unknown } | undefined
   const play = async (): Promise<RunSummary> => {
+    // A producer may wish to look at what is returned below.
+    await Promise.resolve()
     try {
       if (signal?.aborted === true) interrupt()
       signal?.addEventListener('abort', interrupt)
@@ -107,8 +109,11 @@ export function stream<Request extends RequestInput>(
       signal?.removeEventListener('abort', interrupt)
       pipeline.loop.close()
       source.close()
-      await transport.close()
-      delivery.end(end)
+      try {
+        await transport.close()
+      } finally {
+        delivery.end(end)
+      }
     }
   }
   const summary = play()
