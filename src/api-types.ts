@@ -101,8 +101,15 @@ export interface ServerToolResultBlock {
     | 'code_execution_tool_result'
     | 'bash_code_execution_tool_result'
     | 'text_editor_code_execution_tool_result'
+    | 'tool_search_tool_result'
   readonly tool_use_id: string
   readonly content: unknown
+}
+
+/** A file that the model put into its container. */
+export interface ContainerUploadBlock {
+  readonly type: 'container_upload'
+  readonly file_id: string
 }
 
 /** A part of an answer. The API may add kinds: leave room for one you do not know. */
@@ -112,6 +119,7 @@ export type ContentBlock =
   | RedactedThinkingBlock
   | ToolUseBlock
   | ServerToolResultBlock
+  | ContainerUploadBlock
 
 /** Tokens of one answer, in the API's own names. */
 export interface MessageUsage {
