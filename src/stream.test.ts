@@ -308,7 +308,7 @@ describe('stream() pushes back', () => {
         expect(unreadMost).toBeLessThanOrEqual(bounds.unreadResultsMax + drawn.maxConcurrency + 1)
         expect(aheadMost).toBeLessThanOrEqual(bounds.windowRowsMax + 1)
       }),
-      { numRuns: 25 },
+      { numRuns: 20 },
     )
   })
 })
@@ -322,9 +322,11 @@ describe('stream() stops', () => {
       await world.wait(300)
       throw error
     }
-    const results = stream(failing(), { apiKey }, {}, world.context)
+    const hooks = { observers: [world.observe] }
+    const results = stream(failing(), { apiKey }, hooks, world.context)
     const { results: got, thrown } = await world.until(drain(results))
     expect(thrown).toBe(error)
+    expect(world.count('input_ended'), 'it did not end').toBe(0)
     expect(got.length).toBeGreaterThan(0)
     const { rows, stopped } = await results.summary
     expect(stopped).toMatchObject({
