@@ -6,7 +6,12 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
 /** Tests that spawn `bin/sluice.js`. */
-const commandTests = ['test/cli.test.ts', 'test/kill.test.ts', 'test/package.test.ts']
+const commandTests = [
+  'test/cli.test.ts',
+  'test/ancestor.test.ts',
+  'test/kill.test.ts',
+  'test/package.test.ts',
+]
 
 const config: ViteUserConfig = defineConfig({
   test: {

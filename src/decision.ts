@@ -22,6 +22,8 @@ export interface SchedulerOptions {
   readonly maxConcurrency: number
   readonly maxInFlightBytes: number
   readonly maxFailed: MaxFailed | undefined
+  /** `marked`: the first row leads (leader.ts). @default 'off' */
+  readonly cache?: 'marked' | 'off'
   readonly windowRowsMax: number
   readonly windowBytesMax: number
   /** Whether a body can be read from the input again; if not, it is kept for retries. */
@@ -85,3 +87,5 @@ export type Decision =
       readonly delayMs: number
     }
   | { readonly type: 'stop'; readonly error: RunError }
+  /** Something worth saying. */
+  | { readonly type: 'notice'; readonly message: string }

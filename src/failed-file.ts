@@ -7,8 +7,10 @@
 
 import type { Files } from './files.ts'
 import { Fingerprints } from './fingerprints.ts'
+import type { LineForm } from './line-form.ts'
 import { Replacement } from './replacement.ts'
-import { readResultFile } from './result-file.ts'
+import { type LinePlace, readResultFile } from './result-file.ts'
+import type { ResultLine } from './result-line.ts'
 
 const lineFeed = Buffer.from('\n')
 
@@ -22,19 +24,21 @@ export function compactFailed(
   files: Files,
   path: string,
   wanted: Fingerprints,
+  form?: LineForm,
 ): { readonly kept: number; readonly removed: number } {
   const counts = new Fingerprints()
   let kept = 0
   let removed = 0
-  readResultFile(files, path, ({ type, key }) => {
+  const count = ({ type, key }: ResultLine): void => {
     if (type === 'succeeded' || counts.add(key, 1) <= wanted.get(key)) kept++
     else removed++
-  })
+  }
+  readResultFile(files, path, count, form)
   if (removed > 0 && kept === 0) {
     files.remove(path)
     files.syncFolderOf(path)
   } else if (removed > 0) {
-    rewrite(files, path, counts, wanted)
+    rewrite(files, path, { counts, wanted, form })
   }
   return { kept, removed }
 }
@@ -43,10 +47,15 @@ export function compactFailed(
  * `counts` says how many lines of a key there are. The first ones go: the last failure is the one
  * to see.
  */
-function rewrite(files: Files, path: string, counts: Fingerprints, wanted: Fingerprints): void {
+function rewrite(
+  files: Files,
+  path: string,
+  how: { counts: Fingerprints; wanted: Fingerprints; form: LineForm | undefined },
+): void {
+  const { counts, wanted, form } = how
   const replacement = new Replacement(files, path)
   try {
-    readResultFile(files, path, ({ type, key }, { buffer, start, end }) => {
+    const copy = ({ type, key }: ResultLine, { buffer, start, end }: LinePlace): void => {
       if (type !== 'succeeded') {
         const isSurplus = counts.get(key) > wanted.get(key)
         counts.add(key, -1)
@@ -54,7 +63,8 @@ function rewrite(files: Files, path: string, counts: Fingerprints, wanted: Finge
       }
       replacement.write(buffer.subarray(start, end))
       replacement.write(lineFeed)
-    })
+    }
+    readResultFile(files, path, copy, form)
     replacement.commit()
   } catch (error) {
     replacement.abandon()

@@ -18,6 +18,7 @@ import { compactFailed } from './failed-file.ts'
 import { systemErrorCode } from './files.ts'
 import { Fingerprints } from './fingerprints.ts'
 import { keysOf } from './input-keys.ts'
+import { type LineForm, lineForms } from './line-form.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { moveAside } from './move-aside.ts'
 import { failedPath, type Settings } from './options.ts'
@@ -26,7 +27,7 @@ import type { Planned } from './plan.ts'
 import { Held, type Holding, recover, type Recovered } from './record.ts'
 import { rewriteInOrder } from './reorder.ts'
 import { openToAppend, readResultFile } from './result-file.ts'
-import { failedLine, succeededLine } from './result-line.ts'
+import type { ResultLine } from './result-line.ts'
 import type { Source } from './source.ts'
 import { pourSpool } from './spool.ts'
 import type { Work } from './work.ts'
@@ -57,6 +58,7 @@ export class Ledger implements Books {
   readonly #lock: Lock | undefined
   readonly #recovered: Recovered
   readonly #held: Held
+  readonly #form: LineForm
   readonly #output: Appender
   readonly #failed: Appender
   readonly #ordered: OrderedOutput | undefined
@@ -84,6 +86,7 @@ export class Ledger implements Books {
     this.#lock = lock
     this.#recovered = recovered
     this.#held = new Held(recovered)
+    this.#form = lineForms[settings.outputFormat]
     if (output === standardOutput) {
       this.#output = new Appender({ file: files.stdout(), clock, fsync: 'never', ...events })
       this.#failed = this.#output
@@ -92,7 +95,7 @@ export class Ledger implements Books {
     const append = (path: string): Appender =>
       new Appender({ file: openToAppend(files, path), clock, fsync, ...events })
     this.#output = append(output)
-    this.#failed = append(failedPath(output))
+    this.#failed = isOneFile(settings) ? this.#output : append(failedPath(output))
     if (!settings.ordered) return
     const folder = folderOf(output)
     const { spooled } = recovered
@@ -117,15 +120,16 @@ export class Ledger implements Books {
       onFailed: (error) => listener.lost(unwritable(settings.output, error)),
     }
     if (settings.output === standardOutput) {
-      const recovered = recover(files, { output: '', failed: '' })
+      const recovered = recover(files, { output: '' })
       return new Ledger(context, settings, { lock: undefined, recovered, events })
     }
     const output = realPath(context, settings.output)
     const lock = await takeLock({ ...context, output })
     try {
-      const paths = { output, failed: failedPath(output), folder: folderOf(output) }
+      const failed = isOneFile(settings) ? undefined : failedPath(output)
+      const paths = { output, failed, folder: folderOf(output) }
       if (settings.overwrite) moveAside(files, paths, stampOf(clock.wallTime()))
-      const recovered = recover(files, paths)
+      const recovered = recover(files, paths, lineForms[settings.outputFormat])
       if (!settings.ordered && recovered.spooled) pourSpool(files, output, recovered.spooled)
       // Of several that met at a dead holder's lock, all but one learn it here, before they send.
       lock.beat(0)
@@ -142,7 +146,7 @@ export class Ledger implements Books {
   }
 
   get failedOutput(): string {
-    return this.output === standardOutput ? standardOutput : failedPath(this.output)
+    return isOneFile(this.#settings) ? this.output : failedPath(this.output)
   }
 
   /** Lines the files held when the run began. */
@@ -172,11 +176,11 @@ export class Ledger implements Books {
 
   /** The row was answered. `onWritten` is called when its line is handed to `write()`. */
   succeed(work: Work, answer: Answer, onWritten: () => void): void {
-    const { id, metadata } = work.row
+    const { id, metadata, original } = work.row
     const asked = this.#settings.includeRequest ? bodyText(work) : undefined
     const { message } = answer.outcome
     const run = answeredFields(work, answer)
-    const line = succeededLine({ id, message, metadata, request: asked, run })
+    const line = this.#form.succeeded({ id, message, metadata, original, request: asked, run })
     if (work.retriesFailed) this.#retried = true
     if (this.#ordered) this.#ordered.place(work.sequence, line, onWritten)
     else this.#output.append(line, onWritten)
@@ -184,15 +188,16 @@ export class Ledger implements Books {
 
   /** The row failed. */
   fail(work: Work, failure: Failure, onWritten: () => void): void {
-    const { id, metadata, key } = work.row
+    const { id, metadata, original, key } = work.row
     const { error, requestId } = failure.outcome
-    const line = failedLine({
+    const line = this.#form.failed({
       id,
       type: 'errored',
       error,
       requestId,
       params: bodyText(work),
       metadata,
+      original,
       run: failedFields(work, failure),
     })
     this.#appendFailed(line, { ...work, key }, onWritten)
@@ -201,14 +206,15 @@ export class Ledger implements Books {
   /** The row is no request, and was not sent. */
   fault(planned: Extract<Planned, { type: 'fault' }>, onWritten: () => void): void {
     const { fault, sequence, retriesFailed } = planned
-    const { id, key, error, params, raw, rawEncoding, metadata } = fault
+    const { id, key, error, params, raw, rawEncoding, metadata, original } = fault
     const run = faultFields(fault)
-    const line = failedLine({
+    const line = this.#form.failed({
       id,
       type: 'errored',
       error,
       requestId: null,
       metadata,
+      original,
       run,
       ...(raw === undefined ? { params } : { raw, rawEncoding }),
     })
@@ -247,7 +253,7 @@ export class Ledger implements Books {
     this.#closeFiles()
     if (output === standardOutput) return whole ? 0 : null
     if (this.#retried || (whole && leftover.failed > 0)) this.#compact(whole)
-    removeIfEmpty(this.#context, failedPath(output))
+    removeIfEmpty(this.#context, this.failedOutput)
     const disordered = this.#ordered?.isDisordered === true || !this.#held.isInOrder
     if (this.#ordered && disordered && readAll && !stopped && source.reread) {
       await rewriteInOrder(files, output, keysOf(source, this.#settings))
@@ -286,16 +292,22 @@ export class Ledger implements Books {
   /** Drops failures of rows that were settled anew, and of rows that are gone if all were read. */
   #compact(whole: boolean): void {
     const { files } = this.#context
-    const path = failedPath(this.#settings.output)
+    const path = this.failedOutput
     const wanted = this.#wantedFailed
     if (!whole) {
       const seen = new Fingerprints()
-      readResultFile(files, path, ({ key }) => {
+      const keep = ({ key }: ResultLine): void => {
         if (seen.add(key, 1) === 1) wanted.add(key, this.#recovered.failed.get(key))
-      })
+      }
+      readResultFile(files, path, keep, this.#form)
     }
-    compactFailed(files, path, wanted)
+    compactFailed(files, path, wanted, this.#form)
   }
+}
+
+/** Whether failures stand among the answers. */
+function isOneFile({ output, outputFormat }: Settings): boolean {
+  return output === standardOutput || outputFormat === 'tuple'
 }
 
 function folderOf(output: string): string {

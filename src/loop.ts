@@ -183,12 +183,11 @@ export class Loop {
       this.#settled.mark(sequence)
       return books.held(sequence, planned.key, planned.as)
     }
-    const { fault } = planned
     books.fault(planned, () => {
       this.#settled.mark(sequence)
-      this.#observe(telling.faultFailed(this.#now(), fault))
+      this.#observe(telling.faultFailed(this.#now(), planned.fault))
     })
-    this.#step({ type: 'fault', error: fault.error })
+    this.#step({ type: 'fault', error: planned.fault.error })
   }
 
   // Deciding and doing.
@@ -223,6 +222,9 @@ export class Loop {
           break
         case 'stop':
           this.#stopping(decision.error)
+          break
+        case 'notice':
+          this.#observe({ type: 'notice', at: this.#now(), message: decision.message })
           break
         case 'retry':
           break
@@ -385,8 +387,7 @@ export class Loop {
   }
 
   #stopping({ code, message, hint }: RunError): void {
-    const said = { code, message, hint: hint ?? null }
-    this.#observe({ type: 'run_stopping', at: this.#now(), ...said })
+    this.#observe({ type: 'run_stopping', at: this.#now(), code, message, hint: hint ?? null })
   }
 
   #now(): number {

@@ -25,6 +25,7 @@ export function moveAside(files: Files, paths: RecordPaths, stamp: string): read
     moved.push({ from, to })
   }
   for (const path of [paths.output, paths.failed]) {
+    if (path === undefined) continue
     if (files.stat(path)?.isFile === true) move(path, freeName(files, `${path}.bak-${stamp}`))
   }
   const { folder } = paths

@@ -9,6 +9,7 @@ import { z } from 'zod'
 import { bounds } from './bounds.ts'
 import type { MaxFailed } from './brake.ts'
 import { RunError } from './errors.ts'
+import type { OutputFormat } from './line-form.ts'
 import { nearest } from './nearest.ts'
 import type { RampKind } from './ramp.ts'
 import type { ParseOptions } from './request.ts'
@@ -68,6 +69,18 @@ export interface RunOptions {
   readonly ordered?: boolean | undefined
   /** The request in each result line. @default false */
   readonly includeRequest?: boolean | undefined
+  /**
+   * `results`: Message Batches result lines, and failures in a file of their own; `tuple`:
+   * `[request, message or errors, metadata]`, all in one file. @default 'results'
+   */
+  readonly outputFormat?: OutputFormat | undefined
+  /** Send the `user_id` of a bare body's `metadata` to the API. @default true */
+  readonly sendUserId?: boolean | undefined
+  /**
+   * `marked`: the first row goes alone, and the rest when its answer begins, so that they read what
+   * its `cache_control` has written to the prompt cache. `off`: all go at once. @default 'off'
+   */
+  readonly cache?: 'marked' | 'off' | undefined
   /** When results are made durable. @default '1s' */
   readonly fsync?: 'always' | '1s' | 'never' | undefined
   /** How fast sending may grow at the start. @default 'fast' */
@@ -108,6 +121,9 @@ export interface Settings {
   readonly first: number
   readonly ordered: boolean
   readonly includeRequest: boolean
+  readonly outputFormat: OutputFormat
+  readonly sendUserId: boolean
+  readonly cache: 'marked' | 'off'
   readonly fsync: 'always' | '1s' | 'never'
   readonly ramp: RampKind
   readonly http2: boolean
@@ -125,7 +141,7 @@ const credential = text.refine(isHeaderValue, 'holds characters that no header c
 const flag = z.boolean('must be true or false')
 const sockets = `must be a whole number from 1 to ${bounds.socketsMax}`
 
-const schema = z.strictObject({
+const shape = {
   input: z.union([text, z.custom<AsyncIterable<Uint8Array>>(isAsyncIterable)], {
     error: 'must be a path or an async iterable of bytes',
   }),
@@ -163,11 +179,20 @@ const schema = z.strictObject({
   first: count.default(Number.MAX_SAFE_INTEGER),
   ordered: flag.default(false),
   includeRequest: flag.default(false),
+  outputFormat: oneOf('results', 'tuple').default('results'),
+  sendUserId: flag.default(true),
+  cache: oneOf('marked', 'off').default('off'),
   fsync: oneOf('always', '1s', 'never').default('1s'),
   ramp: oneOf('fast', 'gentle', 'off').default('fast'),
   http2: flag.default(false),
   prices: z.unknown().optional(),
   seed: z.int('must be a whole number').optional(),
+}
+
+const schema = z.strictObject(shape).superRefine(({ ordered, outputFormat }, context) => {
+  if (!ordered || outputFormat !== 'tuple') return
+  const message = 'cannot go with tuples, which are written as they come'
+  context.addIssue({ code: 'custom', path: ['ordered'], message })
 })
 
 function oneOf<const T extends string>(...words: readonly T[]): z.ZodEnum<{ [K in T]: K }> {
@@ -175,7 +200,7 @@ function oneOf<const T extends string>(...words: readonly T[]): z.ZodEnum<{ [K i
 }
 
 /** The option names, for telling a misspelt one what it meant. */
-export const optionNames: readonly string[] = Object.keys(schema.shape)
+export const optionNames: readonly string[] = Object.keys(shape)
 
 /** What is wrong with one option. */
 export interface OptionFault {
@@ -239,8 +264,8 @@ export function failedPath(output: string): string {
 }
 
 /** How lines of a run are parsed, the first time and again. */
-export function parseOptionsOf({ model }: Settings): ParseOptions {
-  return { ...(model !== undefined && { model }), sendUserId: true }
+export function parseOptionsOf({ model, sendUserId, outputFormat }: Settings): ParseOptions {
+  return { ...(model !== undefined && { model }), sendUserId, outputFormat }
 }
 
 function isAsyncIterable(value: unknown): boolean {

@@ -15,7 +15,7 @@ import { digest } from './hash.ts'
 import type { Line } from './lines.ts'
 import { poolOf } from './pools.ts'
 import type { Holding } from './record.ts'
-import { type ParseOptions, parseLine, type Row, type RowFault } from './request.ts'
+import { keyOfLine, type ParseOptions, parseLine, type Row, type RowFault } from './request.ts'
 import type { Work } from './work.ts'
 
 /** What the files of the run hold, as a multiset of keys (record.ts). */
@@ -75,7 +75,8 @@ export class Plan {
 
   next(line: Line): Planned {
     const sequence = this.#sequence++
-    const whole = line.truncated === undefined ? digest(line.bytes) : undefined
+    const isWhole = line.truncated === undefined
+    const whole = isWhole ? keyOfLine(line.bytes, this.#options) : undefined
     const held = whole === undefined ? undefined : this.#held.take(whole)
     if (whole !== undefined && held !== undefined && !this.#asksAgain(held)) {
       this.#claim(this.#idOf(line, held), line.number)
@@ -103,10 +104,12 @@ export class Plan {
     if (first === 0) return row
     const id = JSON.stringify(row.id)
     const message = `"custom_id" ${id} is that of line ${first} already; ids must differ`
+    // A tuple has no room for a key of its own; it tells failures from answers all the same.
+    const isTuple = this.#options.outputFormat === 'tuple'
     return {
       ...row,
       kind: 'fault',
-      key: digest(encoder.encode(`${row.key} repeats an id`)),
+      key: isTuple ? row.key : digest(encoder.encode(`${row.key} repeats an id`)),
       error: { type: 'invalid_request_error', message },
       params: row.kind === 'fault' ? row.params : Buffer.from(row.body).toString(),
       raw: row.kind === 'fault' ? row.raw : undefined,

@@ -12,7 +12,8 @@
 import type { Files } from './files.ts'
 import { Fingerprints } from './fingerprints.ts'
 import { KeySequence } from './key-sequence.ts'
-import { readResultFile } from './result-file.ts'
+import type { LineForm } from './line-form.ts'
+import { type LinePlace, readResultFile } from './result-file.ts'
 import type { ResultLine } from './result-line.ts'
 import { findSpool } from './spool.ts'
 import type { Spooled } from './spool.ts'
@@ -20,7 +21,8 @@ import type { Spooled } from './spool.ts'
 /** The files of a run. */
 export interface RecordPaths {
   readonly output: string
-  readonly failed: string
+  /** @default none: failures stand in the output */
+  readonly failed?: string | undefined
   /** `<output>.sluice`, where the spool of an ordered run is. @default none is looked for */
   readonly folder?: string | undefined
 }
@@ -51,7 +53,7 @@ export type Holding = 'succeeded' | 'spooled' | 'failed'
  * @throws {RunError} `OUTPUT_FOREIGN` when a file holds something that is no result line;
  * `OUTPUT_UNWRITABLE` when one cannot be read or mended.
  */
-export function recover(files: Files, paths: RecordPaths): Recovered {
+export function recover(files: Files, paths: RecordPaths, form?: LineForm): Recovered {
   const succeeded = new Fingerprints()
   const failed = new Fingerprints()
   const order = new KeySequence()
@@ -68,12 +70,13 @@ export function recover(files: Files, paths: RecordPaths): Recovered {
     }
   }
   const spool = paths.folder === undefined ? undefined : findSpool(files, paths.folder)
-  const outputBytes = readResultFile(files, paths.output, (line, place) => {
+  const visit = (line: ResultLine, place: LinePlace): void => {
     count(line)
     if (line.type === 'succeeded') order.add(line.key)
     spool?.seeOutputLine(line.key, place)
-  })
-  const failedBytes = readResultFile(files, paths.failed, count)
+  }
+  const outputBytes = readResultFile(files, paths.output, visit, form)
+  const failedBytes = paths.failed === undefined ? 0 : readResultFile(files, paths.failed, count)
   return {
     succeeded,
     failed,

@@ -17,6 +17,7 @@ import { digest } from './hash.ts'
 import { findJsonFault } from './json-fault.ts'
 import { changeMembers, memberText, readMembers, withoutMembers } from './json-spans.ts'
 import type { Changes, Member } from './json-spans.ts'
+import type { OutputFormat } from './line-form.ts'
 import type { ApiError } from './outcome.ts'
 import {
   envelopeProblem,
@@ -33,6 +34,7 @@ import {
 } from './request-rules.ts'
 import type { JsonObject, Problem } from './request-rules.ts'
 import type { Line } from './lines.ts'
+import { tupleKey, tupleRequest } from './tuple-line.ts'
 
 /** How lines are read. */
 export interface ParseOptions {
@@ -40,6 +42,8 @@ export interface ParseOptions {
   readonly model?: string
   /** Send `user_id` of a bare body's metadata to the API, if it is one the API takes. */
   readonly sendUserId: boolean
+  /** In `tuple` form a line has no room for a key, which is then what the row says. */
+  readonly outputFormat?: OutputFormat
 }
 
 /** What a row and a fault have in common. */
@@ -52,8 +56,13 @@ interface Place {
   readonly id: string
   /** The user chose the id, so it means this row wherever the line stands. */
   readonly idGiven: boolean
-  /** Digest of the line, less `result` and `run` if it is one of a failed file. */
+  /**
+   * Digest of the line, less `result` and `run` if it is one of a failed file; in tuple form, of
+   * what it says.
+   */
   readonly key: string
+  /** The line less its metadata, as JSON text; in tuple form alone. */
+  readonly original?: string
   /** The user's own metadata as JSON text on one line. */
   readonly metadata: string | undefined
 }
@@ -91,6 +100,17 @@ export interface RowFault extends Place {
  * ```
  */
 export function parseLine(line: Line, options: ParseOptions): Row | RowFault {
+  const row = parseRow(line, options)
+  if (options.outputFormat !== 'tuple') return row
+  return { ...row, key: tupleKey(line.bytes), original: tupleRequest(line.bytes) }
+}
+
+/** The key of a line, without parsing it where that can be: most that are held are no more. */
+export function keyOfLine(bytes: Uint8Array, { outputFormat }: ParseOptions): string {
+  return outputFormat === 'tuple' ? tupleKey(bytes) : digest(bytes)
+}
+
+function parseRow(line: Line, options: ParseOptions): Row | RowFault {
   const { bytes } = line
   const place: Place = {
     lineNumber: line.number,

@@ -16,8 +16,8 @@
 import { RunError } from './errors.ts'
 import { systemErrorCode } from './files.ts'
 import type { File, Files } from './files.ts'
+import { type LineForm, lineForms } from './line-form.ts'
 import { LineScan } from './line-scan.ts'
-import { parseResultLine, readResultLine, startsLikeOurs } from './result-line.ts'
 import type { ResultLine } from './result-line.ts'
 
 /**
@@ -43,6 +43,7 @@ export function readResultFile(
   files: Files,
   path: string,
   visit: (line: ResultLine, place: LinePlace) => void,
+  form: LineForm = lineForms.results,
 ): number {
   let file: File | undefined
   try {
@@ -51,8 +52,8 @@ export function readResultFile(
     file = files.open(path, 'read')
     const scan = new LineScan(file)
     while (scan.next()) {
-      if (!scan.isTerminated) return readEnd(files, path, scan, info.size, visit)
-      const line = readLine(scan)
+      if (!scan.isTerminated) return readEnd(files, path, { scan, size: info.size, form }, visit)
+      const line = readLine(scan, form)
       if (line !== undefined) visit(line, scan)
       else if (!isBlank(scan.buffer, scan.start, scan.end)) throw foreign(path, scan)
     }
@@ -81,18 +82,17 @@ export function openToAppend(files: Files, path: string): File {
   }
 }
 
-function readLine(scan: LineScan): ResultLine | undefined {
+function readLine(scan: LineScan, form: LineForm): ResultLine | undefined {
   // The quick way looks at the ends of a line alone. NUL bytes mean that a power loss was here.
-  const read = scan.mayHoldNul ? parseResultLine : readResultLine
-  return read(scan.buffer, scan.start, scan.end)
+  const { buffer, start, end } = scan
+  return scan.mayHoldNul ? form.parse(buffer, start, end) : form.read(buffer, start, end)
 }
 
 /** The last line, which has no newline. */
 function readEnd(
   files: Files,
   path: string,
-  scan: LineScan,
-  size: number,
+  { scan, size, form }: { scan: LineScan; size: number; form: LineForm },
   visit: (line: ResultLine, place: LinePlace) => void,
 ): number {
   const { buffer, start, offset } = scan
@@ -100,8 +100,10 @@ function readEnd(
   if (offset + scan.end - start < size) throw foreign(path, scan)
   let end = scan.end
   while (end > start && buffer[end - 1] === 0) end--
-  const line = parseResultLine(buffer, start, end)
-  if (line === undefined && startsLikeOurs(buffer, start, end)) return mend(files, path, offset, '')
+  const line = form.parse(buffer, start, end)
+  if (line === undefined && form.isBeginning(buffer, start, end)) {
+    return mend(files, path, offset, '')
+  }
   if (line === undefined && !isBlank(buffer, start, end)) throw foreign(path, scan)
   const newSize = mend(files, path, offset + end - start, '\n')
   if (line !== undefined) visit(line, { buffer, start, end, offset })

@@ -41,6 +41,8 @@ export interface SucceededRow {
   readonly metadata?: string | undefined
   /** What was asked, as JSON text (`--include-request`). @default none */
   readonly request?: string | undefined
+  /** The line it came from, less its metadata, where the form of the output needs it. */
+  readonly original?: string | undefined
   readonly run: RunFields
 }
 
@@ -63,6 +65,8 @@ export interface FailedRow {
   readonly rawEncoding?: 'utf8' | 'base64' | undefined
   /** The user's own, as JSON text. @default none */
   readonly metadata?: string | undefined
+  /** The line it came from, less its metadata, where the form of the output needs it. */
+  readonly original?: string | undefined
   readonly run: RunFields
 }
 
@@ -70,7 +74,8 @@ export interface FailedRow {
 export interface ResultLine {
   readonly type: ResultType
   readonly key: string
-  readonly line: number
+  /** Number of the row's line in the input, where the form of the output has room for it. */
+  readonly line: number | undefined
   /** Absent when a user's tool removed it. */
   readonly id: string | undefined
   /** `run.cost_usd` as it is written; absent when it was null or is missing. */

@@ -3,6 +3,7 @@
  */
 
 import { RunError } from './errors.ts'
+import { retirementNotice } from './models.ts'
 import type { ApiError, Broken, RunStop } from './outcome.ts'
 
 const codes = {
@@ -31,7 +32,11 @@ export function runStopError({ reason, status, error }: RunStop): RunError {
 
 /** The error of a model that does not exist; its rows are left, not failed. */
 export function modelGoneError(model: string, error: ApiError): RunError {
-  const message = `Cannot ask the model ${model}: the API answered 404 ${error.message}`
+  // The API refuses it, so that of the announced day nothing is left to come.
+  const retired = retirementNotice(model, Infinity)
+  const reply = `the API answered 404 ${error.message}`
+  const message =
+    retired === null ? `Cannot ask the model ${model}: ${reply}` : `${retired}: ${reply}`
   const hint = 'pass --model NAME to use another; rows of this model were left, not failed'
   return new RunError('MODEL_NOT_FOUND', message, { hint })
 }

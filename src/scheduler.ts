@@ -40,10 +40,10 @@ const checkMs = 1000
 
 /** Decides for one run; see above. */
 export class Scheduler {
+  readonly limiter: Limiter
+  readonly estimator: Estimator = new Estimator()
   readonly #options: SchedulerOptions
   readonly #random: Random
-  readonly #limiter: Limiter
-  readonly #estimator = new Estimator()
   readonly #brake: Brake
   readonly #backlog: Backlog
   readonly #pools: Pools
@@ -65,10 +65,10 @@ export class Scheduler {
   constructor(now: number, options: SchedulerOptions, random: Random) {
     this.#options = options
     this.#random = random
-    this.#limiter = new Limiter(now, options)
+    this.limiter = new Limiter(now, options)
     this.#brake = new Brake(options.maxFailed)
     this.#backlog = new Backlog(options)
-    this.#pools = new Pools(this.#limiter, options)
+    this.#pools = new Pools(this.limiter, options)
     this.#underWay = new UnderWay(options)
     this.#patience = new Patience(now, options.patienceMs)
     this.#checkedAt = now
@@ -110,14 +110,6 @@ export class Scheduler {
   /** What keeps the next row from starting: the name of a meter, a bound or a state. */
   get binds(): string {
     return this.#binds
-  }
-
-  get limiter(): Limiter {
-    return this.#limiter
-  }
-
-  get estimator(): Estimator {
-    return this.#estimator
   }
 
   /** Models that do not exist, with the error that says so. */
@@ -221,7 +213,7 @@ export class Scheduler {
         continue
       }
       const { bodyBytes, row } = work
-      const cost = this.#estimator.estimate(row.model, { bodyBytes, maxTokens: row.maxTokens })
+      const cost = this.estimator.estimate(row.model, { bodyBytes, maxTokens: row.maxTokens })
       const own = pool.wait(now, cost)
       const wait = own.delayMs > 0 ? own : this.#sharedWait(now, bodyBytes, cost)
       if (wait.delayMs > 0) {
@@ -243,12 +235,13 @@ export class Scheduler {
   /** How long a row must wait for what all pools share, and for what. */
   #sharedWait(now: number, bodyBytes: number, cost: Cost): Wait {
     const wait = this.#underWay.wait(now, bodyBytes)
-    return wait.delayMs > 0 ? wait : this.#limiter.wait(now, cost)
+    return wait.delayMs > 0 ? wait : this.limiter.wait(now, cost)
   }
 
   #start(now: number, pool: Pool, work: Work, cost: Cost): void {
-    const reservation = this.#limiter.reserve(now, pool.limiter, cost)
-    const attempt = pool.start(now, { number: ++this.#attempts, work, cost, reservation })
+    const reservation = this.limiter.reserve(now, pool.limiter, cost)
+    const asked = { number: ++this.#attempts, work, cost, reservation }
+    const attempt = pool.start(now, asked, this.#underWay.leader.isWanted)
     this.#underWay.add(attempt)
     this.#decisions.push({ type: 'start', attempt })
   }
@@ -289,6 +282,7 @@ export class Scheduler {
     if (!attempt.stream || status !== 200) return
     attempt.headAt = now
     attempt.lastByteAt = now
+    this.#underWay.leader.firstByte(attempt)
     const pool = this.#pools.of(now, attempt.work)
     pool.firstByte(now, attempt)
     pool.limiter.observe(now, attempt.reservation, limits, true)
@@ -300,8 +294,9 @@ export class Scheduler {
     const { work } = attempt
     const pool = this.#pools.of(now, work)
     this.#underWay.remove(attempt)
+    this.#underWay.leader.ended(attempt, outcome.kind === 'answered')
     pool.ended(attempt)
-    this.#limiter.settle(now, attempt.reservation, outcome)
+    this.limiter.settle(now, attempt.reservation, outcome)
     // A stream's headers speak of its start, and were used when they came; all others speak of now.
     if (outcome.status > 0 && attempt.headAt === undefined) {
       const asOfSend = attempt.stream && outcome.status === 200
@@ -342,9 +337,11 @@ export class Scheduler {
     const { work } = attempt
     this.#patience.succeeded(now)
     pool.answered(now, attempt, outcome)
-    this.#estimator.learn(work.row.model, work.bodyBytes, attempt.cost, outcome.usage)
+    this.estimator.learn(work.row.model, work.bodyBytes, attempt.cost, outcome.usage)
     this.#brake.succeeded()
     work.lastAttempt = undefined
+    const finding = this.#underWay.leader.finding(attempt, outcome.usage)
+    if (finding !== undefined) this.#decisions.push({ type: 'notice', message: finding })
     this.#decisions.push({ type: 'succeed', work, attempt, outcome })
   }
 

@@ -1,11 +1,12 @@
 /**
  * The tries under way, and what bounds them all together: their count, the bytes of their
- * bodies, the sockets the process can have.
+ * bodies, the sockets the process can have, and a leader whose answer has not begun.
  */
 
 import { assert } from './assert.ts'
 import { grainMs } from './bucket.ts'
 import { Congestion } from './congestion.ts'
+import { Leader } from './leader.ts'
 import type { Wait } from './pool-limiter.ts'
 import type { Attempt } from './work.ts'
 
@@ -13,6 +14,8 @@ import type { Attempt } from './work.ts'
 export interface UnderWayBounds {
   readonly maxConcurrency: number
   readonly maxInFlightBytes: number
+  /** @default 'off' */
+  readonly cache?: 'marked' | 'off'
 }
 
 const free: Wait = { delayMs: 0, binds: '' }
@@ -30,9 +33,12 @@ export class UnderWay {
   /** Of the process, so all pools share its ceiling. */
   readonly #sockets = new Congestion()
   #bytes = 0
+  /** The first row of the run, if the rest waits for it. */
+  readonly leader: Leader
 
   constructor(bounds: UnderWayBounds) {
     this.#bounds = bounds
+    this.leader = new Leader(bounds.cache === 'marked')
   }
 
   get size(): number {
@@ -61,6 +67,7 @@ export class UnderWay {
   wait(now: number, bodyBytes: number): Wait {
     const { maxConcurrency, maxInFlightBytes } = this.#bounds
     const size = this.#size
+    if (this.leader.isWaitedFor) return { delayMs: Infinity, binds: 'leader' }
     if (size >= maxConcurrency) return { delayMs: Infinity, binds: 'concurrency' }
     // A body larger than the whole bound runs alone.
     if (size > 0 && this.#bytes + bodyBytes > maxInFlightBytes) {
@@ -76,6 +83,7 @@ export class UnderWay {
     this.#numbers.push(attempt.number)
     this.#size += 1
     this.#bytes += attempt.work.bodyBytes
+    this.leader.started(attempt)
   }
 
   /** Takes out a try that ended; one that ended before is a bug of ours. */

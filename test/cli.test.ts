@@ -3,132 +3,28 @@
  * simulator (or a small server that misbehaves) in this process.
  */
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
-import { afterAll, describe, expect, test } from 'vitest'
-import { type StartOptions, startSimulator } from '../src/simulator/index.ts'
-
-const bin = fileURLToPath(new URL('../bin/sluice.js', import.meta.url))
-const base = mkdtempSync(path.join(tmpdir(), 'sluice-cli-'))
-/** What the tests, which run side by side, have started and not ended. */
-const toEnd: (() => unknown)[] = []
-afterAll(async () => {
-  for (const end of toEnd) await end()
-  rmSync(base, { recursive: true, force: true })
-})
-
-const key = 'sk-ant-0123456789-of-this-test'
-
-interface Ended {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-interface Running {
-  readonly child: ChildProcess
-  readonly ended: Promise<Ended>
-  /** What it has printed so far. */
-  stdout(): string
-  /** Resolves once standard error holds the text. */
-  says(text: string): Promise<void>
-}
-
-interface Spawned {
-  readonly cwd: string
-  readonly env?: Readonly<Record<string, string>>
-  readonly input?: string
-  readonly nodeArgs?: readonly string[]
-  readonly script?: string
-}
-
-function start(args: readonly string[], spawned: Spawned): Running {
-  const { cwd, env = {}, input, nodeArgs = [], script = bin } = spawned
-  // Nothing of the machine's own environment may decide what happens here.
-  const variables = { PATH: process.env['PATH'] ?? '', ANTHROPIC_API_KEY: key, ...env }
-  const child = spawn(process.execPath, [...nodeArgs, script, ...args], { cwd, env: variables })
-  toEnd.push(() => child.kill('SIGKILL'))
-  const output = { stdout: '', stderr: '' }
-  const waiters: { text: string; resolve: () => void }[] = []
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text))
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    output.stderr += text
-    for (const { text, resolve } of waiters) if (output.stderr.includes(text)) resolve()
-  })
-  child.stdin.end(input ?? '')
-  const ended = new Promise<Ended>((resolve) => {
-    child.on('close', (code) => resolve({ code, ...output }))
-  })
-  const says = (text: string): Promise<void> =>
-    new Promise((resolve) => {
-      waiters.push({ text, resolve })
-      if (output.stderr.includes(text)) resolve()
-    })
-  return { child, ended, says, stdout: () => output.stdout }
-}
-
-function sluice(args: readonly string[], spawned: Spawned): Promise<Ended> {
-  return start(args, spawned).ended
-}
-
-let folders = 0
-function folder(): string {
-  const made = path.join(base, String((folders += 1)))
-  mkdirSync(made)
-  return made
-}
-
-async function simulate(options: StartOptions = {}): Promise<string> {
-  const simulator = await startSimulator({ latencyMs: 0, ...options })
-  toEnd.push(() => simulator.close())
-  return simulator.url
-}
-
-function row(index: number, changes: object = {}): string {
-  const messages = [{ role: 'user', content: `Row ${index}` }]
-  return `${JSON.stringify({ model: 'claude-haiku-4-5', max_tokens: 20, messages, ...changes })}\n`
-}
-
-function rows(count: number): string {
-  return Array.from({ length: count }, (_, index) => row(index)).join('')
-}
-
-function write(cwd: string, name: string, text: string): void {
-  writeFileSync(path.join(cwd, name), text)
-}
-
-function read(cwd: string, name: string): string {
-  return readFileSync(path.join(cwd, name), 'utf8')
-}
-
-function idsIn(text: string): readonly string[] {
-  const lines = text.split('\n').filter((line) => line !== '')
-  return lines.map((line) => {
-    const parsed: { custom_id: string } = JSON.parse(line)
-    return parsed.custom_id
-  })
-}
-
-function wanted(count: number): readonly string[] {
-  return Array.from({ length: count }, (_, index) => `line-${index + 1}`).toSorted()
-}
-
-function lastLine(text: string): string | undefined {
-  return text.trimEnd().split('\n').at(-1)
-}
+import { describe, expect, test } from 'vitest'
+import {
+  bin,
+  folder,
+  idsIn,
+  key,
+  lastLine,
+  read,
+  row,
+  rows,
+  simulate,
+  sluice,
+  start,
+  toEnd,
+  wanted,
+  write,
+} from './spawned.ts'
 
 /** A server that refuses every request with the headers it came with. */
 async function echo(): Promise<string> {
@@ -165,7 +61,7 @@ describe.concurrent('sluice run', () => {
   test('writes failed rows apart, tells them, and exits with 1', async () => {
     const cwd = folder()
     const url = await simulate()
-    write(cwd, 'in.jsonl', rows(5) + row(5, { max_tokens: 0 }) + 'no json\n')
+    write(cwd, 'in.jsonl', rows(5) + row(5, { max_tokens: 64_001 }) + 'no json\n')
     const args = ['run', 'in.jsonl', '--base-url', url]
     const { code, stderr } = await sluice(args, { cwd })
     expect(code).toBe(1)
@@ -269,7 +165,7 @@ describe.concurrent('sluice run', () => {
 
   test.each([
     ['all succeeded', rows(2), 0],
-    ['one failed', rows(2) + row(2, { max_tokens: 0 }), 1],
+    ['one failed', rows(2) + row(2, { max_tokens: 64_001 }), 1],
   ])('prints one JSON object when %s', async (_what, text, exitCode) => {
     const cwd = folder()
     write(cwd, 'in.jsonl', text)
@@ -347,7 +243,7 @@ describe.concurrent('sluice run', () => {
 
   test('logs every failed try as a line of JSON', async () => {
     const cwd = folder()
-    write(cwd, 'in.jsonl', row(0, { max_tokens: 0 }) + rows(3))
+    write(cwd, 'in.jsonl', row(0, { max_tokens: 64_001 }) + rows(3))
     const args = ['run', 'in.jsonl', '--log-file', 'run.log', '--base-url', await simulate()]
     await sluice(args, { cwd })
     const lines = read(cwd, 'run.log').trimEnd().split('\n')
@@ -382,7 +278,7 @@ describe.concurrent('sluice run', () => {
 
   test('goes on when nobody reads standard error any more', async () => {
     const cwd = folder()
-    write(cwd, 'in.jsonl', rows(40) + row(40, { max_tokens: 0 }))
+    write(cwd, 'in.jsonl', rows(40) + row(40, { max_tokens: 64_001 }))
     const running = start(['run', 'in.jsonl', '--base-url', await simulate({ latencyMs: 50 })], {
       cwd,
     })
@@ -417,7 +313,7 @@ describe.concurrent('on a terminal', () => {
     [100, { NO_COLOR: '1' }, false],
   ])('of %d columns keeps one block up to date, with %j', async (columns, env, coloured) => {
     const cwd = folder()
-    write(cwd, 'in.jsonl', rows(30) + row(30, { max_tokens: 0 }))
+    write(cwd, 'in.jsonl', rows(30) + row(30, { max_tokens: 64_001 }))
     const url = await simulate({ latencyMs: 700, latencySigma: 0 })
     const command = `stty cols ${columns} rows 24; ${process.execPath} ${bin} run in.jsonl --base-url ${url}`
     const child = spawn(scriptCommand, ['-qec', command, '/dev/null'], {
@@ -503,6 +399,13 @@ describe.concurrent('signals', () => {
   })
 })
 
+const everySwitch = (
+  '--profile build --rpm 5 --itpm 5 --otpm none --tpm 5 --ramp-per-second 5 --slice shown' +
+  ' --output-assessment reserved --no-admission-estimate --no-headers --no-retry-after' +
+  ' --bare-refusals --refusals-cost-requests --no-cache --cache-life-seconds 8 --reads-count' +
+  ' --latency 2s --refusal-rate 0.1 --models any --seed 3'
+).split(' ')
+
 describe.concurrent('sluice simulate', () => {
   test('serves until ^C, says where, and sums up', async () => {
     const cwd = folder()
@@ -526,6 +429,10 @@ describe.concurrent('sluice simulate', () => {
     [['--fault', 'cut=2'], '--fault must look like NAME=RATE'],
     [['--burst-seconds', '99'], '"burstSeconds" must be seconds from 0.001 to 60'],
     [['extra'], 'unexpected argument "extra"'],
+    [['--refusal-rate', '2'], '--refusal-rate must be a share from 0 to 1'],
+    [['--profile', 'tier4'], '--profile must be start, build or scale'],
+    // All the others are in order, or they would be named first.
+    [[...everySwitch, '--burst-seconds', '99'], 'Cannot simulate as "burstSeconds" must be'],
   ])('refuses %j', async (args, words) => {
     const { code, stdout, stderr } = await sluice(['simulate', ...args], { cwd: folder() })
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })

@@ -120,8 +120,8 @@ function unknownFault(word: string, known: readonly string[]): string {
 }
 
 /** The long form with its dashes. */
-function spelled({ name, negated }: Flag): string {
-  return negated === true ? `--no-${name}` : `--${name}`
+function spelled({ name, written = name, negated }: Flag): string {
+  return negated === true ? `--no-${written}` : `--${written}`
 }
 
 function spellings(flag: Flag): readonly string[] {

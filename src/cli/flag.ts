@@ -14,8 +14,10 @@ import { readHeader, readSwitch } from './values.ts'
 
 /** One flag of a command. */
 export interface Flag {
-  /** The long form, without dashes. */
+  /** The long form, without dashes; values go by this name. */
   readonly name: string
+  /** How the long form is written where that is not its name. @default the name */
+  readonly written?: string
   /** The short form: `o`, or a second long one: `rpm`. @default none */
   readonly short?: string
   /** What stands for the value in the help. @default none: the flag is a switch */
@@ -38,7 +40,7 @@ export interface Flag {
 }
 
 /** Where a value was given. */
-export type Source = 'flag' | 'environment' | '.env' | 'config'
+export type Source = 'flag' | 'environment' | '.env' | 'config' | 'default'
 
 /** A value, and where it was given, for messages: `--rpm`, `SLUICE_TIMEOUT in .env`. */
 export interface Given {

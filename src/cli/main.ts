@@ -8,6 +8,7 @@ import { Command, CommanderError } from 'commander'
 import { exitCodes, RunError } from '../errors.ts'
 import { nearest } from '../nearest.ts'
 import { version } from '../version.ts'
+import { ancestorSpec, isAncestors } from './ancestor-flags.ts'
 import { type CommandLine, makeCommand } from './command.ts'
 import { bugComplaint, complaintLines } from './messages.ts'
 import { painter } from './paint.ts'
@@ -30,10 +31,15 @@ async function exitCodeOf(args: readonly string[]): Promise<number> {
       exitCode = await command(line)
     }
   const program = makeProgram()
+  const isScripts = isAncestors(args)
   program.addCommand(
     makeCommand(
-      runSpec,
-      act(async () => (await import('./run.ts')).runCommand),
+      isScripts ? ancestorSpec : runSpec,
+      act(async () =>
+        isScripts
+          ? (await import('./ancestor.ts')).ancestorCommand
+          : (await import('./run.ts')).runCommand,
+      ),
     ),
   )
   program.addCommand(
@@ -43,7 +49,8 @@ async function exitCodeOf(args: readonly string[]): Promise<number> {
     ),
   )
   try {
-    await program.parseAsync(args, { from: 'user' })
+    const isNamed = !isScripts || args[0] === 'run'
+    await program.parseAsync(isNamed ? args : ['run', ...args], { from: 'user' })
     return exitCode
   } catch (error) {
     return failedToStart(error)

@@ -6,7 +6,7 @@
 import { isSecretHeader } from './redact.ts'
 
 /** Flags with a value that is not repeated, and flags that would start over. */
-const withValue = new Set(['--api-key'])
+const withValue = new Set(['--api-key', '--api_key'])
 const withoutValue = new Set(['--overwrite', '--yes', '-y'])
 
 /**
@@ -26,7 +26,7 @@ export function resumeCommand(
   for (let index = 0; index < args.length; index++) {
     const word = args[index] ?? ''
     if (withValue.has(word)) index += 1
-    else if (!withoutValue.has(word) && !word.startsWith('--api-key=')) kept.push(word)
+    else if (!withoutValue.has(word) && !/^--api[-_]key=/.test(word)) kept.push(word)
   }
   const quoted = kept.map((word, index) => quote(withoutSecret(kept[index - 1], word), platform))
   return [program, ...quoted].join(' ')

@@ -38,6 +38,16 @@ const filesFlags: readonly Flag[] = [
     about: 'results in the order of the input, through a spool on disk',
   },
   {
+    name: 'output-format',
+    value: 'FORM',
+    read: readOneOf('results', 'tuple'),
+    group: files,
+    about:
+      'results: Message Batches result lines; ' +
+      'tuple: [request, message or errors, metadata], all in one file',
+    otherwise: 'results',
+  },
+  {
     name: 'include-request',
     group: files,
     about: 'put the request into each line of the results',

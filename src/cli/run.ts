@@ -20,6 +20,7 @@ import { bugComplaint, type Complaint, complaintLines } from './messages.ts'
 import { type Paint, painter } from './paint.ts'
 import { type Redact, redactor } from './redact.ts'
 import { programName, resumeCommand } from './resume.ts'
+import type { Layer } from './flag.ts'
 import { runFlags } from './run-flags.ts'
 import { type Face, readFace, readSecrets, setUpRun } from './run-setup.ts'
 import { onSignals } from './signals.ts'
@@ -39,9 +40,21 @@ interface Voice {
   readonly log: Log
 }
 
+/** What another command that is a run at heart does otherwise. */
+export interface Manner {
+  /** What holds where nothing is given. @default what the options say */
+  readonly defaults?: Layer
+  /** To be said before anything else, made of all that was given. */
+  readonly notice?: (given: Layer) => string
+  /** Called when everything is in order, before the run. */
+  readonly prepare?: (options: RunOptions) => void
+}
+
 /** Runs the command; resolves to the exit code, with nothing left under way. */
-export async function runCommand(line: CommandLine): Promise<number> {
-  const layer = await gather(line, runFlags, { folder: process.cwd(), variables: process.env })
+export async function runCommand(line: CommandLine, manner: Manner = {}): Promise<number> {
+  const { defaults } = manner
+  const around = { folder: process.cwd(), variables: process.env, defaults }
+  const layer = await gather(line, runFlags, around)
   const face = readFace(layer)
   const redact = redactor(readSecrets(layer))
   const terminal = new Terminal(process.stderr, redact)
@@ -51,7 +64,9 @@ export async function runCommand(line: CommandLine): Promise<number> {
     const isAttended = process.stdin.isTTY || process.stderr.isTTY
     const setup = setUpRun(line, layer, { isAttended, stdin: process.stdin })
     voice = { ...voice, log: await startLog(voice) }
-    return await runWatched(voice, setup.options, setup.notices)
+    manner.prepare?.(setup.options)
+    const notices = [...(manner.notice ? [manner.notice(layer)] : []), ...setup.notices]
+    return await runWatched(voice, setup.options, notices)
   } catch (error) {
     return await fail(voice, error)
   } finally {

@@ -18,16 +18,24 @@ import { type Flag, type Layer, LayerBuilder, mergeLayers } from './flag.ts'
 
 const configName = 'sluice.config.json'
 
+/** What surrounds a command line. */
+export interface Surroundings {
+  readonly folder: string
+  readonly variables: Variables
+  /** What holds where nothing is given. @default what the options say */
+  readonly defaults?: Layer | undefined
+}
+
 /** All layers of a command line and its surroundings, as one. */
 export async function gather(
   line: CommandLine,
   flags: readonly Flag[],
-  { folder, variables }: { readonly folder: string; readonly variables: Variables },
+  { folder, variables, defaults = new LayerBuilder('default') }: Surroundings,
 ): Promise<Layer> {
   const environment = readEnvironment(flags, variables)
   const envFile = readEnvFile(flags, folder, textOf(line, 'env-file'))
   const config = await readConfigFile(flags, folder, textOf(line, 'config'))
-  return mergeLayers([line, environment, envFile, config])
+  return mergeLayers([line, environment, envFile, config, defaults])
 }
 
 function textOf(layer: Layer, name: string): string | undefined {
