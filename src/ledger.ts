@@ -10,8 +10,9 @@
  */
 
 import { Appender, type AppenderEvents } from './appender.ts'
+import { answeredFields, failedFields, faultFields } from './books.ts'
+import type { Answer, Books, Failure } from './books.ts'
 import type { RunContext } from './context.ts'
-import type { Unanswered } from './decision.ts'
 import { RunError } from './errors.ts'
 import { compactFailed } from './failed-file.ts'
 import { systemErrorCode } from './files.ts'
@@ -19,11 +20,9 @@ import { Fingerprints } from './fingerprints.ts'
 import { keysOf } from './input-keys.ts'
 import { type LineForm, lineForms } from './line-form.ts'
 import { type Lock, takeLock } from './lock.ts'
-import { usdNumber } from './money.ts'
 import { moveAside } from './move-aside.ts'
 import { failedPath, type Settings } from './options.ts'
 import { OrderedOutput } from './ordered-output.ts'
-import type { Answered } from './outcome.ts'
 import type { Planned } from './plan.ts'
 import { Held, type Holding, recover, type Recovered } from './record.ts'
 import { rewriteInOrder } from './reorder.ts'
@@ -41,21 +40,6 @@ export interface LedgerListener {
   lost(error: RunError): void
 }
 
-/** How a row was answered. */
-export interface Answer {
-  readonly outcome: Answered
-  readonly costNanoUsd: number | null
-  readonly latencyMs: number
-  readonly attempts: number
-}
-
-/** How a row failed. */
-export interface Failure {
-  readonly outcome: Unanswered
-  readonly latencyMs: number
-  readonly attempts: number
-}
-
 /** How the run ended, as far as the files are concerned. */
 export interface Ending {
   /** All rows of the input, or the first ones asked for, were read and settled or left. */
@@ -68,7 +52,7 @@ export interface Ending {
 
 const standardOutput = '-'
 
-export class Ledger {
+export class Ledger implements Books {
   readonly #context: RunContext
   readonly #settings: Settings
   readonly #lock: Lock | undefined
@@ -205,51 +189,29 @@ export class Ledger {
 
   /** The row was answered. `onWritten` is called when its line is handed to `write()`. */
   succeed(work: Work, answer: Answer, onWritten: () => void): void {
-    const { outcome, costNanoUsd, latencyMs, attempts } = answer
-    const { id, metadata, original, lineNumber, key } = work.row
+    const { id, metadata, original } = work.row
     const asked = this.#settings.includeRequest ? bodyText(work) : undefined
-    const line = this.#form.succeeded({
-      id,
-      message: outcome.message,
-      metadata,
-      original,
-      request: asked,
-      run: {
-        line: lineNumber,
-        key,
-        attempts,
-        requestId: outcome.requestId,
-        latencyMs: Math.round(latencyMs),
-        costUsd: costNanoUsd === null ? null : usdNumber(costNanoUsd),
-        unknownAttempts: work.unknownAttempts,
-      },
-    })
+    const { message } = answer.outcome
+    const run = answeredFields(work, answer)
+    const line = this.#form.succeeded({ id, message, metadata, original, request: asked, run })
     if (work.retriesFailed) this.#retried = true
     if (this.#ordered) this.#ordered.place(work.sequence, line, onWritten)
     else this.#output.append(line, onWritten)
   }
 
   /** The row failed. */
-  fail(work: Work, { outcome, latencyMs, attempts }: Failure, onWritten: () => void): void {
-    const { id, metadata, original, lineNumber, key } = work.row
+  fail(work: Work, failure: Failure, onWritten: () => void): void {
+    const { id, metadata, original, key } = work.row
+    const { error, requestId } = failure.outcome
     const line = this.#form.failed({
       id,
       type: 'errored',
-      error: outcome.error,
-      requestId: outcome.requestId,
+      error,
+      requestId,
       params: bodyText(work),
       metadata,
       original,
-      run: {
-        line: lineNumber,
-        key,
-        attempts,
-        requestId: outcome.requestId,
-        latencyMs: Math.round(latencyMs),
-        // What was refused costs nothing; what was lost, nobody knows.
-        costUsd: work.unknownAttempts > 0 ? null : '0',
-        unknownAttempts: work.unknownAttempts,
-      },
+      run: failedFields(work, failure),
     })
     this.#appendFailed(line, { ...work, key }, onWritten)
   }
@@ -257,8 +219,8 @@ export class Ledger {
   /** The row is no request, and was not sent. */
   fault(planned: Extract<Planned, { type: 'fault' }>, onWritten: () => void): void {
     const { fault, sequence, retriesFailed } = planned
-    const { id, key, error, params, raw, rawEncoding, metadata, original, lineNumber } = fault
-    const run = { line: lineNumber, key, attempts: 0, requestId: null, latencyMs: 0, costUsd: '0' }
+    const { id, key, error, params, raw, rawEncoding, metadata, original } = fault
+    const run = faultFields(fault)
     const line = this.#form.failed({
       id,
       type: 'errored',

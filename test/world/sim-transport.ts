@@ -22,9 +22,10 @@ export interface SimTransportOptions {
   readonly random: Random
   /** One way, ms. */
   readonly networkMs: number
-  /** The share of crossings that take up to `stragglerFactor` times as long. */
-  readonly stragglers: number
-  readonly apiKey: () => string
+  /** The share of crossings that take up to `stragglerFactor` times as long. @default 0 */
+  readonly stragglers?: number
+  /** @default one that is taken */
+  readonly apiKey?: () => string
 }
 
 const stragglerFactor = 20
@@ -96,7 +97,7 @@ class SimExchange implements Exchange {
 
   #arrive(): void {
     // A request that was aborted on its way may arrive all the same: the bytes had left.
-    const { clock, model, apiKey } = this.#options
+    const { clock, model, apiKey = () => 'sk-ant-world' } = this.#options
     const { body, stream } = this.#dispatch
     const reception = model.receive(clock.now(), clock.trueTime(), {
       method: 'POST',
@@ -154,7 +155,7 @@ class SimExchange implements Exchange {
   }
 
   #delayMs(): number {
-    const { networkMs, stragglers, random } = this.#options
+    const { networkMs, stragglers = 0, random } = this.#options
     const factor = random.chance(stragglers) ? stragglerFactor * random.float() : 1
     return networkMs * (0.5 + random.float()) * Math.max(1, factor)
   }
