@@ -10,8 +10,9 @@
  */
 
 import { Appender, type AppenderEvents } from './appender.ts'
+import { answeredFields, failedFields, faultFields } from './books.ts'
+import type { Answer, Books, Failure } from './books.ts'
 import type { RunContext } from './context.ts'
-import type { Unanswered } from './decision.ts'
 import { RunError } from './errors.ts'
 import { compactFailed } from './failed-file.ts'
 import { systemErrorCode } from './files.ts'
@@ -19,15 +20,13 @@ import { Fingerprints } from './fingerprints.ts'
 import { keysOf } from './input-keys.ts'
 import { type LineForm, lineForms } from './line-form.ts'
 import { type Lock, takeLock } from './lock.ts'
-import { usdNumber } from './money.ts'
 import { moveAside } from './move-aside.ts'
 import { failedPath, type Settings } from './options.ts'
 import { OrderedOutput } from './ordered-output.ts'
-import type { Answered } from './outcome.ts'
 import type { Planned } from './plan.ts'
 import { Held, type Holding, recover, type Recovered } from './record.ts'
 import { rewriteInOrder } from './reorder.ts'
-import { openToAppend, readResultFile } from './result-file.ts'
+import { openToAppend, readResultFile, syncFile } from './result-file.ts'
 import type { ResultLine } from './result-line.ts'
 import type { Source } from './source.ts'
 import { pourSpool } from './spool.ts'
@@ -39,21 +38,6 @@ import type { Work } from './work.ts'
 export interface LedgerListener {
   blocked(code: string | null): void
   lost(error: RunError): void
-}
-
-/** How a row was answered. */
-export interface Answer {
-  readonly outcome: Answered
-  readonly costNanoUsd: number | null
-  readonly latencyMs: number
-  readonly attempts: number
-}
-
-/** How a row failed. */
-export interface Failure {
-  readonly outcome: Unanswered
-  readonly latencyMs: number
-  readonly attempts: number
 }
 
 /** How the run ended, as far as the files are concerned. */
@@ -68,7 +52,7 @@ export interface Ending {
 
 const standardOutput = '-'
 
-export class Ledger {
+export class Ledger implements Books {
   readonly #context: RunContext
   readonly #settings: Settings
   readonly #lock: Lock | undefined
@@ -93,7 +77,7 @@ export class Ledger {
       ...opened.events,
       // Each file reports for itself; the run goes on when all of them can be written.
       onUnblocked: () => {
-        if (!this.#isBlocked) opened.events.onUnblocked()
+        if (!this.isBlocked) opened.events.onUnblocked()
       },
     }
     const { output, fsync } = settings
@@ -146,6 +130,13 @@ export class Ledger {
       const paths = { output, failed, folder: folderOf(output) }
       if (settings.overwrite) moveAside(files, paths, stampOf(clock.wallTime()))
       const recovered = recover(files, paths, lineForms[settings.outputFormat])
+      // What is found counts as done, and must outlive the power as what this run writes does.
+      const spools = recovered.spooled?.files.map(({ path }) => path) ?? []
+      if (settings.fsync !== 'never') {
+        for (const path of [paths.output, paths.failed, ...spools]) {
+          if (path !== undefined) syncFile(files, path)
+        }
+      }
       if (!settings.ordered && recovered.spooled) pourSpool(files, output, recovered.spooled)
       // Of several that met at a dead holder's lock, all but one learn it here, before they send.
       lock.beat(0)
@@ -176,6 +167,12 @@ export class Ledger {
     return this.#lock?.previous?.inFlight ?? 0
   }
 
+  /** Whether lines wait for room on the disk. */
+  get isBlocked(): boolean {
+    const { isBlocked = false } = this.#ordered ?? {}
+    return isBlocked || this.#output.isBlocked || this.#failed.isBlocked
+  }
+
   /** Takes a line of this key for a row, if the files hold one. */
   take(key: string): Holding | undefined {
     return this.#held.take(key)
@@ -192,51 +189,29 @@ export class Ledger {
 
   /** The row was answered. `onWritten` is called when its line is handed to `write()`. */
   succeed(work: Work, answer: Answer, onWritten: () => void): void {
-    const { outcome, costNanoUsd, latencyMs, attempts } = answer
-    const { id, metadata, original, lineNumber, key } = work.row
+    const { id, metadata, original } = work.row
     const asked = this.#settings.includeRequest ? bodyText(work) : undefined
-    const line = this.#form.succeeded({
-      id,
-      message: outcome.message,
-      metadata,
-      original,
-      request: asked,
-      run: {
-        line: lineNumber,
-        key,
-        attempts,
-        requestId: outcome.requestId,
-        latencyMs: Math.round(latencyMs),
-        costUsd: costNanoUsd === null ? null : usdNumber(costNanoUsd),
-        unknownAttempts: work.unknownAttempts,
-      },
-    })
+    const { message } = answer.outcome
+    const run = answeredFields(work, answer)
+    const line = this.#form.succeeded({ id, message, metadata, original, request: asked, run })
     if (work.retriesFailed) this.#retried = true
     if (this.#ordered) this.#ordered.place(work.sequence, line, onWritten)
     else this.#output.append(line, onWritten)
   }
 
   /** The row failed. */
-  fail(work: Work, { outcome, latencyMs, attempts }: Failure, onWritten: () => void): void {
-    const { id, metadata, original, lineNumber, key } = work.row
+  fail(work: Work, failure: Failure, onWritten: () => void): void {
+    const { id, metadata, original, key } = work.row
+    const { error, requestId } = failure.outcome
     const line = this.#form.failed({
       id,
       type: 'errored',
-      error: outcome.error,
-      requestId: outcome.requestId,
+      error,
+      requestId,
       params: bodyText(work),
       metadata,
       original,
-      run: {
-        line: lineNumber,
-        key,
-        attempts,
-        requestId: outcome.requestId,
-        latencyMs: Math.round(latencyMs),
-        // What was refused costs nothing; what was lost, nobody knows.
-        costUsd: work.unknownAttempts > 0 ? null : '0',
-        unknownAttempts: work.unknownAttempts,
-      },
+      run: failedFields(work, failure),
     })
     this.#appendFailed(line, { ...work, key }, onWritten)
   }
@@ -244,8 +219,8 @@ export class Ledger {
   /** The row is no request, and was not sent. */
   fault(planned: Extract<Planned, { type: 'fault' }>, onWritten: () => void): void {
     const { fault, sequence, retriesFailed } = planned
-    const { id, key, error, params, raw, rawEncoding, metadata, original, lineNumber } = fault
-    const run = { line: lineNumber, key, attempts: 0, requestId: null, latencyMs: 0, costUsd: '0' }
+    const { id, key, error, params, raw, rawEncoding, metadata, original } = fault
+    const run = faultFields(fault)
     const line = this.#form.failed({
       id,
       type: 'errored',
@@ -280,8 +255,19 @@ export class Ledger {
   /**
    * Puts the files into their final form, and lets go of them. Returns how many answers in the
    * output have no row in the input any more; null when not all of it was read.
+   *
+   * @throws {RunError} `OUTPUT_UNWRITABLE` when there is no room for it: every line is kept, and
+   * the next run puts them into their form.
    */
-  async finish({ readAll, stopped, source }: Ending): Promise<number | null> {
+  async finish(ending: Ending): Promise<number | null> {
+    try {
+      return await this.#finish(ending)
+    } catch (error) {
+      throw systemErrorCode(error) === undefined ? error : unwritable(this.output, error)
+    }
+  }
+
+  async #finish({ readAll, stopped, source }: Ending): Promise<number | null> {
     const { files } = this.#context
     const { output, first } = this.#settings
     const whole = readAll && !stopped && first === Number.MAX_SAFE_INTEGER
@@ -303,11 +289,6 @@ export class Ledger {
   close(): void {
     this.#closeFiles()
     this.#lock?.release()
-  }
-
-  get #isBlocked(): boolean {
-    const { isBlocked = false } = this.#ordered ?? {}
-    return isBlocked || this.#output.isBlocked || this.#failed.isBlocked
   }
 
   #closeFiles(): void {

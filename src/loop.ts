@@ -9,13 +9,13 @@
  * `write()`, not when it was read.
  */
 
+import type { Books } from './books.ts'
 import type { Cancel } from './clock.ts'
 import type { RunContext } from './context.ts'
 import type { Decision, SchedulerEvent, Unanswered } from './decision.ts'
 import { RunError } from './errors.ts'
 import type { Observer, RunEvent } from './events.ts'
 import { Feed } from './feed.ts'
-import type { Ledger } from './ledger.ts'
 import type { Prices } from './money.ts'
 import type { Settings } from './options.ts'
 import type { Answered, LimitReadings, Outcome } from './outcome.ts'
@@ -35,7 +35,7 @@ export interface LoopParts {
   readonly plan: Plan
   readonly scheduler: Scheduler
   readonly transport: Transport
-  readonly ledger: Ledger
+  readonly books: Books
   readonly prices: Prices
   readonly observe: Observer
 }
@@ -44,11 +44,7 @@ export interface LoopParts {
 const beatMs = 2000
 /** A timer this late means the machine, or the process, did not run. */
 const sleptMs = 5000
-/** After such a pause, what arrived meanwhile is read first. */
-const wakeGraceMs = 2000
 const limitsShownEveryMs = 1000
-/** Rows a failed count names. */
-const missingShownMax = 20
 
 export class Loop {
   readonly #parts: LoopParts
@@ -56,6 +52,7 @@ export class Loop {
   readonly #settled = new Settled()
   readonly #limitsShownAt = new Map<string, number>()
   #timer: { at: number; cancel: Cancel } | undefined
+  #grace: Cancel | undefined
   #beat: Cancel | undefined
   #mostInFlight = 0
   #binds = ''
@@ -89,6 +86,11 @@ export class Loop {
     this.#giveUp = resolve
   })
 
+  /** To be called when nothing is waited for any more. */
+  close(): void {
+    this.#grace?.()
+  }
+
   /** Rows that were read and are not counted out. */
   get unsettled(): number {
     return this.#parts.plan.count - this.#settled.count
@@ -100,6 +102,8 @@ export class Loop {
       this.#finish = resolve
       this.#fail = reject
     })
+    // It may have been stopped before it began.
+    if (this.#parts.scheduler.finished) return
     this.#scheduleBeat()
     try {
       // Reading may wait for ever for a pipe; a run that is told to stop does not wait for it.
@@ -117,10 +121,7 @@ export class Loop {
   /** Starts nothing more, and ends what is under way after `graceMs`. */
   stop(error: RunError, graceMs: number): void {
     this.#step({ type: 'stop', error })
-    this.#parts.context.clock.after(graceMs, () => {
-      this.#step({ type: 'abandon' })
-      this.#giveUp()
-    })
+    this.#grace ??= this.#parts.context.clock.after(graceMs, () => this.abandon(error))
   }
 
   /** The output cannot be written (`ENOSPC`…), or can again (null). */
@@ -129,32 +130,22 @@ export class Loop {
     this.#step({ type: 'hold', why: 'output', on: code !== null })
   }
 
-  /** The files are lost to us: nothing that arrives can be kept. */
-  lost(error: RunError): void {
+  /** Results wait for someone to take them; nothing starts until some are taken. */
+  awaitTaker(on: boolean): void {
+    this.#step({ type: 'hold', why: 'results', on })
+  }
+
+  /** Starts nothing more, and ends what is under way: what arrives can not be kept any more. */
+  abandon(error: RunError): void {
     this.#step({ type: 'stop', error })
     this.#step({ type: 'abandon' })
     this.#giveUp()
   }
 
-  /**
-   * Every row that was read is settled, or the run says which are not. To be called when all is
-   * written.
-   *
-   * @throws {RunError} `COUNT_MISMATCH`
-   */
+  /** To be called when all is written. @throws {RunError} `COUNT_MISMATCH` */
   countOut(): void {
     const { plan, scheduler } = this.#parts
-    const missing = this.#settled.missing(plan.count, missingShownMax)
-    if (missing.length === 0) return
-    const rows = missing.join(', ')
-    throw new RunError(
-      'COUNT_MISMATCH',
-      `Lost count of ${this.unsettled} of ${plan.count} rows, among them ${rows}`,
-      {
-        hint: 'run the same command again: rows without a line are asked',
-        cause: scheduler.stopping,
-      },
-    )
+    this.#settled.countOut(plan.count, scheduler.stopping)
   }
 
   // Reading.
@@ -167,24 +158,24 @@ export class Loop {
   }
 
   #take(planned: Planned, sequence: number): void {
-    const { ledger } = this.#parts
+    const { books } = this.#parts
     if (planned.type === 'work') return this.#step({ type: 'row', work: planned.work })
     if (planned.type === 'held') {
       this.#settled.mark(sequence)
-      return ledger.held(sequence, planned.key, planned.as)
+      return books.held(sequence, planned.key, planned.as)
     }
-    const { fault } = planned
-    ledger.fault(planned, () => {
+    books.fault(planned, () => {
       this.#settled.mark(sequence)
-      this.#observe(telling.faultFailed(this.#now(), fault))
+      this.#observe(telling.faultFailed(this.#now(), planned.fault))
     })
-    this.#step({ type: 'fault', error: fault.error })
+    this.#step({ type: 'fault', error: planned.fault.error })
   }
 
   // Deciding and doing.
 
   #step(event: SchedulerEvent): void {
     try {
+      this.#noticeSleep()
       const { scheduler } = this.#parts
       this.#perform(scheduler.step(this.#now(), event))
       this.#afterStep(scheduler)
@@ -244,31 +235,35 @@ export class Loop {
     // Timers count whole milliseconds, and a wait of none would never let time pass.
     const delayMs = Math.max(1, Math.ceil(at - clock.now()))
     const cancel = clock.after(delayMs, () => {
+      this.#noticeSleep()
+      this.#timer?.cancel()
       this.#timer = undefined
-      this.#noticeSleep(clock.now() - at)
       this.#step({ type: 'wake' })
     })
     this.#timer = { at, cancel }
   }
 
-  #noticeSleep(lateMs: number): void {
+  /** To be called before anything else is made of an event: it may be the first since the sleep. */
+  #noticeSleep(): void {
+    const before = this.#now()
+    const lateMs = before - (this.#timer?.at ?? before)
     if (lateMs < sleptMs) return
-    const { clock } = this.#parts.context
-    const before = clock.now()
-    clock.after(wakeGraceMs, () => this.#step({ type: 'slept', before }))
+    this.#timer?.cancel()
+    this.#timer = undefined
     const seconds = Math.round(lateMs / 1000)
     const message = `the machine slept for about ${seconds} s: connections are opened anew`
     this.#observe({ type: 'notice', at: before, message })
+    this.#step({ type: 'slept', before })
   }
 
   #scheduleBeat(): void {
-    const { context, ledger, scheduler } = this.#parts
+    const { context, books, scheduler } = this.#parts
     this.#beat = context.clock.after(beatMs, () => {
       try {
-        ledger.beat(this.#mostInFlight)
+        books.beat(this.#mostInFlight)
       } catch (error) {
         if (!(error instanceof RunError)) return this.#fail(error)
-        this.lost(error)
+        this.abandon(error)
       }
       this.#mostInFlight = scheduler.inFlight
       this.#scheduleBeat()
@@ -278,8 +273,10 @@ export class Loop {
   // Tries.
 
   #start(attempt: Attempt): void {
-    const { transport } = this.#parts
+    const { transport, scheduler } = this.#parts
     const { work, stream } = attempt
+    // The run was stopped by what was done since the decision: a line that could not be written.
+    if (scheduler.stopping !== undefined) return this.#notSent(attempt, scheduler.stopping.message)
     work.body ??= this.#feed.bodyAgain(work)
     if (work.body === undefined) return this.#inputChanged(attempt)
     this.#observe(telling.attemptStarted(attempt.startedAt, attempt))
@@ -291,9 +288,14 @@ export class Loop {
     const message = `Cannot retry line ${attempt.work.row.lineNumber}: the input changed meanwhile`
     const hint = 'run the same command again; only new and edited rows are asked'
     this.#step({ type: 'stop', error: new RunError('INPUT_CHANGED', message, { hint }) })
-    // Nothing was sent; the run is stopping, so the row is left.
-    const error = { type: 'input_changed', message }
-    this.#outcome(attempt, { kind: 'broken', status: 0, requestId: null, error, unknown: false })
+    this.#notSent(attempt, message)
+  }
+
+  /** The run is stopping, so the row is left. Nobody was told that a try began. */
+  #notSent(attempt: Attempt, message: string): void {
+    const error = { type: 'not_sent', message }
+    const outcome = { kind: 'broken', status: 0, requestId: null, error, unknown: false } as const
+    this.#step({ type: 'outcome', attempt, outcome })
   }
 
   #listener(attempt: Attempt): Listener {
@@ -312,6 +314,7 @@ export class Loop {
 
   #outcome(attempt: Attempt, outcome: Outcome): void {
     try {
+      this.#noticeSleep()
       attempt.exchange = undefined
       const { scheduler } = this.#parts
       const decisions = scheduler.step(this.#now(), { type: 'outcome', attempt, outcome })
@@ -347,12 +350,12 @@ export class Loop {
   // Settling.
 
   #succeed({ work, startedAt }: Attempt, outcome: Answered): void {
-    const { context, ledger, prices } = this.#parts
+    const { context, books, prices } = this.#parts
     const at = context.clock.wallTime()
     const costNanoUsd = prices.costNanoUsd(outcome.model, outcome.usage, { at })
     const latencyMs = this.#now() - startedAt
     const answer = { outcome, costNanoUsd, latencyMs, attempts: work.attempts + 1 }
-    ledger.succeed(work, answer, () => {
+    books.succeed(work, answer, () => {
       this.#settled.mark(work.sequence)
       this.#observe(telling.rowSucceeded(this.#now(), work, answer))
     })
@@ -362,7 +365,7 @@ export class Loop {
   #failRow({ work, startedAt }: Attempt, outcome: Unanswered): void {
     const latencyMs = this.#now() - startedAt
     const failure = { outcome, latencyMs, attempts: Math.max(1, work.attempts) }
-    this.#parts.ledger.fail(work, failure, () => {
+    this.#parts.books.fail(work, failure, () => {
       this.#settled.mark(work.sequence)
       this.#observe(telling.rowFailed(this.#now(), work, failure))
     })
@@ -370,16 +373,15 @@ export class Loop {
   }
 
   #leave(work: Work): void {
-    const { ledger, scheduler } = this.#parts
+    const { books, scheduler } = this.#parts
     this.#settled.mark(work.sequence)
-    ledger.leave(work, scheduler.stopping === undefined)
+    books.leave(work, scheduler.stopping === undefined)
     work.body = undefined
     this.#observe(telling.rowLeft(this.#now(), work))
   }
 
   #stopping({ code, message, hint }: RunError): void {
-    const said = { code, message, hint: hint ?? null }
-    this.#observe({ type: 'run_stopping', at: this.#now(), ...said })
+    this.#observe({ type: 'run_stopping', at: this.#now(), code, message, hint: hint ?? null })
   }
 
   #now(): number {
