@@ -55,6 +55,7 @@ export class Estimator {
       output: Math.min(request.maxTokens, Math.round(output)),
       asked: Math.ceil(request.bodyBytes * askedTokensPerByte),
       outputDeviation: known ? deviationOf(known) : output,
+      outputMax: request.maxTokens,
     }
   }
 

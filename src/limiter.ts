@@ -81,7 +81,7 @@ export class Limiter {
       const reserved = amountOf(meter.unit, cost)
       meter.settle(now, tickets[index] ?? 0, reserved, amountOf(meter.unit, spent))
     }
-    pool.settle(now, cost, spent)
+    pool.settle(now, reservation, spent)
   }
 }
 

@@ -31,6 +31,8 @@ export interface Cost {
   readonly asked?: number
   /** How far the output may be off: its standard deviation. @default 0 */
   readonly outputDeviation?: number
+  /** The request's `max_tokens`. @default unknown */
+  readonly outputMax?: number
 }
 
 /** The part of a request's cost that a meter of this unit counts. */

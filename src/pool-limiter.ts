@@ -12,6 +12,8 @@
 import { grainMs } from './bucket.ts'
 import { amountOf, type Cost, type MeterUnit, needOf, ServerMeter } from './meter.ts'
 import type { LimitReading, LimitReadings, Refused } from './outcome.ts'
+import { OutputAccount } from './output-account.ts'
+import { Pace } from './pace.ts'
 import { Ramp, type RampKind } from './ramp.ts'
 import { Slice } from './slice.ts'
 
@@ -31,6 +33,10 @@ type Amounts = Record<MeterUnit, number>
 /** What a request took on account of its pool. */
 export interface PoolReservation {
   readonly cost: Cost
+  /** The same as the server is taken to count it. */
+  readonly held: Cost
+  /** What was left of the output limit; Infinity when no such limit was known. */
+  readonly outputLevel: number
   readonly reservedAt: number
   /** What the pool had taken by then, ever and just before, and not settled. */
   readonly taken: Readonly<Amounts>
@@ -60,6 +66,8 @@ export class PoolLimiter {
   readonly #kind: RampKind
   readonly #ramp: Ramp
   readonly #slice = new Slice()
+  readonly #pace = new Pace()
+  readonly #output = new OutputAccount()
   readonly #meters = new Map<MeterUnit, ServerMeter>()
   readonly #taken = nothing()
   /** What had been taken by the start of the period before this one; a period is `overtakingMs`. */
@@ -97,7 +105,7 @@ export class PoolLimiter {
   }
 
   /** How long a request of this cost must wait for this pool, and for which of its limits. */
-  wait(now: number, cost: Cost): Wait {
+  wait(now: number, given: Cost): Wait {
     if (this.#refusedUntil - now >= grainMs) {
       return { delayMs: this.#refusedUntil - now, binds: 'retry-after' }
     }
@@ -107,6 +115,9 @@ export class PoolLimiter {
     let longest = free
     const ramp = this.#ramp.delay(now)
     if (ramp > 0) longest = { delayMs: ramp, binds: 'ramp', isPace: true }
+    const pace = this.#meters.size === 0 ? this.#pace.delay(now) : 0
+    if (pace > longest.delayMs) longest = { delayMs: pace, binds: 'refusals', isPace: true }
+    const cost = this.#output.costOf(now, given)
     const sliceSeconds = this.#slice.seconds(now)
     for (const [unit, meter] of this.#meters) {
       const margin = this.#margin(unit, cost)
@@ -119,10 +130,14 @@ export class PoolLimiter {
   /** Takes the cost on account. */
   reserve(now: number, cost: Cost): PoolReservation {
     this.#ramp.take(now)
+    this.#pace.take(now)
     this.#markPeriod(now)
+    const held = this.#output.costOf(now, cost)
+    const outputLevel = this.#meters.get('output')?.level(now) ?? Infinity
+    this.#output.started(now)
     const takenJustBefore = nothing()
     for (const unit of units) {
-      const amount = amountOf(unit, cost)
+      const amount = amountOf(unit, held)
       takenJustBefore[unit] = Math.max(0, this.#taken[unit] - this.#takenBefore[unit])
       this.#take(now, unit, amount)
       this.#unsettled[unit] += amount
@@ -133,11 +148,12 @@ export class PoolLimiter {
     for (const meter of this.#meters.values()) {
       burstSeconds = Math.max(burstSeconds, meter.burstSeconds(now))
     }
-    return { cost, reservedAt: now, taken, takenJustBefore, unsettled, burstSeconds }
+    const seen = { taken, takenJustBefore, unsettled, burstSeconds }
+    return { cost, held, outputLevel, reservedAt: now, ...seen }
   }
 
   /** Replaces what was reserved by what was spent. The request itself stays counted. */
-  settle(now: number, reserved: Cost, spent: Cost): void {
+  settle(now: number, { held: reserved }: PoolReservation, spent: Cost): void {
     for (const unit of units) {
       const amount = amountOf(unit, reserved)
       this.#unsettled[unit] -= amount
@@ -183,18 +199,18 @@ export class PoolLimiter {
   }
 
   /** The server refused a request of this pool: nothing of the pool starts until it may. */
-  refused(
-    now: number,
-    { cost, reservedAt, burstSeconds }: PoolReservation,
-    refusal: Refused,
-    jitter: number,
-  ): void {
-    const explained = this.#explains(now, cost, refusal.limits)
+  refused(now: number, reservation: PoolReservation, refusal: Refused, jitter: number): void {
+    const explained = this.#explains(now, reservation.held, refusal.limits)
+    const isFirst = reservation.reservedAt > this.#refusedAt
+    if (this.#meters.size === 0) this.#pace.refused(now, isFirst)
     // What was under way together is refused together, and says one thing, not many.
-    if (reservedAt > this.#refusedAt) {
+    if (isFirst) {
       this.#refusedAt = now
       this.#refusalsInRow += 1
-      if (!explained || this.#isSliced) this.#learnHidden(now, refusal, burstSeconds)
+      const outputLeft = refusal.limits?.output?.remaining ?? Infinity
+      const isOutput = !explained && this.#output.refused(now, outputLeft, reservation.cost)
+      const isHidden = (!explained && !isOutput) || this.#isSliced
+      if (isHidden) this.#learnHidden(now, refusal, reservation.burstSeconds)
     }
     const doublings = Math.min(this.#refusalsInRow - 1, 10)
     const backoffMs = Math.min(refusedMsMax, refusedMsFirst * 2 ** doublings)
@@ -207,8 +223,10 @@ export class PoolLimiter {
   }
 
   /** A request was answered: refusals are over. */
-  answered(): void {
-    this.#refusalsInRow = 0
+  answered(now: number, { outputLevel, cost, reservedAt }: PoolReservation): void {
+    // What was sent before the last refusal says nothing of the time after it.
+    if (reservedAt > this.#refusedAt) this.#refusalsInRow = 0
+    this.#output.answered(now, outputLevel, cost)
   }
 
   /** The machine slept: what was known of levels is worth nothing; probe again. */
@@ -285,10 +303,11 @@ export class PoolLimiter {
     this.#unexplained += 1
     const rampSaid = refusal.error.code === 'ramp_limit_exceeded'
     const climbing = this.#ramp.isClimbing(now)
+    if (this.#meters.size === 0 && !rampSaid) return
     if (rampSaid || climbing) this.#ramp.slow(now)
     // The first one in a climb is put down to the climb; a second is not.
     if (rampSaid || (climbing && this.#unexplained < 2)) return
-    if (this.#meters.size > 0) this.#slice.refused(now, burstSeconds)
+    this.#slice.refused(now, burstSeconds)
   }
 }
 

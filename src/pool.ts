@@ -143,7 +143,7 @@ export class Pool {
   answered(now: number, attempt: Attempt, answer: Answered): void {
     this.#answeredSince += 1
     this.#goodAt = Math.max(this.#goodAt, attempt.startedAt)
-    this.limiter.answered()
+    this.limiter.answered(now, attempt.reservation)
     const elapsedMs = now - attempt.startedAt
     this.#answerMs += (elapsedMs - this.#answerMs) * answerMemory
     this.#latency.learnAnswer(elapsedMs, answer.usage.outputTokens)

@@ -33,7 +33,11 @@ export interface OracleLimits {
   /** Every limit holds over so many seconds too. */
   readonly sliceSeconds?: number | undefined
   /** What others take, in order. */
-  readonly others?: readonly { readonly at: number; readonly input: number; readonly output: number }[]
+  readonly others?: readonly {
+    readonly at: number
+    readonly input: number
+    readonly output: number
+  }[]
   /** Nothing is answered in these spans: what is sent there fails. */
   readonly closed?: readonly (readonly [fromMs: number, toMs: number])[]
 }

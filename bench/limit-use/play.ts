@@ -58,7 +58,11 @@ export interface Played {
   readonly endedAt: number
   readonly refusedAt: readonly number[]
   /** Answered requests of others: when they arrived, and what they cost. */
-  readonly others: readonly { readonly at: number; readonly input: number; readonly output: number }[]
+  readonly others: readonly {
+    readonly at: number
+    readonly input: number
+    readonly output: number
+  }[]
   readonly levels: readonly { readonly at: number; readonly output: number | undefined }[]
   readonly summary: RunSummary
 }
@@ -195,7 +199,8 @@ class Play {
       outcome: (outcome) => {
         const at = this.#clock.now()
         if (outcome.kind === 'answered') {
-          const { inputTokens, cacheWrite5mTokens, cacheWrite1hTokens, outputTokens } = outcome.usage
+          const { inputTokens, cacheWrite5mTokens, cacheWrite1hTokens, outputTokens } =
+            outcome.usage
           const input = inputTokens + cacheWrite5mTokens + cacheWrite1hTokens
           const latencyMs = at - sentAt
           this.#asked.push({ model, bytes, sentAt, input, output: outputTokens, latencyMs })
@@ -217,15 +222,18 @@ class Play {
       if (this.#isOver) return
       const text = rowOf(1e9 + number++, others.words, 'claude-haiku-4-5')
       const at = this.#clock.now()
-      link.send({ body: Buffer.from(text), stream: false, model: 'claude-haiku-4-5' }, {
-        head: () => {},
-        bytes: () => {},
-        outcome: (outcome) => {
-          if (outcome.kind !== 'answered') return
-          const { inputTokens, outputTokens } = outcome.usage
-          this.#others.push({ at, input: inputTokens, output: outputTokens })
+      link.send(
+        { body: Buffer.from(text), stream: false, model: 'claude-haiku-4-5' },
+        {
+          head: () => {},
+          bytes: () => {},
+          outcome: (outcome) => {
+            if (outcome.kind !== 'answered') return
+            const { inputTokens, outputTokens } = outcome.usage
+            this.#others.push({ at, input: inputTokens, output: outputTokens })
+          },
         },
-      })
+      )
       this.#clock.after((-Math.log(1 - random.float()) * 1000) / others.perSecond, next)
     }
     this.#clock.after(others.fromMs, next)
