@@ -131,6 +131,18 @@ export interface Observation {
 
 const marginShareMax = 0.1
 const slicePace = 0.985
+/** So many readings in a row must show a capacity of less than this share of the limit. */
+const readingsInRow = 5
+const shortShareMax = 0.5
+/** A capacity of so few seconds of refill is that of a slice. */
+export const slicedSecondsMax = 20
+/** What is missing is taken for a rate of others over so long: longer is steadier, and slower. */
+const othersMinutes = 1 / 6
+const othersStepMax = 1 / 60
+const othersShareMin = 0.01
+const othersShareMax = 0.9
+/** What others take in so long may be gone before we hear of it. */
+const othersSeconds = 2
 /** A debt of more minutes than this is no debt of ours, or a `reset` that means something else. */
 const debtMinutesMax = 10
 
@@ -149,14 +161,22 @@ export class ServerMeter {
   readonly #minute: Bucket
   /** What we took lately and is not refilled yet; no reading touches it. */
   readonly #recent: Bucket
+  #perMinute: number
   /** The instant of which the reading spoke that last changed the limit. */
   #limitAt = -Infinity
+  /** What the latest readings in a row showed the capacity to be. */
+  #capacities: number[] = []
+  /** The instant of which the newest reading spoke. */
+  #seenAt = -Infinity
+  /** What others take of the limit, a minute, as far as it shows. */
+  #others = 0
 
   /** `unsettled`: what is under way, of which a level read from headers may know nothing. */
   constructor(now: number, unit: MeterUnit, reading: LimitReading, unsettled: number) {
     this.unit = unit
     const { limit, remaining } = reading
     const level = Math.min(limit, remaining) - unsettled
+    this.#perMinute = limit
     this.#minute = new Bucket(now, { capacity: limit, perMinute: limit, level })
     this.#recent = new Bucket(now, {
       capacity: limit,
@@ -165,8 +185,14 @@ export class ServerMeter {
     })
   }
 
+  /** Units a minute, of ours and of others. */
   get perMinute(): number {
-    return this.#minute.perMinute
+    return this.#perMinute
+  }
+
+  /** What others take of it, a minute: what is missing that we have not taken. */
+  get othersPerMinute(): number {
+    return this.#others
   }
 
   /** What is left of the limit at `now`, with all that is under way taken off. */
@@ -179,11 +205,11 @@ export class ServerMeter {
    * is what may be missing of our level without our knowing; a tenth of the capacity at most.
    */
   delay(now: number, amount: number, margin = 0, sliceSeconds = 60): number {
-    const spare = Math.min(margin, this.#minute.capacity * marginShareMax)
+    const spare = Math.min(margin + this.#othersMargin, this.#minute.capacity * marginShareMax)
     const minute = this.#minute.delayUntil(now, amount + spare)
     if (sliceSeconds >= 60) return minute
     this.#paceBelow(now)
-    const capacity = (this.perMinute / 60) * sliceSeconds
+    const capacity = (this.#perMinute / 60) * sliceSeconds
     const free = this.perMinute - capacity + Math.min(amount, capacity)
     return Math.max(minute, this.#recent.delayUntil(now, free))
   }
@@ -210,21 +236,49 @@ export class ServerMeter {
     const { limit } = reading
     // Replies overtake one another: one from before a change knows neither limit nor refill.
     if (now - ageMs < this.#limitAt) return
-    if (limit !== this.#minute.perMinute) {
+    if (limit !== this.#perMinute) {
       this.#resize(now, limit)
       this.#limitAt = now - ageMs
     }
+    // What others did since is in the newer one, and not in this.
+    if (now - ageMs < this.#seenAt) return
+    this.#seenAt = now - ageMs
     this.#boundCapacity(now, observation)
     const slack = this.#slack(limit) + takenJustBefore
     const shown = shownLevel(observation)
-    const refilled = (limit / minuteMs) * ageMs
+    const refilled = (this.#minute.perMinute / minuteMs) * ageMs
     // Refill may have been lost to the brim since then: all of it counts for the top, none above
     // it for the bottom.
     const top = shown + refilled - takenSince
     const bottom = Math.min(limit, shown + refilled) - takenSince - unsettled
     const level = this.#minute.level(now)
-    if (level > top + slack) this.#minute.setLevel(now, top)
-    else if (level < bottom - slack) this.#minute.setLevel(now, bottom - slack)
+    if (level > top + slack) this.#correct(now, top)
+    else if (level < bottom - slack) this.#correct(now, bottom - slack)
+  }
+
+  /** Moves the level. What keeps being missing is what others take, and comes off the refill. */
+  #correct(now: number, level: number): void {
+    const missing = this.#minute.level(now) - level
+    this.#minute.setLevel(now, level)
+    // Over a short slice a level moves faster than it can be followed: nothing is told of others.
+    if (this.capacitySeconds < slicedSecondsMax) return this.#setOthers(now, 0)
+    // A jump is something else: a first reading, a limit that was changed, a burst.
+    const most = this.#perMinute * othersStepMax
+    const step = Math.min(Math.max(missing, -most), most)
+    this.#setOthers(now, this.#others + step / othersMinutes)
+  }
+
+  #setOthers(now: number, others: number): void {
+    const most = this.#perMinute * othersShareMax
+    this.#others = Math.min(Math.max(others, 0), most)
+    const { capacity } = this.#minute
+    this.#minute.resize(now, { capacity, perMinute: this.#perMinute - this.#others })
+  }
+
+  /** They come when they like: some of what was there a moment ago may be gone. */
+  get #othersMargin(): number {
+    if (this.#others < this.#perMinute * othersShareMin) return 0
+    return 2 * this.#slack(this.#perMinute) + othersSeconds * (this.#others / 60)
   }
 
   /**
@@ -240,8 +294,13 @@ export class ServerMeter {
     const { limit } = shown.reading
     const least = shownLevel(shown) - this.#slack(limit)
     if (least >= Math.min(amount, limit)) return false
-    this.#minute.setLevel(now, Math.min(this.#minute.level(now), least))
+    if (this.#minute.level(now) > least) this.#correct(now, least)
     return true
+  }
+
+  /** There is no more than this, as far as is known: the wait after a refusal is just over. */
+  capLevel(now: number, most: number): void {
+    if (this.#minute.level(now) > most) this.#minute.setLevel(now, most)
   }
 
   /**
@@ -258,16 +317,28 @@ export class ServerMeter {
 
   /**
    * What is left and what is refilled until all is there again make the capacity. It is less than
-   * a minute's where the headers show a shorter enforcement.
+   * a minute's where the headers show a shorter enforcement. One reading says nothing: several in a
+   * row must agree, on a short one and on its end.
    */
-  #boundCapacity(now: number, { reading, serverAt }: Observation): void {
+  #boundCapacity(now: number, { reading, serverAt, ageMs }: Observation): void {
     const { limit, remaining, resetAt } = reading
-    const { capacity } = this.#minute
-    // Both instants are whole seconds.
-    const refillMs = serverAt === undefined ? Infinity : resetAt - serverAt + 1000
-    const most = remaining + this.#rounding + (limit / minuteMs) * refillMs
-    const bounded = Math.max(Math.min(capacity, most, limit), Math.min(remaining, limit), 1)
-    if (bounded !== capacity) this.#minute.resize(now, { capacity: bounded, perMinute: limit })
+    const { capacity, perMinute } = this.#minute
+    // Both instants are whole seconds; that of the reply is later than that of an early figure.
+    const untilFullMs = serverAt === undefined ? Infinity : resetAt - (serverAt - ageMs)
+    const refillMs = untilFullMs < -1000 ? Infinity : Math.max(0, untilFullMs) + 1000
+    const most = Math.max(
+      1,
+      Math.min(limit, remaining + this.#rounding + (limit / minuteMs) * refillMs),
+    )
+    this.#capacities.push(most)
+    if (this.#capacities.length > readingsInRow) this.#capacities.shift()
+    const isShort = this.#capacities.filter((each) => each <= limit * shortShareMax)
+    // In between, what was held before is held on to.
+    if (isShort.length > 0 && isShort.length < readingsInRow) return
+    const bounded = Math.max(...this.#capacities)
+    if (bounded === capacity) return
+    this.#minute.resize(now, { capacity: bounded, perMinute })
+    if (this.capacitySeconds < slicedSecondsMax) this.#setOthers(now, 0)
   }
 
   /**
@@ -281,8 +352,10 @@ export class ServerMeter {
   }
 
   #resize(now: number, limit: number): void {
-    const recent = this.perMinute - this.#recent.level(now)
-    this.#minute.resize(now, { capacity: limit, perMinute: limit })
+    const recent = this.#perMinute - this.#recent.level(now)
+    this.#perMinute = limit
+    this.#others = Math.min(this.#others, limit * othersShareMax)
+    this.#minute.resize(now, { capacity: limit, perMinute: limit - this.#others })
     this.#recent.resize(now, { capacity: limit, perMinute: limit })
     this.#recent.setLevel(now, limit - recent)
   }

@@ -10,7 +10,14 @@
  */
 
 import { grainMs } from './bucket.ts'
-import { amountOf, type Cost, type MeterUnit, needOf, ServerMeter } from './meter.ts'
+import {
+  amountOf,
+  type Cost,
+  type MeterUnit,
+  needOf,
+  ServerMeter,
+  slicedSecondsMax,
+} from './meter.ts'
 import type { LimitReading, LimitReadings, Refused } from './outcome.ts'
 import { OutputAccount } from './output-account.ts'
 import { Pace } from './pace.ts'
@@ -54,7 +61,6 @@ const probesMax = 2
 /** Waits after refusals that came without a wait of their own. */
 const refusedMsFirst = 1000
 const refusedMsMax = 60_000
-const slicedSecondsMax = 20
 /** How sure to be that answers are no longer than was thought, all together. */
 const deviations = 2
 /** Requests sent within so long of one another may arrive in another order. */
@@ -82,6 +88,8 @@ export class PoolLimiter {
   #refusedAt = -Infinity
   #refusalsInRow = 0
   #unexplained = 0
+  /** Limits that a refusal found empty, until its wait is over. */
+  readonly #emptied = new Set<ServerMeter>()
 
   constructor(now: number, name: string, kind: RampKind) {
     this.name = name
@@ -109,6 +117,9 @@ export class PoolLimiter {
     if (this.#refusedUntil - now >= grainMs) {
       return { delayMs: this.#refusedUntil - now, binds: 'retry-after' }
     }
+    // The server says when one request fits: what ours has gained meanwhile, others may have taken.
+    for (const meter of this.#emptied) meter.capLevel(now, amountOf(meter.unit, given))
+    this.#emptied.clear()
     if (!this.#heard && this.#unsettled.requests >= probesMax) {
       return { delayMs: Infinity, binds: 'first reply' }
     }
@@ -283,7 +294,9 @@ export class PoolLimiter {
       const reading = readings?.[unit]
       if (reading === undefined || !isUsable(reading)) continue
       const shown = { reading, serverAt: readings?.serverAt }
-      if (meter.explainsRefusal(now, needOf(unit, cost), shown)) explained = true
+      if (!meter.explainsRefusal(now, needOf(unit, cost), shown)) continue
+      explained = true
+      this.#emptied.add(meter)
     }
     return explained
   }
