@@ -316,26 +316,78 @@ describe('ServerMeter', () => {
     expect(inputMeter(30_000).explainsRefusal(0, 99_999, seen({ remaining: 59_000 }))).toBe(true)
   })
 
-  test('learnSlice() spreads what the minute holds: first over 1 s, then less, never below 0.2 s', () => {
+  test('delay() holds over a slice too, whatever the minute has', () => {
     const meter = inputMeter(60_000)
-    expect(meter.delay(0, 2000)).toBe(0)
-    meter.learnSlice(0)
-    expect(meter.delay(0, 400)).toBe(400)
-    // The minute still holds 60,000; the slice is full with 1,000.
-    expect(meter.delay(5000, 2000)).toBe(0)
-    meter.take(5000, 1000)
-    expect(meter.delay(5000, 2000)).toBe(1000)
-    meter.learnSlice(10_000)
-    expect(meter.delay(10_000, 2000)).toBe(700)
-    for (let time = 0; time < 9; time++) meter.learnSlice(10_000)
-    expect(meter.delay(10_000, 2000)).toBe(200)
+    // 1,000 tokens a second: a slice of 2 s holds 2,000.
+    meter.take(0, 1500)
+    expect(meter.delay(0, 500, 0, 2)).toBe(0)
+    // A little below the rate of the refill.
+    expect(meter.delay(0, 1500, 0, 2)).toBeCloseTo(1000 / 0.985, 3)
+    expect(meter.delay(0, 1500)).toBe(0)
+    // More than it holds runs when all of it is there.
+    expect(meter.delay(0, 9000, 0, 2)).toBeCloseTo(1500 / 0.985, 3)
   })
 
-  test('a slice follows the limit, and readings do not raise it', () => {
+  test('burstSeconds() is what we took and is not refilled, in seconds of refill', () => {
     const meter = inputMeter(60_000)
-    meter.learnSlice(0)
-    meter.observe(0, seen({ limit: 6000, remaining: 6000 }))
-    expect(meter.delay(0, 1e6)).toBe(1000)
+    expect(meter.burstSeconds(0)).toBe(0)
+    meter.take(0, 3000)
+    expect(meter.burstSeconds(0)).toBe(3)
+    expect(meter.burstSeconds(2000)).toBe(1)
+    // No reading changes it.
+    meter.observe(2000, seen({ remaining: 0 }))
+    expect(meter.burstSeconds(2000)).toBe(1)
+    expect(meter.burstSeconds(9000)).toBe(0)
+  })
+
+  test('delay() leaves a margin, of a tenth of the capacity at most', () => {
+    const meter = inputMeter(1000)
+    expect(meter.delay(0, 1000)).toBe(0)
+    expect(meter.delay(0, 1000, 500)).toBe(500)
+    expect(meter.delay(0, 1000, 1e9)).toBe(6000)
+  })
+
+  test('a capacity that several readings in a row show to be short is believed, and its end too', () => {
+    const meter = inputMeter(60_000)
+    // Full in a second, with 2,000 left: 2,000 to 4,000 is all it holds.
+    const short = seen({ remaining: 2000, fullInMs: 1000 })
+    for (let count = 0; count < 4; count++) meter.observe(0, short)
+    expect(meter.capacitySeconds).toBe(60)
+    meter.observe(0, short)
+    expect(meter.capacitySeconds).toBe(4.5)
+    for (let count = 0; count < 5; count++) meter.observe(0, seen({ remaining: 50_000 }))
+    expect(meter.capacitySeconds).toBe(60)
+  })
+
+  test('what keeps being missing is what others take, and comes off the refill', () => {
+    const meter = inputMeter(30_000)
+    // Others take 12,000 a minute; readings come every second.
+    for (let second = 1; second <= 120; second++) {
+      meter.take(second * 1000, 800)
+      meter.observe(second * 1000, seen({ remaining: 30_000 }))
+    }
+    expect(meter.othersPerMinute).toBeGreaterThan(9000)
+    expect(meter.othersPerMinute).toBeLessThan(15_000)
+    // They are gone: what is there is more than was thought.
+    for (let second = 121; second <= 300; second++) {
+      meter.take(second * 1000, 1000)
+      meter.observe(second * 1000, seen({ remaining: 30_000 }))
+    }
+    expect(meter.othersPerMinute).toBeLessThan(3000)
+  })
+
+  test('a level that jumps tells of no others', () => {
+    const meter = inputMeter(60_000)
+    meter.observe(1000, seen({ remaining: 20_000 }))
+    expect([Math.round(meter.level(1000)), meter.othersPerMinute]).toEqual([20_000, 0])
+  })
+
+  test('capLevel() lowers the level, and never raises it', () => {
+    const meter = inputMeter(5000)
+    meter.capLevel(0, 700)
+    expect(meter.level(0)).toBe(700)
+    meter.capLevel(0, 900)
+    expect(meter.level(0)).toBe(700)
   })
 })
 

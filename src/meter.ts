@@ -138,8 +138,10 @@ const shortShareMax = 0.5
 export const slicedSecondsMax = 20
 /** What is missing is taken for a rate of others over so long: longer is steadier, and slower. */
 const othersMinutes = 1 / 6
-const othersStepMax = 1 / 60
-const othersShareMin = 0.01
+const othersStepMax = 1 / 20
+/** Of a small limit, one request more or less must not look like a rate. */
+const othersUnits = 100
+const othersShareMin = 0.03
 const othersShareMax = 0.9
 /** What others take in so long may be gone before we hear of it. */
 const othersSeconds = 2
@@ -262,10 +264,10 @@ export class ServerMeter {
     this.#minute.setLevel(now, level)
     // Over a short slice a level moves faster than it can be followed: nothing is told of others.
     if (this.capacitySeconds < slicedSecondsMax) return this.#setOthers(now, 0)
-    // A jump is something else: a first reading, a limit that was changed, a burst.
-    const most = this.#perMinute * othersStepMax
-    const step = Math.min(Math.max(missing, -most), most)
-    this.#setOthers(now, this.#others + step / othersMinutes)
+    // A jump is something else: a first reading, a limit that was changed, a debt.
+    if (Math.abs(missing) > this.#perMinute * othersStepMax) return
+    const minutes = Math.max(othersMinutes, othersUnits / this.#perMinute)
+    this.#setOthers(now, this.#others + missing / minutes)
   }
 
   #setOthers(now: number, others: number): void {
@@ -335,7 +337,7 @@ export class ServerMeter {
     const isShort = this.#capacities.filter((each) => each <= limit * shortShareMax)
     // In between, what was held before is held on to.
     if (isShort.length > 0 && isShort.length < readingsInRow) return
-    const bounded = Math.max(...this.#capacities)
+    const bounded = isShort.length === 0 ? limit : Math.max(...isShort)
     if (bounded === capacity) return
     this.#minute.resize(now, { capacity: bounded, perMinute })
     if (this.capacitySeconds < slicedSecondsMax) this.#setOthers(now, 0)

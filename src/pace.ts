@@ -60,9 +60,12 @@ export class Pace {
     this.#startsSince = Math.max(0, this.#startsSince - 1)
     if (!isFirst) return
     const elapsedMs = now - this.#refusedAt
-    if (this.#perSecond === undefined) this.#set(now, this.#recentPerSecond(now) * cut)
-    else if (this.#startsSince < startsMin) {
-      // Hardly anything was sent: a debt from before is still being paid.
+    if (this.#perSecond === undefined) {
+      // A few requests cannot have been too many a second.
+      if (this.#startsRecent + this.#startsBefore < startsMin) return
+      this.#set(now, this.#recentPerSecond(now) * cut)
+    } else if (this.#startsSince === 0) {
+      // Nothing was let through: a debt from before is still being paid.
     } else if (elapsedMs < measureMsMin) this.#set(now, this.#perSecond * cut)
     else {
       // Never above what has just been refused.

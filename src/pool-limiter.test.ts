@@ -270,7 +270,7 @@ describe('PoolLimiter.refused()', () => {
     for (let time = 0; time < 20; time++)
       refuse(pool, time * 100_000 + 1, limiter.reserve(time * 100_000, pool, cost))
     expect(pool.wait(1_900_001, cost).delayMs).toBe(60_000)
-    pool.answered()
+    pool.answered(1_950_000, limiter.reserve(1_940_000, pool, cost))
     refuse(pool, 2_000_001, limiter.reserve(2_000_000, pool, cost))
     expect(pool.wait(2_000_001, cost).delayMs).toBe(1000)
   })
@@ -332,12 +332,12 @@ describe('PoolLimiter.refused()', () => {
     refuse(pool, 1, limiter.reserve(0.5, pool, cost), { retryAfterMs: 100, limits })
     // The ramp has two in hand after a pause; a limit of one a second has one.
     expect(burstOf(limiter, pool, 20_000)).toBe(2)
-    refuse(pool, 20_002, limiter.reserve(20_001, pool, cost), { retryAfterMs: 100, limits })
-    expect(burstOf(limiter, pool, 40_000)).toBe(1)
+    refuse(pool, 40_002, limiter.reserve(40_001, pool, cost), { retryAfterMs: 100, limits })
+    expect(burstOf(limiter, pool, 60_000)).toBe(1)
   })
 
-  test('unexplained long after the climb, is a limit over less than a minute', () => {
-    const { limiter, pool } = limiterOf({}, 'fast')
+  test('unexplained without a climb, is a limit over less than a minute', () => {
+    const { limiter, pool } = limiterOf({}, 'off')
     ask(limiter, pool, 0, { requests: reading(6000, 6000), serverAt })
     ask(limiter, pool, 3_600_000, { requests: reading(6000, 6000), serverAt })
     expect(pool.wait(3_610_000, cost).delayMs).toBe(0)
@@ -346,9 +346,10 @@ describe('PoolLimiter.refused()', () => {
       retryAfterMs: 1,
       limits: { requests: reading(6000, 5900), serverAt },
     })
-    // 100 a second, and never more than one second's worth at once.
-    expect(pool.wait(3_610_002, cost)).toMatchObject({ binds: 'requests' })
-    expect(pool.levels(3_610_002).requests?.level).toBeGreaterThan(5000)
+    // One alone was too many: of 100 a second never more than a tenth of a second's worth at once.
+    expect(burstOf(limiter, pool, 3_612_000)).toBe(10)
+    expect(pool.wait(3_612_000, cost)).toMatchObject({ binds: 'requests' })
+    expect(pool.levels(3_612_000).requests?.level).toBeGreaterThan(5000)
   })
 })
 
@@ -451,7 +452,7 @@ test('a wait that is waited for is over, whatever happened before and however la
           limiter.settle(now, reservation, outcome)
           if (ends !== 'broken') pool.observe(now, reservation, limits, false)
           if (outcome.kind === 'refused') pool.refused(now, reservation, outcome, 0.5)
-          if (ends === 'answered') pool.answered()
+          if (ends === 'answered') pool.answered(now, reservation)
         }
       },
     ),

@@ -86,6 +86,7 @@ export class PoolLimiter {
   #heard: boolean
   #refusedUntil = -Infinity
   #refusedAt = -Infinity
+  #refusedBeforeAt = -Infinity
   #refusalsInRow = 0
   #unexplained = 0
   /** Limits that a refusal found empty, until its wait is over. */
@@ -197,10 +198,13 @@ export class PoolLimiter {
       }
       const early = asOfSend || unit === 'requests'
       const unsettled = early ? reservation.unsettled[unit] : this.#unsettled[unit]
-      this.#meter(now, unit, reading).observe(now, {
+      const meter = this.#meter(now, unit, reading)
+      const ageMs = early ? now - reservation.reservedAt : 0
+      if (now - ageMs > this.#refusedAt) this.#emptied.delete(meter)
+      meter.observe(now, {
         reading,
         serverAt: readings.serverAt,
-        ageMs: early ? now - reservation.reservedAt : 0,
+        ageMs,
         takenSince: early ? this.#taken[unit] - reservation.taken[unit] : 0,
         takenJustBefore: early ? reservation.takenJustBefore[unit] : 0,
         // The server counts a request when it admits it; tokens in its own time.
@@ -216,6 +220,7 @@ export class PoolLimiter {
     if (this.#meters.size === 0) this.#pace.refused(now, isFirst)
     // What was under way together is refused together, and says one thing, not many.
     if (isFirst) {
+      this.#refusedBeforeAt = this.#refusedAt
       this.#refusedAt = now
       this.#refusalsInRow += 1
       const outputLeft = refusal.limits?.output?.remaining ?? Infinity
@@ -235,14 +240,15 @@ export class PoolLimiter {
 
   /** A request was answered: refusals are over. */
   answered(now: number, { outputLevel, cost, reservedAt }: PoolReservation): void {
-    // What was sent before the last refusal says nothing of the time after it.
-    if (reservedAt > this.#refusedAt) this.#refusalsInRow = 0
+    // What was sent long before the last refusal says nothing of the time after it.
+    if (reservedAt > this.#refusedBeforeAt) this.#refusalsInRow = 0
     this.#output.answered(now, outputLevel, cost)
   }
 
   /** The machine slept: what was known of levels is worth nothing; probe again. */
   forget(now: number): void {
     this.#meters.clear()
+    this.#emptied.clear()
     this.#heard = this.#kind === 'off'
     this.#refusedUntil = now
   }

@@ -268,7 +268,7 @@ describe('refusals', () => {
       answer: replying(({ work }) => {
         if (work.sequence === 10 && told++ < 8)
           return { afterMs: 50, outcome: refused({ retryAfterMs: 5000 }) }
-        return { afterMs: 100, outcome: answered() }
+        return { afterMs: 100, outcome: answered({ limits: requests(1e6, 1e6) }) }
       }),
     })
     expect(count(history)).toEqual({ succeed: 40, fail: 0, leave: 0 })
@@ -335,9 +335,10 @@ describe('refusals', () => {
           : { afterMs: 0, outcome: answered() }
       }),
     })
-    // From 1.1 below none at one a second.
-    expect(history.starts[1]?.at).toBeCloseTo(2100, 3)
-    expect(history.starts[2]?.at).toBeCloseTo(3100, 3)
+    // From 1.1 below none at one a second, or a little less: others may have been there.
+    expect(history.starts[1]?.at).toBeGreaterThan(2099)
+    expect(history.starts[1]?.at).toBeLessThan(2200)
+    expect(history.starts[2]?.at).toBeLessThan(3300)
   })
 })
 
