@@ -1,0 +1,197 @@
+/**
+ * Linear regression as answers come in, with forgetting.
+ *
+ * What is kept is information: a matrix and a vector, sums over all answers of what each says of
+ * the coefficients, older ones weighing less. The prior is added anew whenever the sums are
+ * solved, so that what no recent answer tells of falls back to it, and the matrix is positive
+ * definite whatever the data. Sums of squares only grow and decay: there is nothing in
+ * which errors of rounding could pile up, however many answers there are.
+ *
+ * One answer costs features² to add and features³ ÷ 6 to solve, about as much as the features² of
+ * a recursive solution, which updates several matrices and loses definiteness in time.
+ */
+
+import { assert } from './assert.ts'
+
+/** What is held of the coefficients before any answer, and after all are forgotten. */
+export interface Prior {
+  readonly means: readonly number[]
+  readonly deviations: readonly number[]
+  /**
+   * How far those of `scaled` may be off all together, as a share of their means: they measure one
+   * thing in an unknown unit.
+   */
+  readonly scaleDeviation: number
+  readonly scaled: readonly boolean[]
+}
+
+/** Weight an old answer loses with each new one: the memory is about 100 answers. */
+const forgetting = 0.99
+/** Beyond so many deviations an answer pulls no harder: its features may be wrong. */
+const outlierDeviations = 3
+/** How fast the noise is learned, and within what factors of what it was thought to be. */
+const noiseForgetting = 0.95
+const noiseMin = 0.25
+const noiseMax = 1e4
+
+/** Coefficients of one sum; see above. */
+export class Regression {
+  readonly #count: number
+  readonly #prior: Float64Array
+  readonly #priorVector: Float64Array
+  readonly #matrix: Float64Array
+  readonly #vector: Float64Array
+  /** The lower triangle whose square is matrix and prior, as of the last solution. */
+  readonly #root: Float64Array
+  readonly #coefficients: Float64Array
+  readonly #scratch: Float64Array
+  /** Variance of answers over what it was thought to be. */
+  #noise = 1
+  #isSolved = false
+
+  constructor(prior: Prior) {
+    this.#count = prior.means.length
+    const size = this.#count ** 2
+    this.#prior = informationOf(prior)
+    this.#priorVector = times(this.#prior, prior.means)
+    this.#matrix = new Float64Array(size)
+    this.#vector = new Float64Array(this.#count)
+    this.#root = new Float64Array(size)
+    this.#coefficients = new Float64Array(this.#count)
+    this.#scratch = new Float64Array(this.#count)
+  }
+
+  /** The sum that is expected of these features. */
+  predict(features: Float64Array): number {
+    this.#solve()
+    let sum = 0
+    for (let index = 0; index < this.#count; index++) {
+      sum += at(this.#coefficients, index) * at(features, index)
+    }
+    return sum
+  }
+
+  /**
+   * Takes in what the sum was; returns by how much it was more than predicted, an outlier's error
+   * cut down. `deviation` says how far a sum may be off by its nature.
+   */
+  learn(features: Float64Array, sum: number, deviation: number): number {
+    if (!Number.isFinite(sum) || !(deviation > 0)) return 0
+    const error = sum - this.predict(features)
+    const variance = this.#noise * deviation ** 2
+    const distance2 = error ** 2 / (variance + this.#uncertainty(features))
+    const distance = Math.sqrt(distance2)
+    const weight = distance > outlierDeviations ? outlierDeviations / distance : 1
+    this.#add(features, sum, weight / variance)
+    const shown = Math.min(distance2, outlierDeviations ** 2)
+    const noise = this.#noise * (noiseForgetting + (1 - noiseForgetting) * shown)
+    this.#noise = Math.min(noiseMax, Math.max(noiseMin, noise))
+    return error * weight
+  }
+
+  #add(features: Float64Array, sum: number, weight: number): void {
+    const count = this.#count
+    for (let row = 0; row < count; row++) {
+      const weighted = at(features, row) * weight
+      for (let column = 0; column <= row; column++) {
+        const index = row * count + column
+        this.#matrix[index] = at(this.#matrix, index) * forgetting + weighted * at(features, column)
+      }
+      this.#vector[row] = at(this.#vector, row) * forgetting + weighted * sum
+    }
+    this.#isSolved = false
+  }
+
+  /** Variance of the prediction, by what is not known of the coefficients. */
+  #uncertainty(features: Float64Array): number {
+    const solved = this.#scratch
+    solveLower(this.#root, features, solved)
+    let sum = 0
+    for (let index = 0; index < this.#count; index++) sum += at(solved, index) ** 2
+    return sum
+  }
+
+  #solve(): void {
+    if (this.#isSolved) return
+    this.#isSolved = true
+    const count = this.#count
+    for (let index = 0; index < count ** 2; index++) {
+      this.#root[index] = at(this.#matrix, index) + at(this.#prior, index)
+    }
+    factorize(this.#root, count)
+    for (let index = 0; index < count; index++) {
+      this.#scratch[index] = at(this.#vector, index) + at(this.#priorVector, index)
+    }
+    solveLower(this.#root, this.#scratch, this.#coefficients)
+    solveUpper(this.#root, this.#coefficients)
+  }
+}
+
+/** The index is always within; this says so to the compiler at no cost. */
+function at(numbers: Float64Array, index: number): number {
+  return numbers[index] as number
+}
+
+/** The inverse of the prior's variances: diagonal, but for the unit that many share. */
+function informationOf({ means, deviations, scaleDeviation, scaled }: Prior): Float64Array {
+  const count = means.length
+  const matrix = new Float64Array(count ** 2)
+  const shared = means.map((mean, index) => {
+    return scaled[index] === true ? mean / (deviations[index] ?? 1) ** 2 : 0
+  })
+  const weight = shared.reduce((sum, value, index) => sum + value * (means[index] ?? 0), 0)
+  const divisor = 1 / scaleDeviation ** 2 + weight
+  for (let row = 0; row < count; row++) {
+    const deviation = deviations[row] ?? 0
+    assert(deviation > 0, 'A coefficient that cannot move is none')
+    for (let column = 0; column < count; column++) {
+      const own = row === column ? 1 / deviation ** 2 : 0
+      const together = ((shared[row] ?? 0) * (shared[column] ?? 0)) / divisor
+      matrix[row * count + column] = own - together
+    }
+  }
+  return matrix
+}
+
+function times(matrix: Float64Array, vector: readonly number[]): Float64Array {
+  const count = vector.length
+  return Float64Array.from(vector, (_, row) => {
+    return vector.reduce((sum, value, column) => sum + at(matrix, row * count + column) * value, 0)
+  })
+}
+
+/** Cholesky: the lower triangle becomes its own root. */
+function factorize(matrix: Float64Array, count: number): void {
+  for (let row = 0; row < count; row++) {
+    for (let column = 0; column <= row; column++) {
+      let sum = at(matrix, row * count + column)
+      for (let index = 0; index < column; index++) {
+        sum -= at(matrix, row * count + index) * at(matrix, column * count + index)
+      }
+      const pivot = at(matrix, column * count + column)
+      matrix[row * count + column] =
+        row === column ? Math.sqrt(Math.max(sum, Number.MIN_VALUE)) : sum / pivot
+    }
+  }
+}
+
+function solveLower(root: Float64Array, from: Float64Array, to: Float64Array): void {
+  const count = from.length
+  for (let row = 0; row < count; row++) {
+    let sum = at(from, row)
+    for (let column = 0; column < row; column++)
+      sum -= at(root, row * count + column) * at(to, column)
+    to[row] = sum / at(root, row * count + row)
+  }
+}
+
+function solveUpper(root: Float64Array, values: Float64Array): void {
+  const count = values.length
+  for (let row = count - 1; row >= 0; row--) {
+    let sum = at(values, row)
+    for (let column = row + 1; column < count; column++) {
+      sum -= at(root, column * count + row) * at(values, column)
+    }
+    values[row] = sum / at(root, row * count + row)
+  }
+}
