@@ -96,7 +96,9 @@ export class InputEstimate {
     const text = Math.max(0, expected - pictures - documents)
     const own = [text * textNoise, Math.sqrt(text) * rootNoise, tokensNoise]
     const deviation = Math.hypot(...own, pictures * pictureNoise, documents * documentNoise)
-    const error = this.#regression.learn(this.#features, tokens, deviation)
+    const weight = this.#regression.learn(this.#features, tokens, deviation)
+    // What the coefficients have taken in already is no error of the level.
+    const error = weight * (tokens - this.#regression.predict(this.#features))
     this.#errors = this.#errors * levelForgetting + error / expected
     this.#answers = this.#answers * levelForgetting + 1
     this.#came = this.#came * ratioForgetting + tokens

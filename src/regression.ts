@@ -29,6 +29,15 @@ export interface Prior {
 const forgetting = 0.99
 /** Beyond so many deviations an answer pulls no harder: its features may be wrong. */
 const outlierDeviations = 3
+/** So many outliers in a row are a change: what was learned before keeps this weight. */
+const outliersInRowMax = 4
+/** None of the first is an outlier: it is the prior that may be far off. */
+const answersFirst = 4
+const changeForgetting = 0.1
+/** The smallest share of what it sums up by which a sum may be off. */
+const exactest = 1e-4
+/** What rounding may leave of a diagonal at least, as a share of it. */
+const pivotMin = 1e-14
 /** How fast the noise is learned, and within what factors of what it was thought to be. */
 const noiseForgetting = 0.95
 const noiseMin = 0.25
@@ -45,8 +54,11 @@ export class Regression {
   readonly #root: Float64Array
   readonly #coefficients: Float64Array
   readonly #scratch: Float64Array
-  /** Variance of answers over what it was thought to be. */
+  /** Variance of answers over what it was thought to be; of all that are kept, old and new. */
   #noise = 1
+  #outliersInRow = 0
+  /** Since the start, or the last change. */
+  #answers = 0
   #isSolved = false
 
   constructor(prior: Prior) {
@@ -72,32 +84,44 @@ export class Regression {
   }
 
   /**
-   * Takes in what the sum was; returns by how much it was more than predicted, an outlier's error
-   * cut down. `deviation` says how far a sum may be off by its nature.
+   * Takes in what the sum was; returns the weight it was given, which is 1 but for outliers.
+   * `deviation` says how far a sum may be off by its nature.
    */
   learn(features: Float64Array, sum: number, deviation: number): number {
     if (!Number.isFinite(sum) || !(deviation > 0)) return 0
     const error = sum - this.predict(features)
-    const variance = this.#noise * deviation ** 2
-    const distance2 = error ** 2 / (variance + this.#uncertainty(features))
-    const distance = Math.sqrt(distance2)
-    const weight = distance > outlierDeviations ? outlierDeviations / distance : 1
-    this.#add(features, sum, weight / variance)
-    const shown = Math.min(distance2, outlierDeviations ** 2)
-    const noise = this.#noise * (noiseForgetting + (1 - noiseForgetting) * shown)
-    this.#noise = Math.min(noiseMax, Math.max(noiseMin, noise))
-    return error * weight
+    // More exact than this, one answer would drown all others in errors of rounding.
+    const own2 = Math.max(deviation, exactest * Math.hypot(...features)) ** 2
+    const distance = Math.abs(error) / Math.sqrt(this.#noise * own2 + this.#uncertainty(features))
+    const isOutlier = distance > outlierDeviations && this.#answers >= answersFirst
+    this.#outliersInRow = isOutlier ? this.#outliersInRow + 1 : 0
+    if (this.#outliersInRow >= outliersInRowMax) {
+      this.#outliersInRow = 0
+      this.#answers = 1
+      this.#add(features, sum, 1 / own2, changeForgetting)
+      return 1
+    }
+    this.#answers += 1
+    const weight = isOutlier ? outlierDeviations / distance : 1
+    this.#add(features, sum, weight / own2, forgetting)
+    // What the first answers are off by is the prior's error.
+    if (this.#answers > answersFirst) {
+      const shown = Math.min(distance, outlierDeviations) ** 2
+      const noise = this.#noise * (noiseForgetting + (1 - noiseForgetting) * shown)
+      this.#noise = Math.min(noiseMax, Math.max(noiseMin, noise))
+    }
+    return weight
   }
 
-  #add(features: Float64Array, sum: number, weight: number): void {
+  #add(features: Float64Array, sum: number, weight: number, kept: number): void {
     const count = this.#count
     for (let row = 0; row < count; row++) {
       const weighted = at(features, row) * weight
       for (let column = 0; column <= row; column++) {
         const index = row * count + column
-        this.#matrix[index] = at(this.#matrix, index) * forgetting + weighted * at(features, column)
+        this.#matrix[index] = at(this.#matrix, index) * kept + weighted * at(features, column)
       }
-      this.#vector[row] = at(this.#vector, row) * forgetting + weighted * sum
+      this.#vector[row] = at(this.#vector, row) * kept + weighted * sum
     }
     this.#isSolved = false
   }
@@ -116,11 +140,11 @@ export class Regression {
     this.#isSolved = true
     const count = this.#count
     for (let index = 0; index < count ** 2; index++) {
-      this.#root[index] = at(this.#matrix, index) + at(this.#prior, index)
+      this.#root[index] = at(this.#matrix, index) / this.#noise + at(this.#prior, index)
     }
     factorize(this.#root, count)
     for (let index = 0; index < count; index++) {
-      this.#scratch[index] = at(this.#vector, index) + at(this.#priorVector, index)
+      this.#scratch[index] = at(this.#vector, index) / this.#noise + at(this.#priorVector, index)
     }
     solveLower(this.#root, this.#scratch, this.#coefficients)
     solveUpper(this.#root, this.#coefficients)
@@ -163,14 +187,14 @@ function times(matrix: Float64Array, vector: readonly number[]): Float64Array {
 /** Cholesky: the lower triangle becomes its own root. */
 function factorize(matrix: Float64Array, count: number): void {
   for (let row = 0; row < count; row++) {
+    const least = at(matrix, row * count + row) * pivotMin
     for (let column = 0; column <= row; column++) {
       let sum = at(matrix, row * count + column)
       for (let index = 0; index < column; index++) {
         sum -= at(matrix, row * count + index) * at(matrix, column * count + index)
       }
       const pivot = at(matrix, column * count + column)
-      matrix[row * count + column] =
-        row === column ? Math.sqrt(Math.max(sum, Number.MIN_VALUE)) : sum / pivot
+      matrix[row * count + column] = row === column ? Math.sqrt(Math.max(sum, least)) : sum / pivot
     }
   }
 }
