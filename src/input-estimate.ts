@@ -101,7 +101,9 @@ export class InputEstimate {
     const error = weight * (tokens - this.#regression.predict(this.#features))
     this.#errors = this.#errors * levelForgetting + error / expected
     this.#answers = this.#answers * levelForgetting + 1
-    this.#came = this.#came * ratioForgetting + tokens
+    const isFirst = this.#ballpark === 0
+    const came = isFirst ? tokens : within(tokens, expected / factorMax, expected * factorMax)
+    this.#came = this.#came * ratioForgetting + came
     this.#ballpark = this.#ballpark * ratioForgetting + ballpark
   }
 
@@ -111,7 +113,7 @@ export class InputEstimate {
     // Where a new kind of text is off as a whole, this is known before its coefficients are.
     const level = 1 + this.#errors / (this.#answers + levelAnswersFirst)
     const predicted = this.#regression.predict(this.#features) * level
-    return Math.max(1, Math.min(likely * factorMax, Math.max(likely / factorMax, predicted)))
+    return Math.max(1, within(predicted, likely / factorMax, likely * factorMax))
   }
 
   /** Features in tokens by the ballpark, and their sum. */
@@ -124,4 +126,8 @@ export class InputEstimate {
     }
     return sum
   }
+}
+
+function within(value: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, value))
 }

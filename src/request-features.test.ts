@@ -39,7 +39,9 @@ describe('featuresOf()', () => {
 
   test('counts an escape as what it stands for', () => {
     const plain = ask('日本\n"quoted"')
-    const escaped = JSON.parse(JSON.stringify(plain).replace('日', String.raw`\u65e5`)) as JsonObject
+    const escaped = JSON.parse(
+      JSON.stringify(plain).replace('日', String.raw`\u65e5`),
+    ) as JsonObject
     expect(featuresOf(escaped, 'm')).toEqual(featuresOf(plain, 'm'))
   })
 
@@ -50,7 +52,13 @@ describe('featuresOf()', () => {
 
   test('counts system, every message and every block', () => {
     const messages = [
-      { role: 'user', content: [{ type: 'text', text: 'one' }, { type: 'text', text: 'two' }] },
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'one' },
+          { type: 'text', text: 'two' },
+        ],
+      },
       { role: 'assistant', content: 'three' },
     ]
     expect(countsOf({ system: 'four', messages })).toMatchObject({ blocks: 4, words: 4 })
@@ -120,8 +128,18 @@ describe('the prefix', () => {
   const prefixOf = (request: JsonObject): number => featuresOf(request, 'm').prefix
 
   test('is that up to the first mark, whatever comes after', () => {
-    const first = prefixOf(ask([{ ...long, ...mark }, { type: 'text', text: 'One?' }]))
-    const second = prefixOf(ask([{ ...long, ...mark }, { type: 'text', text: 'Another?' }]))
+    const first = prefixOf(
+      ask([
+        { ...long, ...mark },
+        { type: 'text', text: 'One?' },
+      ]),
+    )
+    const second = prefixOf(
+      ask([
+        { ...long, ...mark },
+        { type: 'text', text: 'Another?' },
+      ]),
+    )
     expect(first).not.toBe(0)
     expect(second).toBe(first)
   })
