@@ -26,7 +26,7 @@ export function textOf(kind: TextKind): string {
       return filesOf(['undici', 'zod', 'fast-check', 'commander', '@anthropic-ai'], '.js')
     case 'data':
       return filesOf(['vega-datasets'], '.json')
-    default:
+    case 'mixed':
       return mixedScripts(bytesMax)
   }
 }

@@ -120,7 +120,7 @@ export class InputEstimate {
   #read({ counts }: RequestFeatures): number {
     let sum = 0
     for (let column = 0; column < columnCount; column++) {
-      const tokens = (counts[column] as number) * (this.#scales[column] as number)
+      const tokens = (counts[column] ?? 0) * (this.#scales[column] ?? 0)
       this.#features[column] = tokens
       sum += tokens
     }

@@ -7,7 +7,7 @@ const columnsPerDoubling = 16
 /** Added up, weights that grow would overflow: before they do, all are made small again. */
 const weightMax = 1e12
 
-/** Values from `least` upward; what is below counts as `least`, what is above the top as the top. */
+/** Values from `least` to `most`; what is below or above counts as the nearer of them. */
 export class LogHistogram {
   readonly #least: number
   readonly #columns: Float64Array

@@ -151,9 +151,9 @@ export class Regression {
   }
 }
 
-/** The index is always within; this says so to the compiler at no cost. */
+/** The index is always within; the compiler does not know. */
 function at(numbers: Float64Array, index: number): number {
-  return numbers[index] as number
+  return numbers[index] ?? 0
 }
 
 /** The inverse of the prior's variances: diagonal, but for the unit that many share. */

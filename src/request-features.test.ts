@@ -102,7 +102,7 @@ describe('featuresOf()', () => {
   test('takes any JSON', () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.jsonValue(), fc.jsonValue(), (system, tools, content) => {
-        const { counts } = featuresOf({ system, tools, messages: [{ content }] } as JsonObject, 'm')
+        const { counts } = featuresOf({ system, tools, messages: [{ content }] }, 'm')
         expect(counts.every((count) => Number.isFinite(count) && count >= 0)).toBe(true)
       }),
     )

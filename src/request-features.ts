@@ -263,37 +263,32 @@ const runs = new Int32Array(kinds)
 function countText(text: string, counts: number[]): void {
   characters.fill(0)
   runs.fill(0)
-  let start = 0
-  let kind = -1
+  const { length } = text
   let wordLetters = 0
   let longLetters = 0
   let capitalised = 0
-  for (let at = 0; at <= text.length; at++) {
-    const next = at < text.length ? kindOf(text.charCodeAt(at)) : -1
-    if (next === kind) continue
-    // Tables are written once a run: once a character took twice as long.
-    if (kind >= 0) {
-      const length = at - start
-      characters[kind] = (characters[kind] as number) + length
-      runs[kind] = (runs[kind] as number) + 1
-      if (kind <= upper) {
-        wordLetters += length
-        // A capital and what follows are one word; a capital after small letters begins the next.
-        if (kind === upper && next === lower) capitalised += 1
-        else {
-          longLetters += Math.max(0, wordLetters - shortWordLetters)
-          wordLetters = 0
-        }
-      }
+  let next = length > 0 ? kindOf(text.charCodeAt(0)) : -1
+  for (let at = 0; at < length;) {
+    const [start, kind] = [at, next]
+    do next = ++at < length ? kindOf(text.charCodeAt(at)) : -1
+    while (next === kind)
+    // Tables are written once a run, not once a character.
+    characters[kind] = (characters[kind] ?? 0) + at - start
+    runs[kind] = (runs[kind] ?? 0) + 1
+    if (kind > upper) continue
+    wordLetters += at - start
+    // A capital and what follows are one word; a capital after small letters begins the next.
+    if (kind === upper && next === lower) capitalised += 1
+    else {
+      longLetters += Math.max(0, wordLetters - shortWordLetters)
+      wordLetters = 0
     }
-    start = at
-    kind = next
   }
   addCounts(counts, longLetters, capitalised)
 }
 
 function kindOf(code: number): number {
-  return code < 128 ? (kindOfAscii[code] as number) : kindBeyondAscii(code)
+  return code < 128 ? (kindOfAscii[code] ?? mark) : kindBeyondAscii(code)
 }
 
 function addCounts(counts: number[], longLetters: number, capitalised: number): void {
