@@ -91,6 +91,7 @@ class Reader {
   read(request: JsonObject): RequestFeatures {
     const { tools, system, messages, output_config: config, max_tokens: maxTokens } = request
     const counts = this.#counts
+    textCounts.clear()
     counts[columns.requests] = 1
     if (Array.isArray(tools) && tools.length > 0) {
       counts[columns.toolPrompt] = hiddenToolTokens(tools, request['tool_choice'], this.#isNewer)
@@ -106,6 +107,7 @@ class Reader {
     }
     // The API sets the mark itself, behind all there is.
     if (this.#prefix === 0 && isMark(request)) this.#prefix = shape
+    textCounts.write(counts)
     return { counts, prefix: this.#prefix, shape }
   }
 
@@ -174,7 +176,7 @@ class Reader {
 
   #text(text: string): void {
     this.#mark(text)
-    countText(text, this.#counts)
+    textCounts.add(text)
   }
 
   /** Texts that differ nearly always differ in length or in one of a few characters. */
@@ -253,61 +255,89 @@ function kindBeyondAscii(code: number): number {
   return code >= 0x2e80 ? ideograph : other
 }
 
+/** What stands before the first character. */
+const none = kinds
+/** Pairs of kinds are numbered `before * kindsSpan + kind`. */
+const kindsSpan = 16
+
 /** Letters of a word behind these are more than its first token or two. */
 const shortWordLetters = 7
 
-// One request is read at a time, so one pair of tables serves all.
-const characters = new Int32Array(kinds)
-const runs = new Int32Array(kinds)
+/** Of each pair, 1 where the second is a letter of the same word, and of each kind, of any. */
+const isWithinWord: Uint8Array = new Uint8Array((none + 1) * kindsSpan)
+isWithinWord[lower * kindsSpan + lower] = 1
+isWithinWord[upper * kindsSpan + upper] = 1
+// A capital and what follows are one word; a capital after small letters begins the next.
+isWithinWord[upper * kindsSpan + lower] = 1
+const isLetter: Uint8Array = Uint8Array.of(1, 1, ...Array.from({ length: kinds - 2 }, () => 0))
 
-function countText(text: string, counts: number[]): void {
-  characters.fill(0)
-  runs.fill(0)
-  const { length } = text
-  let wordLetters = 0
-  let longLetters = 0
-  let capitalised = 0
-  let next = length > 0 ? kindOf(text.charCodeAt(0)) : -1
-  for (let at = 0; at < length;) {
-    const [start, kind] = [at, next]
-    do next = ++at < length ? kindOf(text.charCodeAt(at)) : -1
-    while (next === kind)
-    // Tables are written once a run, not once a character.
-    characters[kind] = (characters[kind] ?? 0) + at - start
-    runs[kind] = (runs[kind] ?? 0) + 1
-    if (kind > upper) continue
-    wordLetters += at - start
-    // A capital and what follows are one word; a capital after small letters begins the next.
-    if (kind === upper && next === lower) capitalised += 1
-    else {
-      longLetters += Math.max(0, wordLetters - shortWordLetters)
-      wordLetters = 0
-    }
+/**
+ * How often each kind comes after each other, in the texts of one request.
+ *
+ * Nothing in the loop depends on what the characters are but for what is looked up: with a branch
+ * where the kind changes, which no processor foresees, it takes twice as long.
+ */
+class TextCounts {
+  readonly #pairs = new Int32Array((none + 1) * kindsSpan)
+  #longLetters = 0
+
+  clear(): void {
+    this.#pairs.fill(0)
+    this.#longLetters = 0
   }
-  addCounts(counts, longLetters, capitalised)
+
+  add(text: string): void {
+    const pairs = this.#pairs
+    let longLetters = 0
+    let wordLetters = 0
+    let before = none
+    for (let at = 0; at < text.length; at++) {
+      const kind = kindOf(text.charCodeAt(at))
+      const pair = before * kindsSpan + kind
+      pairs[pair] = (pairs[pair] ?? 0) + 1
+      wordLetters = wordLetters * (isWithinWord[pair] ?? 0) + (isLetter[kind] ?? 0)
+      // One where the difference is negative: its sign.
+      longLetters += (shortWordLetters - wordLetters) >>> 31
+      before = kind
+    }
+    this.#longLetters += longLetters
+  }
+
+  /** Characters of a kind, and how many runs they make. */
+  #of(kind: number): readonly [characters: number, runs: number] {
+    let characters = 0
+    for (let before = 0; before <= none; before++) characters += this.#pair(before, kind)
+    return [characters, characters - this.#pair(kind, kind)]
+  }
+
+  #pair(before: number, kind: number): number {
+    return this.#pairs[before * kindsSpan + kind] ?? 0
+  }
+
+  /** Writes the counts that are of text to their columns. */
+  write(counts: number[]): void {
+    const [lowers, lowerRuns] = this.#of(lower)
+    const [uppers, upperRuns] = this.#of(upper)
+    const capitalised = this.#pair(upper, lower)
+    counts[columns.words] = (counts[columns.words] ?? 0) + lowerRuns + upperRuns - capitalised
+    counts[columns.letters] = lowers + uppers
+    counts[columns.longLetters] = this.#longLetters
+    counts[columns.capitals] = uppers - capitalised
+    ;[counts[columns.digits], counts[columns.numbers]] = this.#of(digit)
+    ;[counts[columns.marks], counts[columns.markRuns]] = this.#of(mark)
+    counts[columns.lines] = this.#of(line)[1]
+    // One blank belongs to the word behind it.
+    counts[columns.blanks] = this.#pair(blank, blank)
+    counts[columns.accented] = this.#of(accent)[0]
+    counts[columns.otherScripts] = this.#of(other)[0]
+    counts[columns.ideographs] = this.#of(ideograph)[0]
+    counts[columns.surrogates] = this.#of(surrogate)[0]
+  }
 }
+
+// One request is read at a time, so one table serves all.
+const textCounts = new TextCounts()
 
 function kindOf(code: number): number {
   return code < 128 ? (kindOfAscii[code] ?? mark) : kindBeyondAscii(code)
-}
-
-function addCounts(counts: number[], longLetters: number, capitalised: number): void {
-  const add = (column: number, count: number | undefined = 0): void => {
-    counts[column] = (counts[column] ?? 0) + count
-  }
-  add(columns.words, (runs[lower] ?? 0) + (runs[upper] ?? 0) - capitalised)
-  add(columns.letters, (characters[lower] ?? 0) + (characters[upper] ?? 0))
-  add(columns.longLetters, longLetters)
-  add(columns.capitals, (characters[upper] ?? 0) - capitalised)
-  add(columns.numbers, runs[digit])
-  add(columns.digits, characters[digit])
-  add(columns.markRuns, runs[mark])
-  add(columns.marks, characters[mark])
-  add(columns.lines, runs[line])
-  // One blank belongs to the word behind it.
-  add(columns.blanks, (characters[blank] ?? 0) - (runs[blank] ?? 0))
-  add(columns.accented, characters[accent])
-  add(columns.otherScripts, characters[other])
-  add(columns.ideographs, characters[ideograph])
-  add(columns.surrogates, characters[surrogate])
 }
