@@ -7,8 +7,8 @@
  * definite whatever the data. Sums of squares only grow and decay: there is nothing in
  * which errors of rounding could pile up, however many answers there are.
  *
- * One answer costs features² to add and features³ ÷ 6 to solve, about as much as the features² of
- * a recursive solution, which updates several matrices and loses definiteness in time.
+ * One answer costs features² to add, and features³ ÷ 6 to solve, which is done less often once there
+ * are many. A recursive solution would cost as much, and lose definiteness in time.
  */
 
 import { assert } from './assert.ts'
@@ -33,6 +33,13 @@ const outlierDeviations = 3
 const outliersInRowMax = 4
 /** None of the first is an outlier: it is the prior that may be far off. */
 const answersFirst = 4
+/**
+ * From so many answers on one says little, and every eighth time is often enough to solve; unless it
+ * has what was hardly known: of its variance so much is the coefficients'.
+ */
+const answersMany = 64
+const solvedEvery = 8
+const newsMin = 0.5
 const changeForgetting = 0.1
 /** The smallest share of what it sums up by which a sum may be off. */
 const exactest = 1e-4
@@ -92,18 +99,23 @@ export class Regression {
     const error = sum - this.predict(features)
     // More exact than this, one answer would drown all others in errors of rounding.
     const own2 = Math.max(deviation, exactest * Math.hypot(...features)) ** 2
-    const distance = Math.abs(error) / Math.sqrt(this.#noise * own2 + this.#uncertainty(features))
+    const variance = this.#noise * own2
+    const uncertainty = this.#uncertainty(features)
+    const distance = Math.abs(error) / Math.sqrt(variance + uncertainty)
     const isOutlier = distance > outlierDeviations && this.#answers >= answersFirst
     this.#outliersInRow = isOutlier ? this.#outliersInRow + 1 : 0
     if (this.#outliersInRow >= outliersInRowMax) {
       this.#outliersInRow = 0
       this.#answers = 1
       this.#add(features, sum, 1 / own2, changeForgetting)
+      this.#isSolved = false
       return 1
     }
     this.#answers += 1
     const weight = isOutlier ? outlierDeviations / distance : 1
     this.#add(features, sum, weight / own2, forgetting)
+    const isDue = this.#answers < answersMany || this.#answers % solvedEvery === 0
+    this.#isSolved = !isDue && uncertainty < newsMin * variance
     // What the first answers are off by is the prior's error.
     if (this.#answers > answersFirst) {
       const shown = Math.min(distance, outlierDeviations) ** 2
@@ -123,7 +135,6 @@ export class Regression {
       }
       this.#vector[row] = at(this.#vector, row) * kept + weighted * sum
     }
-    this.#isSolved = false
   }
 
   /** Variance of the prediction, by what is not known of the coefficients. */
