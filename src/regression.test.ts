@@ -82,6 +82,17 @@ describe('Regression', () => {
     expect(regression.predict(features(0, 0, 100))).toBeCloseTo(100, 0)
   })
 
+  test('takes in at once what is new, however much else is known', () => {
+    for (let answers = 200; answers < 208; answers++) {
+      const regression = new Regression(prior)
+      for (let answer = 0; answer < answers; answer++) {
+        regression.learn(features(100 + (answer % 7), answer % 50, 0), 150, 5)
+      }
+      regression.learn(features(0, 0, 100), 170, 1)
+      expect(regression.predict(features(0, 0, 100))).toBeCloseTo(170, 0)
+    }
+  })
+
   test('holds for a million answers, also where all are alike or some are absurd', () => {
     const regression = new Regression(prior)
     const random = new Random(3)

@@ -41,8 +41,6 @@ const answersMany = 64
 const solvedEvery = 8
 const newsMin = 0.5
 const changeForgetting = 0.1
-/** The smallest share of what it sums up by which a sum may be off. */
-const exactest = 1e-4
 /** What rounding may leave of a diagonal at least, as a share of it. */
 const pivotMin = 1e-14
 /** How fast the noise is learned, and within what factors of what it was thought to be. */
@@ -97,8 +95,7 @@ export class Regression {
   learn(features: Float64Array, sum: number, deviation: number): number {
     if (!Number.isFinite(sum) || !(deviation > 0)) return 0
     const error = sum - this.predict(features)
-    // More exact than this, one answer would drown all others in errors of rounding.
-    const own2 = Math.max(deviation, exactest * Math.hypot(...features)) ** 2
+    const own2 = deviation ** 2
     const variance = this.#noise * own2
     const uncertainty = this.#uncertainty(features)
     const distance = Math.abs(error) / Math.sqrt(variance + uncertainty)

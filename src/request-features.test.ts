@@ -26,6 +26,7 @@ describe('featuresOf()', () => {
     // The last of several capitals is not told from the first of a word.
     ['aVeryLong HTTPGet', { words: 4, letters: 16, capitals: 4 }],
     ['incomprehensible', { words: 1, letters: 16, longLetters: 9 }],
+    ['Incomprehensible', { words: 1, letters: 16, longLetters: 9 }],
     ['12 345', { numbers: 2, digits: 5 }],
     ['a, (b)!?', { words: 2, letters: 2, markRuns: 3, marks: 5 }],
     ['a\n\n    b\r\nc', { words: 3, letters: 3, lines: 2, blanks: 3 }],
