@@ -47,7 +47,7 @@ export function estimate(): readonly Figure[] {
     ['code', 'mixed'],
     ['mixed', 'data'],
   ] as const
-  const figures: Figure[] = []
+  const figures: Figure[] = [...speed(of('prose'))]
   for (const [name, count] of counters) {
     for (const kind of textKinds) figures.push(figureOf(name, kind, of(kind), count))
     for (const [from, to] of changes) {
@@ -55,7 +55,7 @@ export function estimate(): readonly Figure[] {
       figures.push(figureOf(name, `${from}, then ${to}`, file, count, 300))
     }
   }
-  return [...figures, ...speed(of('prose'))]
+  return figures
 }
 
 const partChars = 20_000

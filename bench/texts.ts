@@ -17,18 +17,23 @@ export const textKinds = ['prose', 'code', 'data', 'mixed'] as const
 /** A kind of text. */
 export type TextKind = (typeof textKinds)[number]
 
+const sources = {
+  prose: {
+    packages: ['undici', 'zod', 'commander', 'pino', '@anthropic-ai', 'vitest'],
+    ending: '.md',
+  },
+  code: {
+    packages: ['undici', 'zod', 'fast-check', 'commander', '@anthropic-ai'],
+    ending: '.js',
+  },
+  data: { packages: ['vega-datasets'], ending: '.json' },
+} as const
+
 /** One long text of a kind. */
 export function textOf(kind: TextKind): string {
-  switch (kind) {
-    case 'prose':
-      return filesOf(['undici', 'zod', 'commander', 'pino', '@anthropic-ai', 'vitest'], '.md')
-    case 'code':
-      return filesOf(['undici', 'zod', 'fast-check', 'commander', '@anthropic-ai'], '.js')
-    case 'data':
-      return filesOf(['vega-datasets'], '.json')
-    case 'mixed':
-      return mixedScripts(bytesMax)
-  }
+  if (kind === 'mixed') return mixedScripts(bytesMax)
+  const { packages, ending } = sources[kind]
+  return filesOf(packages, ending)
 }
 
 function filesOf(packages: readonly string[], ending: string): string {

@@ -32,7 +32,7 @@ export class LogHistogram {
    * ```ts
    * const histogram = new LogHistogram({ least: 1, most: 1000, forgetting: 1 })
    * for (let value = 1; value <= 100; value++) histogram.add(value)
-   * histogram.quantile(0.5) // => 50.2
+   * Math.round(histogram.quantile(0.5) ?? 0) // => 49
    * ```
    */
   add(value: number): void {

@@ -7,8 +7,8 @@
  * definite whatever the data. Sums of squares only grow and decay: there is nothing in
  * which errors of rounding could pile up, however many answers there are.
  *
- * One answer costs features² to add, and features³ ÷ 6 to solve, which is done less often once there
- * are many. A recursive solution would cost as much, and lose definiteness in time.
+ * One answer costs features² to add, and features³ ÷ 6 to solve, which is done less often once
+ * there are many. A recursive solution would cost as much, and lose definiteness in time.
  */
 
 import { assert } from './assert.ts'
@@ -34,8 +34,8 @@ const outliersInRowMax = 4
 /** None of the first is an outlier: it is the prior that may be far off. */
 const answersFirst = 4
 /**
- * From so many answers on one says little, and every eighth time is often enough to solve; unless it
- * has what was hardly known: of its variance so much is the coefficients'.
+ * From so many answers on one says little, and every eighth time is often enough to solve; unless
+ * it has what was hardly known: of its variance so much is the coefficients'.
  */
 const answersMany = 64
 const solvedEvery = 8
