@@ -239,7 +239,11 @@ const ideograph = 8
 const surrogate = 9
 const kinds = 10
 
-const kindOfAscii: Uint8Array = Uint8Array.from({ length: 128 }, (_, code) => {
+/** Latin letters, accented ones included, end here. */
+const tabled = 0x250
+
+const kindOfLatin: Uint8Array = Uint8Array.from({ length: tabled }, (_, code) => {
+  if (code >= 128) return accent
   if (code >= 97 && code <= 122) return lower
   if (code >= 65 && code <= 90) return upper
   if (code >= 48 && code <= 57) return digit
@@ -247,8 +251,7 @@ const kindOfAscii: Uint8Array = Uint8Array.from({ length: 128 }, (_, code) => {
   return code === 32 || code === 9 ? blank : mark
 })
 
-function kindBeyondAscii(code: number): number {
-  if (code < 0x250) return accent
+function kindBeyondLatin(code: number): number {
   if (code >= 0xd800 && code < 0xe000) return surrogate
   // General punctuation and the arrows and signs after it cost like accents, one by one.
   if (code >= 0x2000 && code < 0x2e80) return accent
@@ -339,5 +342,5 @@ class TextCounts {
 const textCounts = new TextCounts()
 
 function kindOf(code: number): number {
-  return code < 128 ? (kindOfAscii[code] ?? mark) : kindBeyondAscii(code)
+  return code < tabled ? (kindOfLatin[code] ?? mark) : kindBeyondLatin(code)
 }
