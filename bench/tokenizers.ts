@@ -1,6 +1,6 @@
 /**
  * Tokenizers to estimate against: three that differ in kind from one another and from the
- * simulator's, so that the estimator is fitted to none of them.
+ * simulator's, so that what is good for one alone shows.
  *
  *   pairs    byte pairs merged by frequency, as real tokenizers do, on a vocabulary of its own
  *   scripts  bytes at a rate by script, with no idea of words
