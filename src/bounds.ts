@@ -39,6 +39,10 @@ export const bounds = {
   unreadResultsMax: 1000,
   /** The same, by the bytes of their text (ours). */
   unreadBytesMax: 67_108_864,
+  /** Kinds of requests whose answers' lengths are learned apart, for each model (ours). */
+  answerKindsMax: 64,
+  /** Cached prefixes of which is known whether they are read, for each model (ours). */
+  cachePrefixesMax: 4096,
   /** `metadata.user_id` (API, "Common 400s"). */
   metadataUserIdCharsMax: 256,
   /**

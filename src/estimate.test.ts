@@ -1,105 +1,171 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { usageOf } from '../test/world/drive.ts'
-import { Estimator } from './estimate.ts'
+import { usageOf, wordsOf } from '../test/world/drive.ts'
+import { type Asked, Estimator } from './estimate.ts'
+import type { Usage } from './outcome.ts'
 
-const request = { bodyBytes: 1000, maxTokens: 1000 }
+interface Given {
+  readonly model?: string
+  readonly bytes?: number
+  readonly maxTokens?: number
+  readonly prefix?: number
+  readonly shape?: number
+}
 
-/** Learns this many answers of 1,000 bytes. */
-function learn(
-  estimator: Estimator,
-  count: number,
-  input: number,
-  output: number,
-  model = 'm',
-): void {
+function ask(given: Given = {}): Asked {
+  const { model = 'm', bytes = 1000, maxTokens = 1000, prefix = 0, shape = 0 } = given
+  const features = { ...wordsOf(bytes), prefix, shape }
+  return { row: { model, maxTokens, features }, bodyBytes: bytes }
+}
+
+/** Learns this many answers. */
+function learn(estimator: Estimator, count: number, usage: Usage, asked: Asked = ask()): void {
   for (let answer = 0; answer < count; answer++) {
-    const estimated = estimator.estimate(model, request)
-    estimator.learn(model, 1000, estimated, usageOf(input, output))
+    estimator.learn(asked, estimator.estimate(asked), usage)
   }
 }
+
+/** Of a prompt of 4,000 tokens but for 20 of its own. */
+const written = { ...usageOf(20, 100), cacheWrite5mTokens: 3980 }
+const read = { ...usageOf(20, 100), cacheReadTokens: 3980 }
 
 describe('Estimator', () => {
   test('at first takes three tokens for ten bytes, and 400 or what is asked for output', () => {
     const estimator = new Estimator()
-    expect(estimator.estimate('m', { bodyBytes: 1000, maxTokens: 50 })).toEqual({
-      input: 300,
-      output: 50,
-    })
-    expect(estimator.estimate('m', { bodyBytes: 1, maxTokens: 64_000 })).toEqual({
+    const { input, output, asked } = estimator.estimate(ask({ maxTokens: 50 }))
+    expect(input).toBeGreaterThan(290)
+    expect(input).toBeLessThan(310)
+    expect([output, asked]).toEqual([50, 250])
+    expect(estimator.estimate(ask({ bytes: 1, maxTokens: 64_000 }))).toMatchObject({
       input: 1,
       output: 400,
     })
   })
 
-  test('takes what the first answer took, of each model by itself', () => {
+  test('takes 30 % less of an older model', () => {
     const estimator = new Estimator()
-    learn(estimator, 1, 250, 80)
-    expect(estimator.estimate('m', request)).toEqual({ input: 250, output: 80 })
-    expect(estimator.estimate('other', request)).toEqual({ input: 300, output: 400 })
+    const newer = estimator.estimate(ask({ model: 'claude-haiku-5-5' })).input
+    const older = estimator.estimate(ask({ model: 'claude-haiku-4-5' })).input
+    expect(newer / older).toBeCloseTo(1.3, 1)
   })
 
-  test('output is a mean, and max_tokens its cap', () => {
+  test('takes about what the first answer took, of each model by itself', () => {
     const estimator = new Estimator()
-    learn(estimator, 200, 250, 80)
-    learn(estimator, 1, 250, 10_000)
-    const { output } = estimator.estimate('m', request)
-    // 1 of about 50: 80 + 9,920 ÷ 49.
-    expect(output).toBeGreaterThan(250)
-    expect(output).toBeLessThan(310)
-    expect(estimator.estimate('m', { bodyBytes: 1000, maxTokens: 100 }).output).toBe(100)
-    expect(estimator.estimate('m', { bodyBytes: 1000, maxTokens: 0 }).output).toBe(0)
-  })
-
-  test('counts what was read from the cache as input of the prompt', () => {
-    const estimator = new Estimator()
-    const usage = {
-      ...usageOf(10, 5),
-      cacheReadTokens: 200,
-      cacheWrite5mTokens: 40,
-      cacheWrite1hTokens: 50,
-    }
-    estimator.learn('m', 1000, { input: 300, output: 5 }, usage)
-    expect(estimator.estimate('m', request).input).toBe(300)
+    learn(estimator, 1, usageOf(250, 80))
+    const { input, output } = estimator.estimate(ask())
+    expect(Math.abs(input - 250)).toBeLessThanOrEqual(3)
+    expect(output).toBe(80)
+    expect(estimator.estimate(ask({ model: 'other' })).output).toBe(400)
+    expect(estimator.estimate(ask({ model: 'other' })).input).toBeGreaterThan(290)
   })
 
   test('follows a change of kind within 250 answers', () => {
     const estimator = new Estimator()
-    learn(estimator, 1000, 250, 80)
-    learn(estimator, 250, 500, 160)
-    const { input, output } = estimator.estimate('m', request)
-    // What is left of the old weighs 0.98^250 = 0.6 %.
-    expect(input).toBeGreaterThan(496)
-    expect(output).toBeGreaterThan(158)
+    learn(estimator, 1000, usageOf(250, 80))
+    learn(estimator, 250, usageOf(500, 160))
+    const { input, output } = estimator.estimate(ask())
+    expect(Math.abs(input - 500)).toBeLessThan(10)
+    expect(output).toBe(160)
   })
 
-  test('errorPercent() compares estimates with what they became, after the first ten answers', () => {
+  test('a prefix that nobody has written counts whole, one that is read does not', () => {
+    const estimator = new Estimator()
+    const asked = ask({ prefix: 7, bytes: 13_000 })
+    expect(estimator.estimate(asked).input).toBe(estimator.estimate(asked).prompt)
+    learn(estimator, 1, written, asked)
+    expect(estimator.estimate(asked).input).toBeGreaterThan(3900)
+    learn(estimator, 8, read, asked)
+    const { input, prompt } = estimator.estimate(asked)
+    // 20, and of the 4,000 that were written at first a half of a half for each read.
+    expect(input).toBeGreaterThanOrEqual(20)
+    expect(input).toBeLessThan(60)
+    expect(prompt).toBeGreaterThan(3900)
+    const { input: ofAnother } = estimator.estimate(ask({ prefix: 8, bytes: 13_000 }))
+    expect(ofAnother).toBeGreaterThan(3900)
+  })
+
+  test('a prefix that is written again, because it expired, is soon taken whole', () => {
+    const estimator = new Estimator()
+    const asked = ask({ prefix: 7, bytes: 13_000 })
+    learn(estimator, 20, read, asked)
+    learn(estimator, 4, written, asked)
+    expect(estimator.estimate(asked).input).toBeGreaterThan(3500)
+  })
+
+  test('errorPercent() compares prompts with what they became, after the first ten answers', () => {
     const estimator = new Estimator()
     expect(estimator.errorPercent()).toBeNull()
-    learn(estimator, 10, 250, 80)
+    learn(estimator, 10, usageOf(250, 80))
     expect(estimator.errorPercent()).toBeNull()
-    estimator.learn('m', 1000, { input: 330, output: 0 }, usageOf(300, 0))
+    estimator.learn(ask(), { input: 330, output: 0 }, usageOf(300, 0))
+    expect(estimator.errorPercent()).toBeCloseTo(10, 6)
+    // What is read from the cache was not estimated to count, and is no error of the prompt's.
+    estimator.learn(ask(), { input: 30, prompt: 4400, output: 0 }, read)
     expect(estimator.errorPercent()).toBeCloseTo(10, 6)
   })
 
-  test('estimates are whole, and never below nothing or above the cap', () => {
+  test('errors() says how far single answers were off, either way', () => {
+    const estimator = new Estimator()
+    learn(estimator, 10, usageOf(250, 80))
+    expect(estimator.errors()).toEqual({ input: null, output: null })
+    for (let answer = 0; answer < 100; answer++) {
+      const input = answer < 90 ? (answer % 2 === 0 ? 101 : 99) : 120
+      estimator.learn(ask(), { input, output: 50 }, usageOf(100, 100))
+    }
+    const { input, output } = estimator.errors()
+    expect(estimator.errorPercent()).toBeCloseTo(2, 6)
+    // A column of the histogram is 4.4 % wide.
+    expect(input?.medianPercent).toBeCloseTo(1, 1)
+    expect(input?.p95Percent).toBeGreaterThan(19)
+    expect(input?.p95Percent).toBeLessThan(21)
+    expect(output?.medianPercent).toBeGreaterThan(48)
+    expect(output?.medianPercent).toBeLessThan(52)
+  })
+
+  test('outputQuantile() is the cap until enough is known', () => {
+    const estimator = new Estimator()
+    const asked = ask({ maxTokens: 8000 })
+    expect(estimator.outputQuantile(asked, 0.99)).toBe(8000)
+    learn(estimator, 100, usageOf(250, 80), asked)
+    expect(estimator.outputQuantile(asked, 0.99)).toBeGreaterThanOrEqual(80)
+    expect(estimator.outputQuantile(asked, 0.99)).toBeLessThan(90)
+  })
+
+  test('an answer without usage teaches nothing of prompts', () => {
+    const estimator = new Estimator()
+    const before = estimator.estimate(ask()).input
+    learn(estimator, 50, usageOf(0, 0))
+    expect(estimator.estimate(ask()).input).toBe(before)
+  })
+
+  test('estimates are whole, never below nothing or above the cap', () => {
     const answer = fc.record({
       bytes: fc.integer({ min: 1, max: 1e7 }),
       input: fc.nat({ max: 1e6 }),
+      cacheReadTokens: fc.nat({ max: 1e6 }),
       output: fc.nat({ max: 128_000 }),
+      prefix: fc.nat({ max: 2 }),
+      shape: fc.nat({ max: 2 }),
     })
     fc.assert(
       fc.property(
         fc.array(answer, { maxLength: 30 }),
         fc.integer({ min: 1, max: 1e7 }),
         fc.nat({ max: 128_000 }),
-        (answers, bodyBytes, maxTokens) => {
+        (answers, bytes, maxTokens) => {
           const estimator = new Estimator()
-          for (const { bytes, input, output } of answers)
-            estimator.learn('m', bytes, { input: 1, output: 1 }, usageOf(input, output))
-          const { input, output } = estimator.estimate('m', { bodyBytes, maxTokens })
-          expect(Number.isInteger(input) && input >= 0).toBe(true)
+          for (const { input, output, cacheReadTokens, ...given } of answers) {
+            const usage = { ...usageOf(input, output), cacheReadTokens }
+            learn(estimator, 1, usage, ask(given))
+          }
+          const cost = estimator.estimate(ask({ bytes, maxTokens }))
+          const { input, output, prompt = 0, outputDeviation = -1 } = cost
+          expect(Number.isInteger(input) && input >= 1).toBe(true)
+          expect(Number.isInteger(prompt) && prompt >= input).toBe(true)
           expect(Number.isInteger(output) && output >= 0 && output <= maxTokens).toBe(true)
+          expect(outputDeviation).toBeGreaterThanOrEqual(0)
+          const longest = estimator.outputQuantile(ask({ maxTokens }), 0.99)
+          expect(longest >= 0 && longest <= maxTokens).toBe(true)
         },
       ),
     )

@@ -1,86 +1,100 @@
 /**
  * Tokens of a request before it is sent, learned from the usage of those that came back.
  *
- * Input: bytes of the body times a ratio learned per model (tokenizers differ by
- * 30 % between model generations, so no ratio is carried from one model to another).
- * Output: the recent mean per model, at most `max_tokens`, which is a cap and not a cost.
- * Both forget slowly, so a change of kind in the middle of a file is followed.
+ * Input: what stands in the prompt, by a regression for each model, since tokenizers differ
+ * (input-estimate.ts). What counts to the limit is the prompt less what is read from the cache:
+ * that share is learned for each prefix that is marked. Output: a running distribution for each
+ * model and kind of request (output-estimate.ts). All forget, so a change of kind in the
+ * middle of a file is followed.
  */
 
+import { bounds } from './bounds.ts'
+import { InputEstimate } from './input-estimate.ts'
+import { LogHistogram } from './log-histogram.ts'
 import type { Cost } from './meter.ts'
 import { meteredInputTokens, type Usage } from './outcome.ts'
+import { OutputEstimate } from './output-estimate.ts'
+import { RecentMap } from './recent-map.ts'
+import type { Row } from './request.ts'
 
-/**
- * Tokens for each byte before anything is known: "about 4 characters a token" and 30 % more on
- * newer models.
- */
-const tokensPerByteAtFirst = 0.3
-const outputTokensAtFirst = 400
 /** What the server has been seen to take a request for until it has counted its tokens. */
 const askedTokensPerByte = 0.25
-/** Weight an old answer loses with each new one: the memory is about 50 answers. */
-const forgetting = 0.98
+/** A prefix is read by all who come after its writer: the last answer says most of the next. */
+const shareForgetting = 0.5
+/** What was learned from the first answers is the estimate's error from there on. */
+const answersFirst = 10
 
-interface ModelEstimate {
-  bytes: number
-  inputTokens: number
-  outputWeight: number
-  outputTokens: number
-  /** Sum of the squares, forgotten alike. */
-  outputSquares: number
+/** A row to be sent. */
+export interface Asked {
+  readonly row: Pick<Row, 'model' | 'maxTokens' | 'features'>
+  readonly bodyBytes: number
 }
 
-/**
- * Learned estimates of one run.
- *
- * @example
- * ```ts
- * const estimator = new Estimator()
- * estimator.estimate('claude-haiku-5-5', { bodyBytes: 1000, maxTokens: 50 }) // => { input: 300, output: 50 }
- * ```
- */
+/** Absolute errors, as percent of what it was: half are within one, 95 % within the other. */
+export interface ErrorSpread {
+  readonly medianPercent: number
+  readonly p95Percent: number
+}
+
+/** How far single estimates were off; null before there is anything to compare. */
+export interface EstimateErrors {
+  readonly input: ErrorSpread | null
+  readonly output: ErrorSpread | null
+}
+
+interface ModelEstimate {
+  readonly input: InputEstimate
+  readonly output: OutputEstimate
+  /** Of a prompt, by its marked prefix: the share that counts to the limit. */
+  readonly meteredShares: RecentMap<number>
+}
+
+/** Learned estimates of one run. */
 export class Estimator {
   readonly #models = new Map<string, ModelEstimate>()
+  readonly #inputErrors = emptyErrors()
+  readonly #outputErrors = emptyErrors()
   #estimatedInput = 0
   #actualInput = 0
   #learned = 0
 
   /** What a request will cost. */
-  estimate(model: string, request: { bodyBytes: number; maxTokens: number }): Cost {
-    const known = this.#models.get(model)
-    const perByte = known ? known.inputTokens / known.bytes : tokensPerByteAtFirst
-    const output = known ? known.outputTokens / known.outputWeight : outputTokensAtFirst
+  estimate({ row, bodyBytes }: Asked): Cost {
+    const { features, maxTokens } = row
+    const { input, output, meteredShares } = this.#model(row.model)
+    const prompt = input.tokens(features)
+    // A prefix that nobody has written yet is written, and all of the prompt counts.
+    const share = meteredShares.get(features.prefix) ?? 1
+    const expected = output.expected(features.shape, maxTokens)
     return {
-      input: Math.max(1, Math.round(request.bodyBytes * perByte)),
-      output: Math.min(request.maxTokens, Math.round(output)),
-      asked: Math.ceil(request.bodyBytes * askedTokensPerByte),
-      outputDeviation: known ? deviationOf(known) : output,
-      outputMax: request.maxTokens,
+      input: Math.max(1, Math.round(prompt * share)),
+      output: expected.tokens,
+      asked: Math.ceil(bodyBytes * askedTokensPerByte),
+      prompt: Math.max(1, Math.round(prompt)),
+      outputDeviation: expected.deviation,
+      outputMax: maxTokens,
     }
   }
 
+  /** Output tokens that this share of such requests do not exceed. */
+  outputQuantile({ row }: Asked, share: number): number {
+    const { output } = this.#model(row.model)
+    return output.quantile(row.features.shape, row.maxTokens, share)
+  }
+
   /** Learns from an answer; `estimated` is what was taken on account for it. */
-  learn(model: string, bodyBytes: number, estimated: Cost, usage: Usage): void {
-    const input = meteredInputTokens(usage) + usage.cacheReadTokens
-    // What was learned from the first answers is the estimate's error from there on.
-    if (this.#learned >= 10) {
-      this.#estimatedInput += estimated.input
-      this.#actualInput += input
-    }
-    this.#learned += 1
-    const known = this.#models.get(model)
-    if (known === undefined) {
-      const first = { bytes: bodyBytes, inputTokens: Math.max(1, input) }
-      const { outputTokens } = usage
-      const squares = { outputSquares: outputTokens ** 2 }
-      this.#models.set(model, { ...first, outputWeight: 1, outputTokens, ...squares })
-      return
-    }
-    known.bytes = known.bytes * forgetting + bodyBytes
-    known.inputTokens = known.inputTokens * forgetting + input
-    known.outputWeight = known.outputWeight * forgetting + 1
-    known.outputTokens = known.outputTokens * forgetting + usage.outputTokens
-    known.outputSquares = known.outputSquares * forgetting + usage.outputTokens ** 2
+  learn({ row }: Asked, estimated: Cost, usage: Usage): void {
+    const { features } = row
+    const metered = meteredInputTokens(usage)
+    const prompt = metered + usage.cacheReadTokens
+    this.#compare(estimated, prompt, usage.outputTokens)
+    const { input, output, meteredShares } = this.#model(row.model)
+    output.learn(features.shape, usage.outputTokens)
+    if (prompt === 0) return
+    input.learn(features, prompt)
+    const share = meteredShares.get(features.prefix) ?? metered / prompt
+    const learned = share * shareForgetting + (metered / prompt) * (1 - shareForgetting)
+    meteredShares.set(features.prefix, learned)
   }
 
   /**
@@ -91,9 +105,46 @@ export class Estimator {
     if (this.#actualInput === 0) return null
     return (this.#estimatedInput / this.#actualInput - 1) * 100
   }
+
+  /** How far single estimates were off. */
+  errors(): EstimateErrors {
+    return { input: spreadOf(this.#inputErrors), output: spreadOf(this.#outputErrors) }
+  }
+
+  #compare(estimated: Cost, prompt: number, outputTokens: number): void {
+    this.#learned += 1
+    if (this.#learned <= answersFirst) return
+    const expected = estimated.prompt ?? estimated.input
+    this.#estimatedInput += expected
+    this.#actualInput += prompt
+    this.#inputErrors.add(percentOff(expected, prompt))
+    this.#outputErrors.add(percentOff(estimated.output, outputTokens))
+  }
+
+  #model(name: string): ModelEstimate {
+    const known = this.#models.get(name)
+    if (known) return known
+    const made = {
+      input: new InputEstimate(name),
+      output: new OutputEstimate(),
+      meteredShares: new RecentMap<number>(bounds.cachePrefixesMax),
+    }
+    this.#models.set(name, made)
+    return made
+  }
 }
 
-function deviationOf({ outputWeight, outputTokens, outputSquares }: ModelEstimate): number {
-  const mean = outputTokens / outputWeight
-  return Math.sqrt(Math.max(0, outputSquares / outputWeight - mean ** 2))
+function percentOff(estimated: number, actual: number): number {
+  return (Math.abs(estimated - actual) / Math.max(1, actual)) * 100
+}
+
+/** From a hundredth of a percent, which is none. */
+function emptyErrors(): LogHistogram {
+  return new LogHistogram({ least: 0.01, most: 1e6, forgetting: 1 })
+}
+
+function spreadOf(errors: LogHistogram): ErrorSpread | null {
+  const [medianPercent, p95Percent] = [errors.quantile(0.5), errors.quantile(0.95)]
+  if (medianPercent === null || p95Percent === null) return null
+  return { medianPercent, p95Percent }
 }

@@ -29,6 +29,8 @@ export interface Cost {
    * bytes. @default none
    */
   readonly asked?: number
+  /** All input tokens of the prompt, with what is read from a cache. @default `input` */
+  readonly prompt?: number
   /** How far the output may be off: its standard deviation. @default 0 */
   readonly outputDeviation?: number
   /** The request's `max_tokens`. @default unknown */

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { bounds } from './bounds.ts'
 import { digest } from './hash.ts'
 import type { Line } from './lines.ts'
+import { featuresOf } from './request-features.ts'
 import { parseLine } from './request.ts'
 import type { ParseOptions, Row, RowFault } from './request.ts'
 
@@ -128,6 +129,7 @@ test('parseLine() says all there is to know of a row', () => {
     key: digest(Buffer.from(content)),
     model: 'm',
     maxTokens: 5,
+    features: featuresOf(JSON.parse(`{${good}}`), 'm'),
     metadata: '{"big": 12345678901234567890}',
     body: Buffer.from(`{${good}}`),
   })

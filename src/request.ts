@@ -19,6 +19,7 @@ import { changeMembers, memberText, readMembers, withoutMembers } from './json-s
 import type { Changes, Member } from './json-spans.ts'
 import type { OutputFormat } from './line-form.ts'
 import type { ApiError } from './outcome.ts'
+import { featuresOf, type RequestFeatures } from './request-features.ts'
 import {
   envelopeProblem,
   formOf,
@@ -72,6 +73,8 @@ export interface Row extends Place {
   readonly kind: 'row'
   readonly model: string
   readonly maxTokens: number
+  /** What of it tells how many tokens it will be. */
+  readonly features: RequestFeatures
   /** The JSON to send, on one line, without `stream`. */
   readonly body: Uint8Array
 }
@@ -209,7 +212,8 @@ function parseRequest(
     const size = `the request has ${body.length} bytes`
     return fault('request_too_large', `${size}; the API takes at most ${bounds.bodyBytesMax}`)
   }
-  return { ...place, kind: 'row', ...request, body }
+  const features = featuresOf(part.value, request.model)
+  return { ...place, kind: 'row', ...request, features, body }
 }
 
 const noChanges: Changes = new Map()

@@ -183,6 +183,30 @@ describe("the user's bounds", () => {
     expect(history.finishedAt).toBeLessThan(124_000)
   })
 
+  test('input tokens that are read from the cache are soon not waited for', () => {
+    const rows = rowsOf(60, { bodyBytes: 13_000 }).map((work) => {
+      const features = { ...work.row.features, prefix: 7 }
+      return { ...work, row: { ...work.row, features } }
+    })
+    const usage = (read: number): Outcome => {
+      const outcome = answered({ input: 3920 - read })
+      if (outcome.kind !== 'answered') throw new Error('No answer')
+      return { ...outcome, usage: { ...outcome.usage, cacheReadTokens: read } }
+    }
+    let asked = 0
+    const history = drive({
+      rows,
+      options: { bounds: { inputTokensPerMinute: 60_000 } },
+      answer: (exchange) => {
+        const read = asked++ === 0 ? 0 : 3900
+        exchange.after(10_000, () => exchange.end(usage(read)))
+      },
+    })
+    // Whole prompts would fill the minute 15 at a time, and hold it for ten seconds each.
+    expect(count(history).succeed).toBe(60)
+    expect(history.finishedAt).toBeLessThan(40_000)
+  })
+
   test('half a request a minute is one each two minutes, and no lack of success', () => {
     const history = drive({
       rows: rowsOf(4),

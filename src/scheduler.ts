@@ -214,10 +214,9 @@ export class Scheduler {
         if (this.#stopping !== undefined) break
         continue
       }
-      const { bodyBytes, row } = work
-      const cost = this.estimator.estimate(row.model, { bodyBytes, maxTokens: row.maxTokens })
+      const cost = this.estimator.estimate(work)
       const own = pool.wait(now, cost)
-      const wait = own.delayMs > 0 ? own : this.#sharedWait(now, bodyBytes, cost)
+      const wait = own.delayMs > 0 ? own : this.#sharedWait(now, work.bodyBytes, cost)
       if (wait.delayMs > 0) {
         if (this.#binds === '' || wait !== own) this.#binds = wait.binds
         this.#isPaced ||= wait.isPace === true
@@ -337,7 +336,7 @@ export class Scheduler {
     const { work } = attempt
     this.#patience.succeeded(now)
     pool.answered(now, attempt, outcome)
-    this.estimator.learn(work.row.model, work.bodyBytes, attempt.cost, outcome.usage)
+    this.estimator.learn(work, attempt.cost, outcome.usage)
     this.#brake.succeeded()
     work.lastAttempt = undefined
     const finding = this.#underWay.leader.finding(attempt, outcome.usage)

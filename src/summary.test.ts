@@ -14,6 +14,7 @@ const summary: RunSummary = {
   rows: { selected: 10, succeeded: 7, failed: 3, left: 0 },
   notInInput: 2,
   estimateErrorPercent: -1.5,
+  estimateErrors: { input: { medianPercent: 1.25, p95Percent: 8 }, output: null },
   boundExcess: { '--max-requests-per-minute': 0 },
   snapshot: {
     ...snapshot,
@@ -65,6 +66,7 @@ describe('summaryJson()', () => {
       bound: { requests: 900, ramp: 100 },
       bound_excess: { '--max-requests-per-minute': 0 },
       estimate_error_percent: -1.5,
+      estimate_errors: { input: { median_percent: 1.25, p95_percent: 8 }, output: null },
       not_in_input: 2,
     })
   })

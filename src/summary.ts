@@ -6,6 +6,7 @@
  */
 
 import { type ErrorCode, exitCodes, RunError } from './errors.ts'
+import type { ErrorSpread, EstimateErrors } from './estimate.ts'
 import { usdNumber } from './money.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Snapshot } from './stats.ts'
@@ -38,6 +39,8 @@ export interface RunSummary {
   readonly notInInput: number | null
   /** Estimated over actual input tokens less one, in percent. */
   readonly estimateErrorPercent: number | null
+  /** How far single estimates were off. */
+  readonly estimateErrors: EstimateErrors
   /** The most by which measured usage took one minute over a bound of the user's, by flag. */
   readonly boundExcess: Readonly<Record<string, number>>
   readonly snapshot: Snapshot
@@ -64,6 +67,7 @@ export function summarize(
     modelsGone,
     rows: { selected: rows.read, succeeded, failed, left: rows.left + unwritten },
     estimateErrorPercent: scheduler.estimator.errorPercent(),
+    estimateErrors: scheduler.estimator.errors(),
     boundExcess: Object.fromEntries(
       scheduler.limiter.bounds.map((meter) => [meter.name, Math.round(meter.worstExcess)]),
     ),
@@ -93,6 +97,10 @@ export function summaryJson(summary: RunSummary): string {
     bound: Object.fromEntries(snapshot.bound.map(([name, ms]) => [name, Math.round(ms)])),
     bound_excess: summary.boundExcess,
     estimate_error_percent: summary.estimateErrorPercent,
+    estimate_errors: {
+      input: spreadJson(summary.estimateErrors.input),
+      output: spreadJson(summary.estimateErrors.output),
+    },
     not_in_input: summary.notInInput,
   })
 }
@@ -115,6 +123,7 @@ export function errorJson(
     bound: {},
     bound_excess: {},
     estimate_error_percent: null,
+    estimate_errors: { input: null, output: null },
     not_in_input: null,
   })
 }
@@ -136,6 +145,11 @@ function thisRun({ rows, attempts, tokens, elapsedMs, costNanoUsd, unpriced }: S
     cost_known_usd: exactUsd(costNanoUsd),
     answers_without_price: unpriced,
   }
+}
+
+function spreadJson(spread: ErrorSpread | null): unknown {
+  if (spread === null) return null
+  return { median_percent: spread.medianPercent, p95_percent: spread.p95Percent }
 }
 
 function possiblyBilledTwice({ possiblyBilledTwice: unknown }: Snapshot): unknown {

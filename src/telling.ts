@@ -76,7 +76,7 @@ export function rowLeft(at: number, { row }: Work): RowLeft {
 /** The most a try can have cost, at `at` wall time; null when the price is unknown. */
 export function costNanoUsdMax(prices: Prices, { work, cost }: Attempt, at: number): number | null {
   // The estimate may be low; twice it, or a token a byte, is not.
-  const inputTokens = Math.min(work.bodyBytes, 2 * cost.input)
+  const inputTokens = Math.min(work.bodyBytes, 2 * (cost.prompt ?? cost.input))
   const request = { inputTokens, outputTokensMax: work.row.maxTokens, at }
   return prices.worstCaseNanoUsd(work.row.model, request)
 }

@@ -17,6 +17,10 @@ const eventful: RunSummary = {
   rows: { selected: 3201, succeeded: 3000, failed: 1, left: 200 },
   notInInput: 12,
   estimateErrorPercent: -1.25,
+  estimateErrors: {
+    input: { medianPercent: 2, p95Percent: 9.04 },
+    output: { medianPercent: 30, p95Percent: 120 },
+  },
   boundExcess: { '--max-requests-per-minute': 0, '--max-input-tokens-per-minute': 1234 },
   snapshot: {
     ...empty,
@@ -42,6 +46,7 @@ const smooth: RunSummary = {
   rows: { selected: 100, succeeded: 100, failed: 0, left: 0 },
   notInInput: 0,
   estimateErrorPercent: null,
+  estimateErrors: { input: null, output: null },
   boundExcess: {},
   snapshot: {
     ...empty,
@@ -68,7 +73,7 @@ describe('summaryLines()', () => {
       'tries     2,214: 429s 200, overloaded 2, broken 11',
       'bound by  requests 92 %, ramp 8 %',
       'excess    --itpm passed by 1,234 in one minute at most',
-      'estimate  input tokens 1.3 % too low',
+      'estimate  input tokens 1.3 % too low; half within 2.0 %, 95 % within 9.0 %',
       'failed    out.failed.jsonl',
       'note      12 answers in the output are of rows no longer in the input',
     ])

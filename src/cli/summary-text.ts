@@ -145,12 +145,22 @@ function excessText({ boundExcess }: RunSummary): string {
     .join(', ')
 }
 
-function estimateText({ estimateErrorPercent }: RunSummary): string {
+function estimateText({ estimateErrorPercent, estimateErrors: { input } }: RunSummary): string {
   if (estimateErrorPercent === null) return ''
   const percent = Math.abs(estimateErrorPercent)
-  if (percent < 0.05) return 'input tokens as estimated'
   const side = estimateErrorPercent > 0 ? 'too high' : 'too low'
-  return `input tokens ${percent.toFixed(1)} % ${side}`
+  const all = percent < 0.05 ? 'as estimated' : `${percent.toFixed(1)} % ${side}`
+  return `input tokens ${all}${spreadText(input)}`
+}
+
+function spreadText(spread: RunSummary['estimateErrors']['input']): string {
+  if (spread === null) return ''
+  const { medianPercent, p95Percent } = spread
+  return `; half within ${percentText(medianPercent)}, 95 % within ${percentText(p95Percent)}`
+}
+
+function percentText(percent: number): string {
+  return percent < 10 ? `${percent.toFixed(1)} %` : `${percent.toFixed(0)} %`
 }
 
 function notInInputText({ notInInput }: RunSummary): string {

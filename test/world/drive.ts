@@ -10,6 +10,7 @@ import { Heap } from '../../src/heap.ts'
 import type { Decision, SchedulerEvent, SchedulerOptions } from '../../src/decision.ts'
 import type { LimitReadings, Outcome, Usage } from '../../src/outcome.ts'
 import { Random } from '../../src/random.ts'
+import { columnCount, columns, type RequestFeatures } from '../../src/request-features.ts'
 import { Scheduler } from '../../src/scheduler.ts'
 import type { AbortReason } from '../../src/transport.ts'
 import type { Attempt, Work } from '../../src/work.ts'
@@ -117,6 +118,7 @@ export function rowOf(
       metadata: undefined,
       model,
       maxTokens,
+      features: wordsOf(bodyBytes),
     },
     retriesFailed: false,
     bodyBytes,
@@ -128,6 +130,14 @@ export function rowOf(
     firstAskedAt: undefined,
     lastAttempt: undefined,
   }
+}
+
+/** What stands in so many bytes of plain words: by the ballpark, three tokens for ten bytes. */
+export function wordsOf(bytes: number): RequestFeatures {
+  const counts = Array.from({ length: columnCount }, () => 0)
+  counts[columns.words] = bytes / 5
+  counts[columns.letters] = (bytes * 4) / 5
+  return { counts, prefix: 0, shape: 0 }
 }
 
 export function rowsOf(count: number, given: Parameters<typeof rowOf>[1] = {}): Work[] {

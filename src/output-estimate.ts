@@ -1,0 +1,158 @@
+/**
+ * Output tokens of one model's answers, learned: a running distribution for each kind of request,
+ * and one for all.
+ *
+ * A kind is what a request shows before it is sent of how it will be answered
+ * (`RequestFeatures.shape`). `max_tokens` is a cap and not a cost. What is known of a kind fades
+ * slowly; where the last dozen answers are plainly others than those before, it is dropped, and
+ * the last few are what is known.
+ */
+
+import { bounds } from './bounds.ts'
+import { LogHistogram } from './log-histogram.ts'
+import { RecentMap } from './recent-map.ts'
+
+/** Tokens of an answer before any is known. */
+const tokensAtFirst = 400
+/** Weight an old answer loses with each new one, for what is usual and for what is rare. */
+const forgetting = 0.97
+const quantileForgetting = 0.995
+/** Answers of a kind from which it is judged by its own alone. */
+const ownAnswers = 4
+const quantileAnswersMin = 10
+const tokensMax = 2 ** 18
+
+const recentAnswers = 12
+const changedAnswers = 6
+/** The mean of a dozen is off by 0.29 of one's deviation; four times that is no chance. */
+const changedDeviations = 1.15
+/** Of the logarithm: answers that hardly differ change all the same by a tenth. */
+const deviationMin = 0.1
+/** Behind the mean of a normal distribution stand 99 % of it, in deviations. */
+const deviationsTo99 = 2.33
+
+/** What an answer is expected to be. */
+export interface ExpectedOutput {
+  readonly tokens: number
+  /** Standard deviation. */
+  readonly deviation: number
+}
+
+/** Answers of one model. */
+export class OutputEstimate {
+  readonly #all = new Answers()
+  readonly #kinds = new RecentMap<Answers>(bounds.answerKindsMax)
+
+  /** What is expected of a kind with this cap. */
+  expected(kind: number, maxTokens: number): ExpectedOutput {
+    const own = this.#kinds.get(kind)
+    const share = Math.min(1, (own?.count ?? 0) / ownAnswers)
+    const tokens = share * (own?.mean ?? 0) + (1 - share) * this.#all.mean
+    const deviation = share * (own?.deviation ?? 0) + (1 - share) * this.#all.deviation
+    return { tokens: Math.min(maxTokens, Math.round(tokens)), deviation }
+  }
+
+  /** Tokens that this share of the answers do not exceed; the cap while too few are known. */
+  quantile(kind: number, maxTokens: number, share: number): number {
+    const own = this.#kinds.get(kind)
+    const known = own !== undefined && own.count >= quantileAnswersMin ? own : this.#all
+    return Math.min(maxTokens, known.quantile(share) ?? maxTokens)
+  }
+
+  /** Takes in an answer. */
+  learn(kind: number, tokens: number): void {
+    this.#all.learn(tokens)
+    const own = this.#kinds.get(kind) ?? new Answers()
+    own.learn(tokens)
+    this.#kinds.set(kind, own)
+  }
+}
+
+/** A running distribution. */
+class Answers {
+  #count = 0
+  #weight = 0
+  #sum = 0
+  #squares = 0
+  /** The same of the logarithms, in which a long answer among short ones weighs no more. */
+  #logSum = 0
+  #logSquares = 0
+  /** The last ones, in a ring. */
+  readonly #recent: number[] = []
+  #histogram = emptyHistogram()
+
+  get count(): number {
+    return this.#count
+  }
+
+  get mean(): number {
+    return this.#weight === 0 ? tokensAtFirst : this.#sum / this.#weight
+  }
+
+  get deviation(): number {
+    if (this.#count < 2) return this.mean
+    return deviationOf(this.#sum / this.#weight, this.#squares / this.#weight)
+  }
+
+  quantile(share: number): number | null {
+    if (this.#count < quantileAnswersMin) return null
+    const seen = this.#histogram.quantile(share) ?? 0
+    // Of a few answers the longest is not the longest there will be.
+    const mean = this.#logSum / this.#weight
+    const deviation = deviationOf(mean, this.#logSquares / this.#weight)
+    const likely = share > 0.5 ? Math.exp(mean + deviationsTo99 * deviation) - 1 : 0
+    const isKnown = this.#count * (1 - share) >= 1
+    return Math.ceil(isKnown ? seen : Math.max(seen, likely))
+  }
+
+  learn(tokens: number): void {
+    this.#recent[this.#count % recentAnswers] = tokens
+    this.#add(tokens)
+    if (!this.#hasChanged()) return
+    const last = Array.from({ length: changedAnswers }, (_, index) => {
+      return this.#recent[(this.#count - changedAnswers + index) % recentAnswers] ?? tokens
+    })
+    this.#forget()
+    for (const [index, answer] of last.entries()) {
+      this.#recent[index] = answer
+      this.#add(answer)
+    }
+  }
+
+  #add(tokens: number): void {
+    const log = Math.log1p(tokens)
+    this.#count += 1
+    this.#weight = this.#weight * forgetting + 1
+    this.#sum = this.#sum * forgetting + tokens
+    this.#squares = this.#squares * forgetting + tokens ** 2
+    this.#logSum = this.#logSum * forgetting + log
+    this.#logSquares = this.#logSquares * forgetting + log ** 2
+    this.#histogram.add(tokens)
+  }
+
+  #hasChanged(): boolean {
+    if (this.#count < 2 * recentAnswers) return false
+    const mean = this.#logSum / this.#weight
+    const deviation = deviationOf(mean, this.#logSquares / this.#weight)
+    const recent = this.#recent.reduce((sum, tokens) => sum + Math.log1p(tokens), 0) / recentAnswers
+    return Math.abs(recent - mean) > changedDeviations * Math.max(deviation, deviationMin)
+  }
+
+  #forget(): void {
+    this.#count = 0
+    this.#weight = 0
+    this.#sum = 0
+    this.#squares = 0
+    this.#logSum = 0
+    this.#logSquares = 0
+    this.#histogram = emptyHistogram()
+  }
+}
+
+function emptyHistogram(): LogHistogram {
+  return new LogHistogram({ least: 1, most: tokensMax, forgetting: quantileForgetting })
+}
+
+function deviationOf(mean: number, meanOfSquares: number): number {
+  return Math.sqrt(Math.max(0, meanOfSquares - mean ** 2))
+}
