@@ -7,6 +7,7 @@
 
 import type { RunContext } from '../../src/context.ts'
 import { Random } from '../../src/random.ts'
+import { poolOf } from '../../src/pools.ts'
 import { run } from '../../src/run.ts'
 import type { RunOptions } from '../../src/options.ts'
 import type { Listener, Transport } from '../../src/transport.ts'
@@ -58,12 +59,20 @@ export interface Played {
   readonly endedAt: number
   readonly refusedAt: readonly number[]
   /** Answered requests of others: when they arrived, and what they cost. */
-  readonly others: readonly { readonly at: number; readonly input: number; readonly output: number }[]
-  readonly levels: readonly { readonly at: number; readonly output: number | undefined }[]
+  readonly others: readonly {
+    readonly at: number
+    readonly input: number
+    readonly output: number
+  }[]
+  /** The lowest level of output tokens that an answer left. */
+  readonly lowestOutput: number | undefined
   readonly summary: RunSummary
 }
 
 const networkMs = 20
+
+/** Of every row. */
+export const maxTokens = 8000
 
 /** Plays it to its end. */
 export async function play(scenario: Scenario): Promise<Played> {
@@ -79,7 +88,7 @@ class Play {
   readonly #asked: Asked[] = []
   readonly #refusedAt: number[] = []
   readonly #others: { at: number; input: number; output: number }[] = []
-  readonly #levels: { at: number; output: number | undefined }[] = []
+  #lowestOutput: number | undefined
   #firstSentAt: number | undefined
   #lastSentAt = 0
   #isOver = false
@@ -92,7 +101,7 @@ class Play {
   }
 
   async run(): Promise<Played> {
-    const { scenario } = { scenario: this.#scenario }
+    const scenario = this.#scenario
     this.#files.put('/in.jsonl', this.#input())
     const startAt = this.#clock.now()
     for (const [afterMs, act] of scenario.events ?? []) {
@@ -120,7 +129,7 @@ class Play {
       endedAt: this.#clock.now() - first,
       refusedAt: this.#refusedAt.map((at) => at - first),
       others: since(this.#others),
-      levels: since(this.#levels),
+      lowestOutput: this.#lowestOutput,
       summary,
     }
   }
@@ -195,12 +204,13 @@ class Play {
       outcome: (outcome) => {
         const at = this.#clock.now()
         if (outcome.kind === 'answered') {
-          const { inputTokens, cacheWrite5mTokens, cacheWrite1hTokens, outputTokens } = outcome.usage
+          const { inputTokens, cacheWrite5mTokens, cacheWrite1hTokens, outputTokens } =
+            outcome.usage
           const input = inputTokens + cacheWrite5mTokens + cacheWrite1hTokens
           const latencyMs = at - sentAt
           this.#asked.push({ model, bytes, sentAt, input, output: outputTokens, latencyMs })
-          const pool = this.#model.levels(at, 'claude-haiku-4-5')
-          this.#levels.push({ at, output: pool?.output?.level })
+          const level = this.#model.levels(at, poolOf(model))?.output?.level
+          if (level !== undefined) this.#lowestOutput = Math.min(this.#lowestOutput ?? level, level)
         } else if (outcome.kind === 'refused') this.#refusedAt.push(at)
         listener.outcome(outcome)
       },
@@ -217,15 +227,18 @@ class Play {
       if (this.#isOver) return
       const text = rowOf(1e9 + number++, others.words, 'claude-haiku-4-5')
       const at = this.#clock.now()
-      link.send({ body: Buffer.from(text), stream: false, model: 'claude-haiku-4-5' }, {
-        head: () => {},
-        bytes: () => {},
-        outcome: (outcome) => {
-          if (outcome.kind !== 'answered') return
-          const { inputTokens, outputTokens } = outcome.usage
-          this.#others.push({ at, input: inputTokens, output: outputTokens })
+      link.send(
+        { body: Buffer.from(text), stream: false, model: 'claude-haiku-4-5' },
+        {
+          head: () => {},
+          bytes: () => {},
+          outcome: (outcome) => {
+            if (outcome.kind !== 'answered') return
+            const { inputTokens, outputTokens } = outcome.usage
+            this.#others.push({ at, input: inputTokens, output: outputTokens })
+          },
         },
-      })
+      )
       this.#clock.after((-Math.log(1 - random.float()) * 1000) / others.perSecond, next)
     }
     this.#clock.after(others.fromMs, next)
@@ -235,5 +248,5 @@ class Play {
 function rowOf(index: number, words: number, model: string): string {
   const content = `Row ${index}: ${'word '.repeat(words)}`
   const messages = [{ role: 'user', content }]
-  return `${JSON.stringify({ model, max_tokens: 8000, messages })}\n`
+  return `${JSON.stringify({ model, max_tokens: maxTokens, messages })}\n`
 }

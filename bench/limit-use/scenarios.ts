@@ -128,7 +128,12 @@ const shapes: readonly Shape[] = [
     change: { models: ['claude-haiku-4-5', 'claude-opus-5'] },
   },
   { name: 'server clock 5 s ahead', tier: tiers.middle, bound: 'output', change: { skewMs: 5000 } },
-  { name: 'server clock 5 s behind', tier: tiers.middle, bound: 'output', change: { skewMs: -5000 } },
+  {
+    name: 'server clock 5 s behind',
+    tier: tiers.middle,
+    bound: 'output',
+    change: { skewMs: -5000 },
+  },
   ...(['requests', 'input', 'output'] as const).map((bound) => ({
     name: `no headers, ${bound}-bound`,
     tier: tiers.middle,
