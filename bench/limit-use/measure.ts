@@ -4,7 +4,8 @@
 
 import { defaultSettings } from '../../src/simulator/index.ts'
 import { oracleTime, type OracleRow, type OracleTime } from './oracle.ts'
-import { maxTokens, play, type Played } from './play.ts'
+import { play } from './play.ts'
+import { maxTokens, type Played } from './stage.ts'
 import type { Measured } from './scenarios.ts'
 
 /** What came of a scenario. */
@@ -38,7 +39,7 @@ export async function measure(measured: Measured): Promise<LimitUse> {
 /** The figures of a play. */
 export function useOf(measured: Measured, played: Played): LimitUse {
   const best = oracleOf(measured, played)
-  const { asked, refusedAt, lowestOutput, summary } = played
+  const { asked, refusedAt, lowestOutput, lost } = played
   const { refusals } = measured
   const perEvent = [0, ...eventsOf(measured)].map(
     (from) => refusedAt.filter((at) => at >= from && at < from + aroundMs).length,
@@ -56,7 +57,7 @@ export function useOf(measured: Measured, played: Played): LimitUse {
     refusedSteady,
     perThousand,
     perEvent,
-    failed: summary.rows.failed + summary.rows.left,
+    failed: lost,
     lowestOutput,
     target: measured.target,
     isWithinRefusals:
@@ -74,7 +75,10 @@ function eventsOf({ scenario }: Measured): readonly number[] {
 }
 
 /** Of several pools, the one that takes longest. */
-export function oracleOf({ limits, holdsEstimate, scenario }: Measured, played: Played): OracleTime {
+export function oracleOf(
+  { limits, holdsEstimate, scenario }: Measured,
+  played: Played,
+): OracleTime {
   const { firstByteShare, outputTokens, outputAssessment } = {
     ...defaultSettings,
     ...scenario.server,

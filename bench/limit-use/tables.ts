@@ -1,0 +1,129 @@
+/**
+ * Plays of several seeds as tables: of each scenario what was worst.
+ */
+
+import type { LimitUse } from './measure.ts'
+import type { Result } from './worker.ts'
+
+/** All seeds of one play: the worst of them. */
+interface Worst {
+  readonly uses: readonly LimitUse[]
+  readonly first: LimitUse
+  readonly ratio: number
+  readonly reached: boolean
+}
+
+/** Every scenario as ours, a row each. */
+export function oursTable(results: readonly Result[]): string {
+  const ours = worstByName(results.filter(({ job }) => job.contender === undefined))
+  const rows = [...ours.values()].map(({ uses, first, ratio, reached }) => {
+    const least = (of: (use: LimitUse) => number): number => Math.min(...uses.map(of))
+    const most = (of: (use: LimitUse) => number): number => Math.max(...uses.map(of))
+    const events = first.perEvent.map((_, index) => most(({ perEvent }) => perEvent[index] ?? 0))
+    const lowest = least((use) => use.lowestOutput ?? Infinity)
+    return [
+      first.name,
+      count(first.rows),
+      least(({ minutes }) => minutes).toFixed(1),
+      ratio.toFixed(3),
+      least(({ ratioToLastStart }) => ratioToLastStart).toFixed(3),
+      `${(100 * most(({ rampShare }) => rampShare)).toFixed(1)} %`,
+      most(({ perThousand }) => perThousand).toFixed(1),
+      events.join(' + '),
+      Number.isFinite(lowest) ? count(Math.round(lowest)) : '',
+      String(most(({ failed }) => failed)),
+      reached ? 'ok' : `MISSED (${first.target})`,
+    ]
+  })
+  const heads = [
+    'scenario',
+    'rows',
+    'minutes',
+    'limit use',
+    'to last start',
+    'ramp',
+    '429s per 1,000',
+    'at start + events',
+    'lowest output level',
+    'failed rows',
+    '',
+  ]
+  return markdown(heads, rows)
+}
+
+/** The compared scenarios, a row each; a column for everyone who played them. */
+export function peersTable(results: readonly Result[]): string {
+  const names = [...new Set(results.flatMap(({ job }) => (job.contender ? [job.name] : [])))]
+  // A cap of starts in an interval is named by its figures, which are of the organisation.
+  const players = [...new Set(results.map(({ job }) => job.contender?.name ?? 'sluice'))]
+  const rows = names.map((name) => {
+    const cells = players.map((player) => {
+      const own = results.filter(
+        ({ job }) => job.name === name && (job.contender?.name ?? 'sluice') === player,
+      )
+      const worst = worstByName(own).get(name)
+      return worst === undefined ? '' : cellOf(worst)
+    })
+    return [name, ...cells]
+  })
+  return markdown(['scenario', ...players], rows)
+}
+
+/** A few of them for those in a hurry: limit use, beside the best and the worst of the others. */
+export function headTable(results: readonly Result[]): string {
+  const named = (name: string): readonly Result[] => results.filter(({ job }) => job.name === name)
+  const names = [...new Set(results.flatMap(({ job }) => (job.contender ? [job.name] : [])))]
+  const rows = names.map((name) => {
+    const all = named(name)
+    const cell = (isPlayer: (player: string) => boolean): string => {
+      const own = all.filter(({ job }) => isPlayer(job.contender?.name ?? 'sluice'))
+      const worst = worstByName(own).get(name)
+      return worst === undefined ? '' : cellOf(worst)
+    }
+    return [
+      name,
+      cell((player) => player === 'sluice'),
+      cell((player) => player.includes('p-limit 100, maxRetries 2')),
+      cell((player) => player.includes('per 1 s')),
+    ]
+  })
+  return markdown(['', 'sluice', 'SDK, p-limit 100', 'SDK, p-queue at the limit'], rows)
+}
+
+/** Limit use; 429s in a thousand rows; rows lost. */
+function cellOf({ uses, ratio, first }: Worst): string {
+  const most = (of: (use: LimitUse) => number): number => Math.max(...uses.map(of))
+  const all = first.rows + first.failed
+  const refused = most((use) => (1000 * use.refused) / (use.rows + use.failed))
+  const failed = most((use) => use.failed)
+  const lost = failed === 0 ? '' : `; ${percent(failed / all)} lost`
+  return `${ratio.toFixed(2)}; ${count(Math.round(refused))} refused${lost}`
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(share < 0.01 ? 2 : 0)} %`
+}
+
+function worstByName(results: readonly Result[]): ReadonlyMap<string, Worst> {
+  const worst = new Map<string, Worst>()
+  for (const [name, group] of Map.groupBy(results, ({ job }) => job.name)) {
+    const uses = group.map(({ use }) => use)
+    const [first] = uses
+    if (first === undefined) continue
+    const ratio = Math.min(...uses.map((use) => use.ratio))
+    const isWithin = uses.every((use) => use.isWithinRefusals && use.failed === 0)
+    worst.set(name, { uses, first, ratio, reached: ratio >= first.target && isWithin })
+  }
+  return worst
+}
+
+function count(value: number): string {
+  return value.toLocaleString('en-US')
+}
+
+/** A Markdown table. */
+export function markdown(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
+  const rule = `|${heads.map(() => '---').join('|')}|`
+  return [line(heads), rule, ...rows.map(line)].join('\n')
+}
