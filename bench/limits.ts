@@ -73,7 +73,7 @@ async function playAll(jobs: readonly Job[], threads: number): Promise<readonly 
       const worker = new Worker(new URL('limit-use/worker.ts', import.meta.url))
       const next = (): void => {
         const job = waiting.shift()
-        if (job !== undefined) return worker.postMessage(job)
+        if (job !== undefined) return worker.postMessage(job, [])
         void worker.terminate()
         resolve()
       }

@@ -3,7 +3,7 @@
  * keeps buckets in its own way, event by event.
  */
 
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type OracleLimits, type OracleRow, oracleTime } from '../bench/limit-use/oracle.ts'
 

@@ -11,7 +11,7 @@
 
 import type { Random } from '../../src/random.ts'
 import type { Transport } from '../../src/transport.ts'
-import { type Played, type Scenario, Stage } from './stage.ts'
+import { type Played, type Row, rowsOf, type Scenario, Stage } from './stage.ts'
 
 /** Who plays. */
 export interface Contender {
@@ -52,12 +52,7 @@ const timeoutMs = 600_000
 /** Plays a scenario as a contender. */
 export async function playPeer(scenario: Scenario, contender: Contender): Promise<Played> {
   const stage = new Stage(scenario)
-  return stage.playUntil(new Peer(stage, contender).run())
-}
-
-interface Row {
-  readonly model: string
-  readonly line: string
+  return stage.playUntil(new Peer(stage, contender).run(rowsOf(scenario)))
 }
 
 class Peer {
@@ -74,10 +69,9 @@ class Peer {
     this.#random = stage.random.fork('retries')
   }
 
-  async run(): Promise<{ lost: number }> {
+  async run(rows: Iterator<Row>): Promise<{ lost: number }> {
     const { concurrency, intervalCap = Infinity, intervalMs = 0 } = this.#contender
     const { clock } = this.#stage
-    const rows = this.#stage.rows()
     await new Promise<void>((resolve) => {
       let [underWay, started, isRead] = [0, 0, false]
       const startDue = (): void => {

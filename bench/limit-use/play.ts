@@ -6,7 +6,7 @@ import type { RunContext } from '../../src/context.ts'
 import { run } from '../../src/run.ts'
 import type { RunOptions } from '../../src/options.ts'
 import { SimFiles } from '../../test/sim-files.ts'
-import { type Played, type Scenario, Stage } from './stage.ts'
+import { type Played, rowsOf, type Scenario, Stage } from './stage.ts'
 
 /** Plays it to its end. */
 export async function play(scenario: Scenario): Promise<Played> {
@@ -22,7 +22,11 @@ export async function startRun(
 ): Promise<{ lost: number }> {
   const { clock } = stage
   const files = new SimFiles(() => clock.wallTime())
-  files.put('/in.jsonl', [...stage.rows()].map(({ line }) => line).join(''))
+  // The largest inputs are longer than a string can be.
+  files.put(
+    '/in.jsonl',
+    Buffer.concat(Array.from(rowsOf(scenario), ({ line }) => Buffer.from(line))),
+  )
   const context: RunContext = {
     clock,
     files,

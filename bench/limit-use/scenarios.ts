@@ -13,6 +13,8 @@ export interface Measured {
   readonly limits: OracleLimits
   /** The server holds a quarter of the body's bytes as input until the first byte. */
   readonly holdsEstimate: boolean
+  /** Rows a minute that its limits allow, of each pool. */
+  readonly perMinute: number
   readonly target: number
   /** 429s allowed: in a thousand rows, and for each event besides. */
   readonly refusals: { readonly perThousand: number; readonly perEvent: number }
@@ -217,6 +219,7 @@ function measuredOf(shape: Shape, { name, latencyMs }: Latency, seed: number): M
       ...oracle,
     },
     holdsEstimate: true,
+    perMinute,
     target: shape.target ?? 0.97,
     refusals: shape.refusals ?? { perThousand: 1, perEvent: 0 },
   }

@@ -109,16 +109,6 @@ export class Stage {
     this.#startOthers()
   }
 
-  /** The rows, a line each. */
-  *rows(): Generator<{ readonly model: string; readonly line: string }> {
-    const { rows, words, models = [usualModel] } = this.#scenario
-    const random = this.random.fork('input')
-    for (let index = 0; index < rows; index++) {
-      const model = models[index % models.length] ?? usualModel
-      yield { model, line: rowOf(index, words(random, index), model) }
-    }
-  }
-
   /** A way to the server on which everything is noted. */
   transport(name = 'network'): Transport {
     const link = this.#link(name)
@@ -226,7 +216,23 @@ export class Stage {
   }
 }
 
-function rowOf(index: number, words: number, model: string): string {
+/** The rows of a scenario, a line each. */
+export function* rowsOf({ rows, words, models = [usualModel], seed }: Scenario): Generator<Row> {
+  const random = new Random(seed).fork('play').fork('input')
+  for (let index = 0; index < rows; index++) {
+    const model = models[index % models.length] ?? usualModel
+    yield { model, line: rowOf(index, words(random, index), model) }
+  }
+}
+
+/** One row of the input. */
+export interface Row {
+  readonly model: string
+  readonly line: string
+}
+
+/** The row of an index, whoever sends it. */
+export function rowOf(index: number, words: number, model: string): string {
   const content = `Row ${index}: ${'word '.repeat(words)}`
   const messages = [{ role: 'user', content }]
   return `${JSON.stringify({ model, max_tokens: maxTokens, messages })}\n`
