@@ -8,7 +8,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { startRun } from '../bench/limit-use/play.ts'
+import { startRuns } from '../bench/limit-use/play.ts'
 import { type Scenario, Stage, usualModel } from '../bench/limit-use/stage.ts'
 import { Limiter } from '../src/limiter.ts'
 import type { PoolLimiter } from '../src/pool-limiter.ts'
@@ -22,8 +22,6 @@ interface Picture {
   readonly seconds: number
   /** What is drawn begins here. @default 0 */
   readonly fromSeconds?: number
-  /** Runs at once. @default 1 */
-  readonly runs?: number
   readonly marks?: LevelPlot['marks']
   readonly scenario: Omit<Scenario, 'name' | 'seed' | 'words'>
 }
@@ -79,8 +77,7 @@ const pictures: readonly Picture[] = [
     title: '1,000 requests a minute, two runs that know nothing of each other',
     unit: 'requests',
     seconds: 120,
-    runs: 2,
-    scenario: { server: middle, rows: 1800 },
+    scenario: { server: middle, rows: 1800, runs: 2 },
   },
 ]
 
@@ -89,21 +86,22 @@ const pools = new Set<PoolLimiter>()
 
 /** A run's limiter is its own affair: nobody is handed it. Here it is watched as it is made. */
 function watchLimiters(): void {
-  const { pool } = Limiter.prototype
-  Limiter.prototype.pool = function poolWatched(this: Limiter, now: number, name: string) {
-    const made = pool.call(this, now, name)
-    pools.add(made)
-    return made
-  }
+  Limiter.prototype.pool = new Proxy(Limiter.prototype.pool, {
+    apply: (method, limiter: Limiter, args: [now: number, name: string]) => {
+      const made = Reflect.apply(method, limiter, args)
+      pools.add(made)
+      return made
+    },
+  })
 }
 
 async function draw(picture: Picture): Promise<string> {
-  const { title, unit, seconds, runs = 1, marks = [] } = picture
+  const { title, unit, seconds, marks = [] } = picture
   pools.clear()
   const server: Point[] = []
   const shown: Point[] = []
   const ours: Point[][] = []
-  const starts = new Array<number>(seconds).fill(0)
+  const starts = Array.from({ length: seconds }, () => 0)
   const refusedAt: number[] = []
   const since = (at: number): number => (at - 1000) / 1000
   const scenario: Scenario = { name: title, seed: 1, words: () => 45, ...picture.scenario }
@@ -130,9 +128,7 @@ async function draw(picture: Picture): Promise<string> {
     if (at < seconds) clock.after(seconds * 2, sample)
   }
   sample()
-  const done = Array.from({ length: runs }, (_, run) => startRun(stage, scenario, `run ${run}`))
-  const lost = Promise.all(done).then(() => ({ lost: 0 }))
-  await stage.playUntil(lost)
+  await stage.playUntil(startRuns(stage, scenario))
   const limit = unit === 'requests' ? 1000 : 90_000
   return levelPlot({ title, unit, seconds, limit, server, shown, ours, starts, refusedAt, marks })
 }

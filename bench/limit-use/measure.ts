@@ -27,7 +27,8 @@ export interface LimitUse {
   readonly failed: number
   readonly lowestOutput: number | undefined
   readonly target: number
-  readonly isWithinRefusals: boolean
+  /** What was not reached, in words; empty when all was. */
+  readonly missed: readonly string[]
 }
 
 /** Measures one. */
@@ -46,11 +47,18 @@ export function useOf(measured: Measured, played: Played): LimitUse {
   )
   const refusedSteady = refusedAt.length - perEvent.reduce((a, b) => a + b, 0)
   const perThousand = (1000 * refusedSteady) / Math.max(1, asked.length)
+  const ratio = best.endedAt / played.endedAt
+  const missed = [
+    ...(ratio < measured.target ? [`use < ${measured.target}`] : []),
+    ...(perThousand > refusals.perThousand ? [`> ${refusals.perThousand} in 1,000`] : []),
+    ...(Math.max(...perEvent) > refusals.perEvent ? [`> ${refusals.perEvent} at once`] : []),
+    ...(lost > 0 ? ['rows failed'] : []),
+  ]
   return {
     name: measured.scenario.name,
     rows: asked.length,
     minutes: played.endedAt / 60_000,
-    ratio: best.endedAt / played.endedAt,
+    ratio,
     ratioToLastStart: best.lastSentAt / played.lastSentAt,
     rampShare: best.rampMs / best.endedAt,
     refused: refusedAt.length,
@@ -60,9 +68,7 @@ export function useOf(measured: Measured, played: Played): LimitUse {
     failed: lost,
     lowestOutput,
     target: measured.target,
-    isWithinRefusals:
-      perThousand <= refusals.perThousand &&
-      perEvent.every((count, index) => count <= (index === 0 ? 3 : Math.max(3, refusals.perEvent))),
+    missed,
   }
 }
 

@@ -6,20 +6,22 @@ import type { RunContext } from '../../src/context.ts'
 import { run } from '../../src/run.ts'
 import type { RunOptions } from '../../src/options.ts'
 import { SimFiles } from '../../test/sim-files.ts'
-import { type Played, rowsOf, type Scenario, Stage } from './stage.ts'
+import { type Played, rowsOf, type Scenario, Stage, type StageObserver } from './stage.ts'
 
 /** Plays it to its end. */
-export async function play(scenario: Scenario): Promise<Played> {
-  const stage = new Stage(scenario)
-  return stage.playUntil(startRun(stage, scenario))
+export async function play(scenario: Scenario, observer: StageObserver = {}): Promise<Played> {
+  const stage = new Stage(scenario, observer)
+  return stage.playUntil(startRuns(stage, scenario))
 }
 
-/** Starts a run on a stage; several may share one. */
-export async function startRun(
-  stage: Stage,
-  scenario: Scenario,
-  name = 'network',
-): Promise<{ lost: number }> {
+/** Starts the runs of a scenario. */
+export async function startRuns(stage: Stage, scenario: Scenario): Promise<{ lost: number }> {
+  const names = Array.from({ length: scenario.runs ?? 1 }, (_, run) => `network ${run}`)
+  const runs = await Promise.all(names.map((name) => startRun(stage, scenario, name)))
+  return { lost: runs.reduce((sum, { lost }) => sum + lost, 0) }
+}
+
+async function startRun(stage: Stage, scenario: Scenario, name: string): Promise<{ lost: number }> {
   const { clock } = stage
   const files = new SimFiles(() => clock.wallTime())
   // The largest inputs are longer than a string can be.

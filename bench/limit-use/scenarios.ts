@@ -110,7 +110,6 @@ const shapes: readonly Shape[] = [
         [240_000, 500],
       ],
     },
-    refusals: { perThousand: 1, perEvent: 3 },
   },
   {
     name: 'limit raised to the double',
@@ -131,7 +130,12 @@ const shapes: readonly Shape[] = [
     tier: tiers.middle,
     bound: 'requests',
     change: { others: { perSecond: 5, words: 50, fromMs: 120_000 } },
-    refusals: { perThousand: 1, perEvent: 3 },
+  },
+  {
+    name: 'shared: two runs that know nothing of each other',
+    tier: tiers.middle,
+    bound: 'requests',
+    change: { runs: 2 },
   },
   {
     name: 'two pools',
@@ -152,7 +156,8 @@ const shapes: readonly Shape[] = [
     bound,
     server: { headers: false },
     target: 0.9,
-    refusals: { perThousand: 20, perEvent: 0 },
+    // The first of them must find the limit.
+    refusals: { perThousand: 20, perEvent: Infinity },
   })),
   {
     name: 'outage of 60 s',
@@ -200,7 +205,8 @@ function measuredOf(shape: Shape, { name, latencyMs }: Latency, seed: number): M
   // The first minute's bucket comes on top of what is refilled.
   const perMinute = Math.min(tier.requests, tier[bound] / perRow[bound])
   const pools = change.models?.length ?? 1
-  const rows = Math.round(perMinute * (runMinutes + 1)) * pools
+  const runs = change.runs ?? 1
+  const rows = Math.round((perMinute * (runMinutes + 1)) / runs) * pools
   return {
     scenario: {
       name: `${shape.name}, ${name}`,
@@ -221,7 +227,7 @@ function measuredOf(shape: Shape, { name, latencyMs }: Latency, seed: number): M
     holdsEstimate: true,
     perMinute,
     target: shape.target ?? 0.97,
-    refusals: shape.refusals ?? { perThousand: 1, perEvent: 0 },
+    refusals: shape.refusals ?? { perThousand: 1, perEvent: 3 },
   }
 }
 

@@ -19,7 +19,10 @@ import { SimTransport } from '../../test/world/sim-transport.ts'
 export interface Scenario {
   readonly name: string
   readonly server: SimulatorOptions
+  /** Of each run. */
   readonly rows: number
+  /** Runs at once that know nothing of each other. @default 1 */
+  readonly runs?: number
   /** Words of the prompt of a row. */
   readonly words: (random: Random, index: number) => number
   /** @default one */
