@@ -86,11 +86,13 @@ const pools = new Set<PoolLimiter>()
 
 /** A run's limiter is its own affair: nobody is handed it. Here it is watched as it is made. */
 function watchLimiters(): void {
-  Limiter.prototype.pool = new Proxy(Limiter.prototype.pool, {
-    apply: (method, limiter: Limiter, args: [now: number, name: string]) => {
-      const made = Reflect.apply(method, limiter, args)
-      pools.add(made)
-      return made
+  const name = 'pool'
+  const made = Limiter.prototype[name]
+  Object.assign(Limiter.prototype, {
+    [name](this: Limiter, ...args: Parameters<typeof made>) {
+      const pool = made.apply(this, args)
+      pools.add(pool)
+      return pool
     },
   })
 }
