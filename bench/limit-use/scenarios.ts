@@ -126,6 +126,12 @@ const shapes: readonly Shape[] = [
     },
   },
   {
+    name: 'requests-bound, one crossing in ten up to 0.6 s late',
+    tier: tiers.middle,
+    bound: 'requests',
+    change: { stragglers: 0.1 },
+  },
+  {
     name: 'shared: others take 30 % from 2 min on',
     tier: tiers.middle,
     bound: 'requests',

@@ -38,6 +38,8 @@ export interface Scenario {
   readonly others?: { readonly perSecond: number; readonly words: number; readonly fromMs: number }
   /** The server's clock is ahead by so much. @default 0 */
   readonly skewMs?: number
+  /** The share of crossings that take up to twenty times as long as the others. @default 0 */
+  readonly stragglers?: number
 }
 
 /** One row, as it was answered. */
@@ -145,7 +147,7 @@ export class Stage {
   }
 
   #link(name: string): SimTransport {
-    const { skewMs = 0 } = this.#scenario
+    const { skewMs = 0, stragglers = 0 } = this.#scenario
     const { clock } = this
     // The server's wall clock is its own.
     const model = new Proxy(this.model, {
@@ -161,7 +163,8 @@ export class Stage {
         return typeof value === 'function' ? value.bind(target) : value
       },
     })
-    return new SimTransport({ clock, model, random: this.random.fork(name), networkMs })
+    const random = this.random.fork(name)
+    return new SimTransport({ clock, model, random, networkMs, stragglers })
   }
 
   #watched(
