@@ -79,7 +79,10 @@ export function headTable(results: readonly Result[]): string {
     const cell = (isPlayer: (player: string) => boolean): string => {
       const own = all.filter(({ job }) => isPlayer(job.contender?.name ?? 'sluice'))
       const worst = worstByName(own).get(name)
-      return worst === undefined ? '' : cellOf(worst)
+      if (worst === undefined) return ''
+      // Who gives rows up has no time in which all were answered.
+      const [first = '', ...rest] = cellOf(worst).split('; ')
+      return [first, ...(first.endsWith('lost**') ? rest.slice(1) : rest)].join('; ')
     }
     return [
       name,
@@ -94,11 +97,10 @@ export function headTable(results: readonly Result[]): string {
 /** Rows lost, if any; limit use; 429s in a thousand rows. */
 function cellOf({ uses, ratio, first }: Worst): string {
   const most = (of: (use: LimitUse) => number): number => Math.max(...uses.map(of))
-  const all = first.rows + first.failed
   const refused = most((use) => (1000 * use.refused) / (use.rows + use.failed))
-  const failed = most((use) => use.failed)
-  const lost = failed === 0 ? '' : `**${percent(failed / all)} lost**; `
-  return `${lost}${ratio.toFixed(2)}; ${count(Math.round(refused))} 429s`
+  const lost = most((use) => use.failed) / (first.rows + first.failed)
+  const cells = [ratio.toFixed(2), `${count(Math.round(refused))} 429s`]
+  return [...(lost === 0 ? [] : [`**${percent(lost)} lost**`]), ...cells].join('; ')
 }
 
 function percent(share: number): string {
