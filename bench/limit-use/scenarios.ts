@@ -132,6 +132,12 @@ const shapes: readonly Shape[] = [
     change: { stragglers: 0.1 },
   },
   {
+    name: 'requests-bound, a new connection takes 2 s',
+    tier: tiers.middle,
+    bound: 'requests',
+    change: { connectMs: 2000 },
+  },
+  {
     name: 'shared: others take 30 % from 2 min on',
     tier: tiers.middle,
     bound: 'requests',

@@ -14,6 +14,7 @@ import type { Listener, Transport } from '../../src/transport.ts'
 import { SimulatorModel, type SimulatorOptions } from '../../src/simulator/index.ts'
 import { SimClock } from '../../test/world/sim-clock.ts'
 import { SimTransport } from '../../test/world/sim-transport.ts'
+import { SlowConnects } from './slow-connects.ts'
 
 /** What is played. */
 export interface Scenario {
@@ -40,6 +41,8 @@ export interface Scenario {
   readonly skewMs?: number
   /** The share of crossings that take up to twenty times as long as the others. @default 0 */
   readonly stragglers?: number
+  /** A request that finds no idle connection waits so long for a new one. @default 0 */
+  readonly connectMs?: number
 }
 
 /** One row, as it was answered. */
@@ -116,7 +119,7 @@ export class Stage {
 
   /** A way to the server on which everything is noted. */
   transport(name = 'network'): Transport {
-    const link = this.#link(name)
+    const link = new SlowConnects(this.#link(name), this.clock, this.#scenario.connectMs ?? 0)
     return {
       send: (dispatch, listener) => {
         const sentAt = this.clock.now()
