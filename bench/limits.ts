@@ -1,33 +1,107 @@
 /**
- * Limit use: how much of what an organisation's limits allow a run uses, beside an oracle.
+ * Limit use: how much of what an organisation's limits allow a run uses, beside an oracle, and
+ * beside what people write by hand. In virtual time: `npm run bench:limits`.
  *
- *     node bench/limits.ts [--seed 1] [--only TEXT]
+ *     node bench/limits.ts [--seeds 1] [--only TEXT] [--peers] [--jobs 2] [--json] [--write]
+ *
+ * `--write` replaces the tables in docs/benchmarks.md and README.md.
  */
 
+import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { measure } from './limit-use/measure.ts'
-import { scenarios } from './limit-use/scenarios.ts'
+import { Worker } from 'node:worker_threads'
+import { machineLine, say } from './figures.ts'
+import { contenders } from './limit-use/peers.ts'
+import { comparedNames, scenarios } from './limit-use/scenarios.ts'
+import { headTable, oursTable, peersTable } from './limit-use/tables.ts'
+import type { Job, Result } from './limit-use/worker.ts'
 
 const { values } = parseArgs({
-  options: { seed: { type: 'string', default: '1' }, only: { type: 'string', default: '' } },
+  options: {
+    seeds: { type: 'string', default: '1' },
+    only: { type: 'string', default: '' },
+    peers: { type: 'boolean', default: false },
+    jobs: { type: 'string', default: '2' },
+    json: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
+  },
 })
-for (const measured of scenarios(Number(values.seed))) {
-  if (!measured.scenario.name.includes(values.only)) continue
-  const started = performance.now()
-  const use = await measure(measured)
-  const wall = ((performance.now() - started) / 1000).toFixed(0)
-  const cells = [
-    use.name.padEnd(52),
-    String(use.rows).padStart(6),
-    `${use.minutes.toFixed(1)} min`.padStart(10),
-    use.ratio.toFixed(3),
-    use.ratioToLastStart.toFixed(3),
-    `${(100 * use.rampShare).toFixed(1)} %`.padStart(7),
-    `429 ${use.refused} (${use.perThousand.toFixed(1)}/k)`.padEnd(18),
-    use.failed > 0 ? `failed ${use.failed}` : '',
-    use.lowestOutput === undefined ? '' : `low ${Math.round(use.lowestOutput)}`,
-    use.ratio >= use.target ? '' : 'MISSED',
-    `${wall} s`,
-  ]
-  console.log(cells.join('  '))
+
+const seeds = values.seeds.split(',').map(Number)
+const startedAt = performance.now()
+const results = await playAll(jobsOf(seeds), Number(values.jobs))
+const minutes = ((performance.now() - startedAt) / 60_000).toFixed(1)
+
+if (values.json) console.log(JSON.stringify(results, undefined, 1))
+else console.log(report().join('\n\n'))
+if (values.write) {
+  writeBetween('docs/benchmarks.md', 'limits', report().join('\n\n'))
+  writeBetween('README.md', 'limits', headTable(results))
+}
+
+function report(): readonly string[] {
+  const seedsSaid = seeds.length === 1 ? `Seed ${seeds[0]}` : `Seeds ${seeds.join(', ')}, the worst`
+  const taken = `${seedsSaid}. Taken in ${minutes} minutes on ${machineLine()}.`
+  const peers = values.peers || values.write ? [peersTable(results)] : []
+  return [taken, oursTable(results), ...peers]
+}
+
+/** All plays, the longest first, so that no thread is left with one at the end. */
+function jobsOf(all: readonly number[]): readonly Job[] {
+  const jobs: (Job & { readonly rows: number })[] = []
+  for (const seed of all) {
+    for (const { scenario, limits } of scenarios(seed)) {
+      const { name, rows } = scenario
+      if (!name.includes(values.only)) continue
+      jobs.push({ seed, name, rows })
+      if (!(values.peers || values.write) || !comparedNames.includes(name)) continue
+      const requestsPerMinute = limits.requests?.[0]?.[1] ?? 0
+      for (const contender of contenders(requestsPerMinute)) {
+        jobs.push({ seed, name, contender, rows })
+      }
+    }
+  }
+  return jobs.toSorted((a, b) => b.rows - a.rows)
+}
+
+/** Plays them in threads; results come in the order of the scenarios. */
+async function playAll(jobs: readonly Job[], threads: number): Promise<readonly Result[]> {
+  const waiting = [...jobs]
+  const done: Result[] = []
+  const work = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const worker = new Worker(new URL('limit-use/worker.ts', import.meta.url))
+      const next = (): void => {
+        const job = waiting.shift()
+        if (job !== undefined) return worker.postMessage(job, [])
+        void worker.terminate()
+        resolve()
+      }
+      worker.on('error', reject)
+      worker.on('message', (result: Result) => {
+        done.push(result)
+        const { job, use } = result
+        const who = job.contender?.name ?? 'sluice'
+        say(`${done.length}/${jobs.length} ${job.name} (${who}, seed ${job.seed}): ${use.ratio}`)
+        next()
+      })
+      next()
+    })
+  await Promise.all(Array.from({ length: threads }, work))
+  const order = new Map(scenarios(0).map(({ scenario }, index) => [scenario.name, index]))
+  const players = ['sluice', ...contenders(1000).map(({ name }) => name)]
+  const place = ({ job }: Result): number =>
+    100 * (order.get(job.name) ?? 0) + players.indexOf(job.contender?.name ?? 'sluice')
+  return done.toSorted((a, b) => place(a) - place(b))
+}
+
+/** Replaces what stands between two marks of a file. */
+function writeBetween(path: string, mark: string, text: string): void {
+  const url = new URL(`../${path}`, import.meta.url)
+  const [begin, end] = [`<!-- ${mark}: begin -->`, `<!-- ${mark}: end -->`]
+  const before = readFileSync(url, 'utf8')
+  const [from, to] = [before.indexOf(begin), before.indexOf(end)]
+  if (from < 0 || to < from) throw new Error(`${path} has no marks "${mark}"`)
+  const whole = `${before.slice(0, from)}${begin}\n\n${text}\n\n${before.slice(to)}`
+  writeFileSync(url, whole)
 }

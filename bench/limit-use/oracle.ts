@@ -2,13 +2,15 @@
  * The oracle: how soon rows could have been answered by one who knows beforehand what each costs
  * and how long it takes, and what is left of every limit.
  *
- * It sends rows in the order of the file, each at the first instant at which no limit is taken
- * below zero, then or later. It obeys the same ramp at the start: at first max(2 a second, a fifth
- * of the refill), then twice as much each second, until a limit binds for the first time.
+ * It sends rows in the order given, each at the first instant at which no limit is taken below
+ * zero, then or later (grid-meter.ts). It obeys the same ramp at the start: at first max(2 a second,
+ * a fifth of the refill), then twice as much each second, until a limit binds for the first time.
  *
- * It has its own arithmetic: a grid of time, and on it what each limit has left. It shares nothing
- * with the limiter or the simulator.
+ * It shares nothing with the limiter or the simulator. It is greedy and keeps the order, so it is
+ * the best of nearly all schedules, not of all: a ratio may come out a little above 1.
  */
+
+import { GridMeter, gridMs, type LimitOverTime, type Takings } from './grid-meter.ts'
 
 /** A row's true cost. */
 export interface OracleRow {
@@ -16,13 +18,12 @@ export interface OracleRow {
   readonly held: number
   readonly input: number
   readonly output: number
+  /** Output tokens taken at the start and corrected at the end. @default output as it is produced */
+  readonly reserved?: number | undefined
   /** From the start to the first byte, and from there to the end. */
   readonly firstByteMs: number
   readonly productionMs: number
 }
-
-/** One limit: units a minute, from each instant on. */
-export type LimitOverTime = readonly (readonly [fromMs: number, perMinute: number])[]
 
 /** What binds. */
 export interface OracleLimits {
@@ -32,7 +33,7 @@ export interface OracleLimits {
   readonly tokens?: LimitOverTime | undefined
   /** Every limit holds over so many seconds too. */
   readonly sliceSeconds?: number | undefined
-  /** What others take, in order. */
+  /** What others take. */
   readonly others?: readonly {
     readonly at: number
     readonly input: number
@@ -48,78 +49,53 @@ export interface OracleTime {
   readonly endedAt: number
   /** The ramp's share: until a limit bound for the first time. */
   readonly rampMs: number
-}
-
-const gridMs = 50
-
-/** One limit on the grid: what is left of it at the end of each step, all that is planned taken. */
-class GridMeter {
-  readonly #limit: LimitOverTime
-  readonly #seconds: number
-  /** Taken in each step, by all rows started so far. */
-  readonly #taken: number[] = []
-  /** Left at the end of each step before `#known`. */
-  #level: number
-  #known = 0
-
-  constructor(limit: LimitOverTime, seconds: number) {
-    this.#limit = limit
-    this.#seconds = seconds
-    this.#level = this.#capacity(0)
-  }
-
-  /** What is taken at or after the step that time has come to. */
-  take(step: number, amount: number): void {
-    this.#taken[step] = (this.#taken[step] ?? 0) + amount
-  }
-
-  /** Whether a row's takings leave it at zero or more at every later step. */
-  fits(now: number, takings: ReadonlyMap<number, number>): boolean {
-    let level = this.#advance(now)
-    let last = now
-    for (const step of takings.keys()) last = Math.max(last, step)
-    for (let step = now; step < Math.max(last + 1, this.#taken.length); step++) {
-      const taken = (this.#taken[step] ?? 0) + (takings.get(step) ?? 0)
-      level = this.#next(level, step, taken)
-      if (level < -1e-6) return false
-    }
-    return true
-  }
-
-  /** All of it is there, and nothing is planned: a row larger than the whole limit may run. */
-  isIdle(now: number): boolean {
-    if (this.#advance(now) < this.#capacity(now) - 1e-6) return false
-    return !this.#taken.some((taken, step) => step >= now && taken > 0)
-  }
-
-  #advance(now: number): number {
-    for (; this.#known < now; this.#known++) {
-      this.#level = this.#next(this.#level, this.#known, this.#taken[this.#known] ?? 0)
-    }
-    return this.#level
-  }
-
-  #next(level: number, step: number, taken: number): number {
-    const refill = (this.#perMinute(step) / 60_000) * gridMs
-    return Math.min(this.#capacity(step), level + refill - taken)
-  }
-
-  #capacity(step: number): number {
-    return (this.#perMinute(step) * this.#seconds) / 60
-  }
-
-  #perMinute(step: number): number {
-    let value = 0
-    for (const [fromMs, perMinute] of this.#limit) if (fromMs <= step * gridMs) value = perMinute
-    return value
-  }
+  /** When each row was sent. */
+  readonly sentAt: readonly number[]
 }
 
 type Unit = 'requests' | 'input' | 'output' | 'tokens'
 
+interface Metered {
+  readonly unit: Unit
+  readonly meter: GridMeter
+}
+
 /** The oracle's time for the rows, in their order. */
 export function oracleTime(rows: readonly OracleRow[], limits: OracleLimits): OracleTime {
-  const meters: { unit: Unit; meter: GridMeter }[] = []
+  const meters = metersOf(limits)
+  const ramp = new OracleRamp((limits.requests?.[0]?.[1] ?? 0) / 60)
+  const sentAt: number[] = []
+  let step = 0
+  let rampMs: number | undefined
+  let endedAt = 0
+  for (const row of rows) {
+    const wanted = meters.map(({ unit, meter }) => ({ meter, takings: takingsOf(unit, row) }))
+    for (; ; step++, ramp.pass()) {
+      if (isClosed(limits, step) || !ramp.allows) continue
+      const now = step
+      if (wanted.every(({ meter, takings }) => mayStart(meter, now, takings))) break
+      rampMs ??= step * gridMs
+      ramp.end()
+    }
+    for (const { meter, takings } of wanted) meter.take(step, takings)
+    ramp.take()
+    sentAt.push(step * gridMs)
+    endedAt = Math.max(endedAt, step * gridMs + row.firstByteMs + row.productionMs)
+  }
+  return { lastSentAt: sentAt.at(-1) ?? 0, endedAt, rampMs: rampMs ?? endedAt, sentAt }
+}
+
+function mayStart(meter: GridMeter, step: number, takings: Takings): boolean {
+  return meter.fits(step, takings) || meter.mayOverdraw(step, takings)
+}
+
+function isClosed({ closed = [] }: OracleLimits, step: number): boolean {
+  const at = step * gridMs
+  return closed.some(([from, to]) => at >= from && at < to)
+}
+
+function metersOf(limits: OracleLimits): readonly Metered[] {
+  const meters: Metered[] = []
   for (const unit of ['requests', 'input', 'output', 'tokens'] as const) {
     const limit = limits[unit]
     if (limit === undefined) continue
@@ -128,68 +104,62 @@ export function oracleTime(rows: readonly OracleRow[], limits: OracleLimits): Or
     if (sliceSeconds !== undefined) meters.push({ unit, meter: new GridMeter(limit, sliceSeconds) })
   }
   for (const { at, input, output } of limits.others ?? []) {
+    const row = { held: input, input, output, firstByteMs: 0, productionMs: gridMs }
     const step = Math.max(0, Math.floor(at / gridMs))
-    for (const { unit, meter } of meters) {
-      const amounts = { requests: 1, input, output, tokens: input + output }
-      meter.take(step, amounts[unit])
-    }
+    for (const { unit, meter } of meters) meter.take(step, takingsOf(unit, row))
   }
-  const perSecond = (limits.requests?.[0]?.[1] ?? 0) / 60
-  let rate = Math.max(2, perSecond / 5)
-  let credit = 2
-  let isRamping = true
-  let rampMs = 0
-  let step = 0
-  let endedAt = 0
-  let lastSentAt = 0
-  for (const row of rows) {
-    const planned = meters.map(({ unit, meter }) => ({ meter, unit }))
-    for (;;) {
-      const at = step * gridMs
-      const isClosed = limits.closed?.some(([from, to]) => at >= from && at < to) === true
-      const isRampDone = !isRamping || credit >= 1
-      if (!isClosed && isRampDone) {
-        const takings = planned.map(({ unit }) => takingsOf(unit, row, step))
-        const short = planned.findIndex(({ meter }, index) => {
-          return !meter.fits(step, takings[index] ?? new Map()) && !meter.isIdle(step)
-        })
-        if (short === -1) {
-          for (const [index, { meter }] of planned.entries()) {
-            for (const [when, amount] of takings[index] ?? []) meter.take(when, amount)
-          }
-          credit -= 1
-          break
-        }
-        if (isRamping) rampMs = at
-        isRamping = false
-      }
-      step += 1
-      if (isRamping) {
-        credit += (rate * gridMs) / 1000
-        rate *= 2 ** (gridMs / 1000)
-      }
-    }
-    lastSentAt = step * gridMs
-    endedAt = Math.max(endedAt, lastSentAt + row.firstByteMs + row.productionMs)
+  return meters
+}
+
+/** The start: so many at first, and twice as many each second. */
+class OracleRamp {
+  #perSecond: number
+  /** Both probes may start at once. */
+  #credit = 2
+  #isOver = false
+
+  constructor(refillPerSecond: number) {
+    this.#perSecond = Math.max(2, refillPerSecond / 5)
   }
-  return { lastSentAt, endedAt, rampMs: isRamping ? endedAt : rampMs }
+
+  get allows(): boolean {
+    return this.#isOver || this.#credit >= 1
+  }
+
+  take(): void {
+    this.#credit -= 1
+  }
+
+  /** A limit binds. */
+  end(): void {
+    this.#isOver = true
+  }
+
+  /** A step of the grid has passed. */
+  pass(): void {
+    if (this.#isOver) return
+    this.#credit += (this.#perSecond * gridMs) / 1000
+    this.#perSecond *= 2 ** (gridMs / 1000)
+  }
 }
 
 /** What a row takes of a limit, and when. */
-function takingsOf(unit: Unit, row: OracleRow, step: number): ReadonlyMap<number, number> {
-  const takings = new Map<number, number>()
-  const add = (atStep: number, amount: number): void => {
-    takings.set(atStep, (takings.get(atStep) ?? 0) + amount)
+function takingsOf(unit: Unit, row: OracleRow): Takings {
+  const firstByteSteps = Math.round(row.firstByteMs / gridMs)
+  const steps = Math.max(1, Math.round(row.productionMs / gridMs))
+  const takings = { atStart: 0, atFirstByte: 0, firstByteSteps, perStep: 0, flowSteps: 0 }
+  if (unit === 'requests') return { ...takings, atStart: 1, firstByteSteps: 0 }
+  const isInput = unit !== 'output'
+  const held = isInput ? row.held : 0
+  const corrected = isInput ? row.input - row.held : 0
+  if (unit === 'input') return { ...takings, atStart: held, atFirstByte: corrected }
+  const { reserved } = row
+  if (reserved !== undefined) {
+    // What is given back at the end is all of what the flow is here.
+    const atStart = held + reserved
+    const firstByteSteps = Math.round((row.firstByteMs + row.productionMs) / gridMs)
+    return { ...takings, atStart, atFirstByte: corrected + row.output - reserved, firstByteSteps }
   }
-  if (unit === 'requests') add(step, 1)
-  const firstByte = step + Math.round(row.firstByteMs / gridMs)
-  if (unit === 'input' || unit === 'tokens') {
-    add(step, row.held)
-    add(firstByte, row.input - row.held)
-  }
-  if (unit === 'output' || unit === 'tokens') {
-    const steps = Math.max(1, Math.round(row.productionMs / gridMs))
-    for (let index = 0; index < steps; index++) add(firstByte + index, row.output / steps)
-  }
-  return takings
+  const perStep = row.output / steps
+  return { ...takings, atStart: held, atFirstByte: corrected, perStep, flowSteps: steps }
 }

@@ -1,247 +1,49 @@
 /**
- * One scenario played: the real `run` under the tests' virtual clock, against the simulator's model.
- *
- * What each row cost is taken from what came back, not from the model: the same figures could be
- * had of any server, and the oracle (oracle.ts) is given nothing else.
+ * One scenario played: the real `run`, on the stage.
  */
 
 import type { RunContext } from '../../src/context.ts'
-import { Random } from '../../src/random.ts'
 import { run } from '../../src/run.ts'
 import type { RunOptions } from '../../src/options.ts'
-import type { Listener, Transport } from '../../src/transport.ts'
-import { SimulatorModel, type SimulatorOptions } from '../../src/simulator/index.ts'
-import type { RunSummary } from '../../src/summary.ts'
 import { SimFiles } from '../../test/sim-files.ts'
-import { SimClock } from '../../test/world/sim-clock.ts'
-import { SimTransport } from '../../test/world/sim-transport.ts'
-
-/** What is played. */
-export interface Scenario {
-  readonly name: string
-  readonly server: SimulatorOptions
-  readonly rows: number
-  /** Words of the prompt of a row. */
-  readonly words: (random: Random, index: number) => number
-  /** @default one */
-  readonly models?: readonly string[]
-  readonly options?: Partial<RunOptions>
-  readonly seed: number
-  /** What happens besides, ms after the start. */
-  readonly events?: readonly (readonly [
-    afterMs: number,
-    act: (model: SimulatorModel, now: number) => void,
-  ])[]
-  /** Requests of others, a second, from an instant on; each has these words. @default none */
-  readonly others?: { readonly perSecond: number; readonly words: number; readonly fromMs: number }
-  /** The server's clock is ahead by so much. @default 0 */
-  readonly skewMs?: number
-}
-
-/** One row, as it was answered. */
-export interface Asked {
-  readonly model: string
-  /** Bytes of the body: the server may hold a quarter of them as tokens at first. */
-  readonly bytes: number
-  readonly sentAt: number
-  readonly input: number
-  readonly output: number
-  /** From the send to the last byte. */
-  readonly latencyMs: number
-}
-
-/** What came of it. Instants are from the first send on. */
-export interface Played {
-  readonly scenario: Scenario
-  readonly asked: readonly Asked[]
-  readonly lastSentAt: number
-  readonly endedAt: number
-  readonly refusedAt: readonly number[]
-  /** Answered requests of others: when they arrived, and what they cost. */
-  readonly others: readonly {
-    readonly at: number
-    readonly input: number
-    readonly output: number
-  }[]
-  readonly levels: readonly { readonly at: number; readonly output: number | undefined }[]
-  readonly summary: RunSummary
-}
-
-const networkMs = 20
+import { type Played, rowsOf, type Scenario, Stage, type StageObserver } from './stage.ts'
 
 /** Plays it to its end. */
-export async function play(scenario: Scenario): Promise<Played> {
-  return new Play(scenario).run()
+export async function play(scenario: Scenario, observer: StageObserver = {}): Promise<Played> {
+  const stage = new Stage(scenario, observer)
+  return stage.playUntil(startRuns(stage, scenario))
 }
 
-class Play {
-  readonly #scenario: Scenario
-  readonly #clock = new SimClock()
-  readonly #files: SimFiles
-  readonly #model: SimulatorModel
-  readonly #random: Random
-  readonly #asked: Asked[] = []
-  readonly #refusedAt: number[] = []
-  readonly #others: { at: number; input: number; output: number }[] = []
-  readonly #levels: { at: number; output: number | undefined }[] = []
-  #firstSentAt: number | undefined
-  #lastSentAt = 0
-  #isOver = false
-
-  constructor(scenario: Scenario) {
-    this.#scenario = scenario
-    this.#random = new Random(scenario.seed).fork('play')
-    this.#files = new SimFiles(() => this.#clock.wallTime())
-    this.#model = new SimulatorModel({ seed: scenario.seed, ...scenario.server })
-  }
-
-  async run(): Promise<Played> {
-    const { scenario } = { scenario: this.#scenario }
-    this.#files.put('/in.jsonl', this.#input())
-    const startAt = this.#clock.now()
-    for (const [afterMs, act] of scenario.events ?? []) {
-      this.#clock.after(afterMs, () => act(this.#model, this.#clock.now()))
-    }
-    this.#startOthers()
-    const options: RunOptions = {
-      input: '/in.jsonl',
-      output: '/out.jsonl',
-      apiKey: 'sk-ant-bench',
-      fsync: 'never',
-      seed: scenario.seed,
-      ...scenario.options,
-    }
-    const running = run(options, {}, this.#context())
-    const summary = await this.#clock.runUntil(running, 1e9)
-    this.#isOver = true
-    const first = this.#firstSentAt ?? startAt
-    const since = <T extends { at: number }>(all: readonly T[]): T[] =>
-      all.map((each) => ({ ...each, at: each.at - first }))
-    return {
-      scenario,
-      asked: this.#asked.map((each) => ({ ...each, sentAt: each.sentAt - first })),
-      lastSentAt: this.#lastSentAt - first,
-      endedAt: this.#clock.now() - first,
-      refusedAt: this.#refusedAt.map((at) => at - first),
-      others: since(this.#others),
-      levels: since(this.#levels),
-      summary,
-    }
-  }
-
-  #input(): string {
-    const { rows, words, models = ['claude-haiku-4-5'] } = this.#scenario
-    const random = this.#random.fork('input')
-    const lines: string[] = []
-    for (let index = 0; index < rows; index++) {
-      lines.push(rowOf(index, words(random, index), models[index % models.length] ?? ''))
-    }
-    return lines.join('')
-  }
-
-  #context(): RunContext {
-    return {
-      clock: this.#clock,
-      files: this.#files,
-      host: {
-        name: 'bench',
-        bootId: 'boot',
-        pid: 1,
-        startedAt: 'now',
-        processState: () => 'dead',
-      },
-      seed: () => this.#scenario.seed,
-      transport: () => this.#transport(),
-    }
-  }
-
-  #link(name: string): SimTransport {
-    const { skewMs = 0 } = this.#scenario
-    const clock = this.#clock
-    // The server's wall clock is its own.
-    const model = new Proxy(this.#model, {
-      get: (target, member: keyof SimulatorModel) => {
-        if (member === 'receive') {
-          return (now: number, wall: number, wire: Parameters<SimulatorModel['receive']>[2]) =>
-            target.receive(now, wall + skewMs, wire)
-        }
-        if (member === 'advance') {
-          return (now: number, wall: number, id: number) => target.advance(now, wall + skewMs, id)
-        }
-        const value: unknown = Reflect.get(target, member, target)
-        return typeof value === 'function' ? value.bind(target) : value
-      },
-    })
-    return new SimTransport({ clock, model, random: this.#random.fork(name), networkMs })
-  }
-
-  #transport(): Transport {
-    const link = this.#link('network')
-    return {
-      send: (dispatch, listener) => {
-        const sentAt = this.#clock.now()
-        this.#firstSentAt ??= sentAt
-        this.#lastSentAt = sentAt
-        const { body, model } = dispatch
-        return link.send(dispatch, this.#watched(listener, { model, bytes: body.length, sentAt }))
-      },
-      close: () => link.close(),
-    }
-  }
-
-  #watched(
-    listener: Listener,
-    { model, bytes, sentAt }: Pick<Asked, 'model' | 'bytes' | 'sentAt'>,
-  ): Listener {
-    return {
-      head: (status, limits) => listener.head(status, limits),
-      bytes: (count) => listener.bytes(count),
-      outcome: (outcome) => {
-        const at = this.#clock.now()
-        if (outcome.kind === 'answered') {
-          const { inputTokens, cacheWrite5mTokens, cacheWrite1hTokens, outputTokens } =
-            outcome.usage
-          const input = inputTokens + cacheWrite5mTokens + cacheWrite1hTokens
-          const latencyMs = at - sentAt
-          this.#asked.push({ model, bytes, sentAt, input, output: outputTokens, latencyMs })
-          const pool = this.#model.levels(at, 'claude-haiku-4-5')
-          this.#levels.push({ at, output: pool?.output?.level })
-        } else if (outcome.kind === 'refused') this.#refusedAt.push(at)
-        listener.outcome(outcome)
-      },
-    }
-  }
-
-  #startOthers(): void {
-    const { others } = this.#scenario
-    if (others === undefined) return
-    const link = this.#link('others')
-    const random = this.#random.fork('others')
-    let number = 0
-    const next = (): void => {
-      if (this.#isOver) return
-      const text = rowOf(1e9 + number++, others.words, 'claude-haiku-4-5')
-      const at = this.#clock.now()
-      link.send(
-        { body: Buffer.from(text), stream: false, model: 'claude-haiku-4-5' },
-        {
-          head: () => {},
-          bytes: () => {},
-          outcome: (outcome) => {
-            if (outcome.kind !== 'answered') return
-            const { inputTokens, outputTokens } = outcome.usage
-            this.#others.push({ at, input: inputTokens, output: outputTokens })
-          },
-        },
-      )
-      this.#clock.after((-Math.log(1 - random.float()) * 1000) / others.perSecond, next)
-    }
-    this.#clock.after(others.fromMs, next)
-  }
+/** Starts the runs of a scenario. */
+export async function startRuns(stage: Stage, scenario: Scenario): Promise<{ lost: number }> {
+  const names = Array.from({ length: scenario.runs ?? 1 }, (_, run) => `network ${run}`)
+  const runs = await Promise.all(names.map((name) => startRun(stage, scenario, name)))
+  return { lost: runs.reduce((sum, { lost }) => sum + lost, 0) }
 }
 
-function rowOf(index: number, words: number, model: string): string {
-  const content = `Row ${index}: ${'word '.repeat(words)}`
-  const messages = [{ role: 'user', content }]
-  return `${JSON.stringify({ model, max_tokens: 8000, messages })}\n`
+async function startRun(stage: Stage, scenario: Scenario, name: string): Promise<{ lost: number }> {
+  const { clock } = stage
+  const files = new SimFiles(() => clock.wallTime())
+  // The largest inputs are longer than a string can be.
+  files.put(
+    '/in.jsonl',
+    Buffer.concat(Array.from(rowsOf(scenario), ({ line }) => Buffer.from(line))),
+  )
+  const context: RunContext = {
+    clock,
+    files,
+    host: { name: 'bench', bootId: 'boot', pid: 1, startedAt: 'now', processState: () => 'dead' },
+    seed: () => scenario.seed,
+    transport: () => stage.transport(name),
+  }
+  const options: RunOptions = {
+    input: '/in.jsonl',
+    output: '/out.jsonl',
+    apiKey: 'sk-ant-bench',
+    fsync: 'never',
+    seed: scenario.seed,
+    ...scenario.options,
+  }
+  const { rows } = await run(options, {}, context)
+  return { lost: rows.failed + rows.left }
 }

@@ -3,7 +3,7 @@
  * there; each at two latencies, and on organisations from the smallest to the largest.
  */
 
-import type { Scenario } from './play.ts'
+import type { Scenario } from './stage.ts'
 import type { OracleLimits } from './oracle.ts'
 
 /** A scenario, and what an oracle may know of it. */
@@ -13,6 +13,8 @@ export interface Measured {
   readonly limits: OracleLimits
   /** The server holds a quarter of the body's bytes as input until the first byte. */
   readonly holdsEstimate: boolean
+  /** Rows a minute that its limits allow, of each pool. */
+  readonly perMinute: number
   readonly target: number
   /** 429s allowed: in a thousand rows, and for each event besides. */
   readonly refusals: { readonly perThousand: number; readonly perEvent: number }
@@ -24,13 +26,27 @@ interface Tier {
   readonly requests: number
   readonly input: number
   readonly output: number
+  /** How long a run lasts about, at each latency: rows are not free. */
+  readonly minutes: readonly [quick: number, slow: number]
 }
 
 const tiers = {
-  small: { name: '50 / 30k / 8k', requests: 50, input: 30_000, output: 8000 },
-  middle: { name: '1,000 / 450k / 90k', requests: 1000, input: 450_000, output: 90_000 },
-  large: { name: '10,000 / 10M / 2M', requests: 10_000, input: 10_000_000, output: 2_000_000 },
-} as const
+  small: { name: '50 / 30k / 8k', requests: 50, input: 30_000, output: 8000, minutes: [30, 60] },
+  middle: {
+    name: '1,000 / 450k / 90k',
+    requests: 1000,
+    input: 450_000,
+    output: 90_000,
+    minutes: [12, 30],
+  },
+  large: {
+    name: '10,000 / 10M / 2M',
+    requests: 10_000,
+    input: 10_000_000,
+    output: 2_000_000,
+    minutes: [11, 11],
+  },
+} as const satisfies Record<string, Tier>
 
 const latencies = [
   { name: '0.7 s', latencyMs: 700 },
@@ -40,10 +56,6 @@ const latencies = [
 type Latency = (typeof latencies)[number]
 
 const outputTokens = 800
-const minutes = 12
-/** Rows of a run that is bound by latency at its end last longer, or the end is all there is. */
-const minutesSlow = 60
-
 interface Shape {
   readonly name: string
   readonly tier: Tier
@@ -98,7 +110,6 @@ const shapes: readonly Shape[] = [
         [240_000, 500],
       ],
     },
-    refusals: { perThousand: 1, perEvent: 3 },
   },
   {
     name: 'limit raised to the double',
@@ -115,11 +126,28 @@ const shapes: readonly Shape[] = [
     },
   },
   {
+    name: 'requests-bound, one crossing in ten up to 0.6 s late',
+    tier: tiers.middle,
+    bound: 'requests',
+    change: { stragglers: 0.1 },
+  },
+  {
+    name: 'requests-bound, a new connection takes 2 s',
+    tier: tiers.middle,
+    bound: 'requests',
+    change: { connectMs: 2000 },
+  },
+  {
     name: 'shared: others take 30 % from 2 min on',
     tier: tiers.middle,
     bound: 'requests',
     change: { others: { perSecond: 5, words: 50, fromMs: 120_000 } },
-    refusals: { perThousand: 1, perEvent: 3 },
+  },
+  {
+    name: 'shared: two runs that know nothing of each other',
+    tier: tiers.middle,
+    bound: 'requests',
+    change: { runs: 2 },
   },
   {
     name: 'two pools',
@@ -140,7 +168,8 @@ const shapes: readonly Shape[] = [
     bound,
     server: { headers: false },
     target: 0.9,
-    refusals: { perThousand: 20, perEvent: 0 },
+    // The first of them must find the limit.
+    refusals: { perThousand: 20, perEvent: Infinity },
   })),
   {
     name: 'outage of 60 s',
@@ -177,7 +206,7 @@ export function scenarios(seed: number): readonly Measured[] {
 function measuredOf(shape: Shape, { name, latencyMs }: Latency, seed: number): Measured {
   const { tier, bound, change = {}, oracle = {} } = shape
   const isSlow = latencyMs > 1000
-  const runMinutes = isSlow ? minutesSlow : minutes
+  const runMinutes = tier.minutes[isSlow ? 1 : 0]
   const perRow = { requests: 1, input: bound === 'input' ? 1500 : 60, output: outputTokens }
   const limit = {
     requestsPerMinute: tier.requests,
@@ -188,7 +217,8 @@ function measuredOf(shape: Shape, { name, latencyMs }: Latency, seed: number): M
   // The first minute's bucket comes on top of what is refilled.
   const perMinute = Math.min(tier.requests, tier[bound] / perRow[bound])
   const pools = change.models?.length ?? 1
-  const rows = Math.min(Math.round(perMinute * (runMinutes + 1)) * pools, rowsMax)
+  const runs = change.runs ?? 1
+  const rows = Math.round((perMinute * (runMinutes + 1)) / runs) * pools
   return {
     scenario: {
       name: `${shape.name}, ${name}`,
@@ -207,10 +237,18 @@ function measuredOf(shape: Shape, { name, latencyMs }: Latency, seed: number): M
       ...oracle,
     },
     holdsEstimate: true,
+    perMinute,
     target: shape.target ?? 0.97,
-    refusals: shape.refusals ?? { perThousand: 1, perEvent: 0 },
+    refusals: shape.refusals ?? { perThousand: 1, perEvent: 3 },
   }
 }
 
-/** Virtual time is free, but rows are not: some 0.3 ms each. */
-const rowsMax = 60_000
+/** Those that are played by others too, and on sockets. */
+export const comparedNames: readonly string[] = [
+  'requests-bound, 1,000 / 450k / 90k, 0.7 s',
+  'input-bound, 1,000 / 450k / 90k, 0.7 s',
+  'output-bound, 1,000 / 450k / 90k, 0.7 s',
+  'requests-bound, slice of 1 s hidden, 0.7 s',
+  'shared: others take 30 % from 2 min on, 0.7 s',
+  'requests-bound, 1,000 / 450k / 90k, 15 s',
+]

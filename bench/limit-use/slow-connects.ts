@@ -1,0 +1,46 @@
+/**
+ * A transport whose connections take their time: a request that finds no idle one waits for its
+ * own to open, and is overtaken by those that find one. So it is where many start at once, or the
+ * processor is short.
+ */
+
+import type { Clock } from '../../src/clock.ts'
+import type { AbortReason, Dispatch, Exchange, Listener, Transport } from '../../src/transport.ts'
+
+/** The way over `link`, on which a new connection takes `connectMs`. */
+export class SlowConnects implements Transport {
+  readonly #link: Transport
+  readonly #clock: Clock
+  readonly #connectMs: number
+  #idle = 0
+
+  constructor(link: Transport, clock: Clock, connectMs: number) {
+    this.#link = link
+    this.#clock = clock
+    this.#connectMs = connectMs
+  }
+
+  send(dispatch: Dispatch, listener: Listener): Exchange {
+    let exchange: Exchange | undefined
+    const start = (): void => {
+      exchange = this.#link.send(dispatch, {
+        head: (status, limits) => listener.head(status, limits),
+        bytes: (count) => listener.bytes(count),
+        outcome: (outcome) => {
+          this.#idle += 1
+          listener.outcome(outcome)
+        },
+      })
+    }
+    if (this.#idle > 0) {
+      this.#idle -= 1
+      start()
+    } else this.#clock.after(this.#connectMs, start)
+    // Nothing is given up while it connects: time-outs are far longer.
+    return { abort: (reason: AbortReason) => exchange?.abort(reason) }
+  }
+
+  close(): Promise<void> {
+    return this.#link.close()
+  }
+}
