@@ -143,6 +143,8 @@ export class Scheduler {
         return this.#ended(now, event.attempt, event.outcome)
       case 'wake':
         return
+      case 'ceilings':
+        return this.#pools.learnCeilings(now, event.ceilings, this.#backlog)
       case 'hold':
         if (event.on) this.#holds.add(event.why)
         else this.#holds.delete(event.why)
@@ -169,8 +171,7 @@ export class Scheduler {
     }
     // A source that was slow is no lack of success: patience begins when there is work.
     if (this.#backlog.rows === 0 && this.inFlight === 0) this.#patience.succeeded(now)
-    this.#pools.of(now, work)
-    this.#backlog.add(work)
+    this.#pools.enter(now, work, this.#backlog)
   }
 
   // Starting.

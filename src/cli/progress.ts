@@ -11,6 +11,7 @@
 
 import type { LimitReading } from '../outcome.ts'
 import type { PoolSnapshot, Snapshot } from '../stats.ts'
+import { bindName, type Spellings } from './bind-names.ts'
 import { type Field, fitFields, type Paint } from './paint.ts'
 import {
   formatCost,
@@ -35,6 +36,8 @@ export interface ProgressOptions {
   readonly columns: number
   readonly paint: Paint
   readonly bounds: ShownBounds
+  /** How the user wrote the flags of bounds. @default by their long names */
+  readonly spellings?: Spellings
 }
 
 /** A screen is no place for more; the summary of a run with many models is in its figures. */
@@ -47,13 +50,13 @@ export function progressLines(snapshot: Snapshot, options: ProgressOptions): str
   return [
     fitFields([name, ...rowFields(snapshot)], options),
     ...limitLines(snapshot, options),
-    fitFields(stateFields(snapshot), options),
+    fitFields(stateFields(snapshot, options), options),
   ]
 }
 
 /** The same on one line, for a log: what is zero, or does not fit, is left out. */
 export function progressLine(snapshot: Snapshot, options: ProgressOptions): string {
-  const state = stateFields(snapshot).filter(
+  const state = stateFields(snapshot, options).filter(
     ({ label, text }) => text !== '0' || label === 'failed',
   )
   return fitFields([...rowFields(snapshot), ...state], { ...options, gap: '  ' })
@@ -135,7 +138,7 @@ function meterField(
   return { label, text: `${text}${unit}`, tone: used >= 0.9 * limit ? 'good' : 'plain' }
 }
 
-function stateFields(snapshot: Snapshot): Field[] {
+function stateFields(snapshot: Snapshot, { spellings }: ProgressOptions): Field[] {
   const { attempts, rows, costNanoUsd, unpriced, binds, outputBlocked, stopping } = snapshot
   const failed = rows.failed + rows.heldFailed
   const retries = attempts.overloaded + attempts.broken
@@ -154,25 +157,7 @@ function stateFields(snapshot: Snapshot): Field[] {
   if (outputBlocked !== null) {
     fields.push({ text: `cannot write: ${outputBlocked}`, tone: 'bad' })
   } else if (stopping === null && binds !== '') {
-    fields.push({ label: 'binds', text: bindName(binds), rank: 6 })
+    fields.push({ label: 'binds', text: bindName(binds, spellings), rank: 6 })
   }
   return fields
-}
-
-/** What keeps the next row from starting, in few words. */
-export function bindName(binds: string): string {
-  return bindNames[binds] ?? printable(binds)
-}
-
-const bindNames: Readonly<Record<string, string>> = {
-  answers: 'last answers',
-  reading: 'reading the input',
-  disk: 'a full disk',
-  'first reply': 'first answer',
-  congestion: 'server errors',
-  '--max-requests-per-minute': '--rpm',
-  '--max-input-tokens-per-minute': '--itpm',
-  '--max-output-tokens-per-minute': '--otpm',
-  concurrency: '--max-concurrency',
-  'in-flight bytes': '--max-in-flight-bytes',
 }

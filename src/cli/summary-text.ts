@@ -16,7 +16,7 @@
  */
 
 import type { RunSummary } from '../summary.ts'
-import { bindName } from './progress.ts'
+import { bindName, type Spellings } from './bind-names.ts'
 import type { Paint } from './paint.ts'
 import {
   formatCost,
@@ -34,7 +34,11 @@ const boundPercentMin = 1
 const boundsShownMax = 4
 
 /** The block, without its last line. */
-export function summaryLines(summary: RunSummary, paint: Paint): string[] {
+export function summaryLines(
+  summary: RunSummary,
+  paint: Paint,
+  spellings: Spellings = {},
+): string[] {
   const parts: readonly (readonly [label: string, text: string])[] = [
     ['rows', rowsText(summary)],
     ['', heldText(summary)],
@@ -44,8 +48,8 @@ export function summaryLines(summary: RunSummary, paint: Paint): string[] {
     ['billed', possiblyBilledText(summary)],
     [summary.snapshot.possiblyBilledTwice.rows > 0 ? '' : 'billed', killedText(summary)],
     ['tries', triesText(summary)],
-    ['bound by', boundText(summary)],
-    ['excess', excessText(summary)],
+    ['bound by', boundText(summary, spellings)],
+    ['excess', excessText(summary, spellings)],
     ['estimate', estimateText(summary)],
     ['failed', summary.rows.failed > 0 ? printable(summary.failedOutput) : ''],
     ['note', notInInputText(summary)],
@@ -124,23 +128,23 @@ function triesText({ snapshot: { attempts } }: RunSummary): string {
 }
 
 /** What the run waited for, by its share of the time. */
-function boundText({ snapshot }: RunSummary): string {
+function boundText({ snapshot }: RunSummary, spellings: Spellings): string {
   const total = snapshot.bound.reduce((sum, [, ms]) => sum + ms, 0)
   if (total === 0 || snapshot.attempts.started === 0) return ''
   return snapshot.bound
     .map(([name, ms]) => ({ name, percent: Math.round((100 * ms) / total) }))
     .filter(({ percent }) => percent >= boundPercentMin)
     .slice(0, boundsShownMax)
-    .map(({ name, percent }) => `${bindName(name)} ${percent} %`)
+    .map(({ name, percent }) => `${bindName(name, spellings)} ${percent} %`)
     .join(', ')
 }
 
-function excessText({ boundExcess }: RunSummary): string {
+function excessText({ boundExcess }: RunSummary, spellings: Spellings): string {
   return Object.entries(boundExcess)
     .filter(([, excess]) => excess > 0)
     .map(
       ([flag, excess]) =>
-        `${bindName(flag)} passed by ${formatCount(excess)} in one minute at most`,
+        `${bindName(flag, spellings)} passed by ${formatCount(excess)} in one minute at most`,
     )
     .join(', ')
 }
