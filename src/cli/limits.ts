@@ -146,7 +146,7 @@ function noKey(): RunError {
   return new RunError('KEY_MISSING', message, { hint })
 }
 
-/** Throws `RunError` where nothing can be told; a model that fails alone is told beside the rest. */
+/** Throws `RunError` where nothing can be told; a model that fails alone stands beside the rest. */
 async function find(asked: Asked): Promise<ShownLimits> {
   const { settings, models, workspace } = asked
   const context = systemContext()

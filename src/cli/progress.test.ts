@@ -131,6 +131,23 @@ describe('progressLines()', () => {
     ])
   })
 
+  test('names what binds at 80 columns, a bound as it was typed', () => {
+    const calm = { ...running, attempts: { ...running.attempts, overloaded: 0, broken: 0 } }
+    const of = (binds: string, typed?: string): string | undefined => {
+      const spellings = typed === undefined ? {} : { [binds.slice(2)]: typed }
+      return progressLines({ ...calm, binds }, { ...plain, spellings }).at(-1)
+    }
+    expect(of('input')).toMatch(/ binds input tokens$/)
+    const flag = '--max-input-tokens-per-minute'
+    expect(of(flag)).toMatch(/ binds your --max-input-tokens-per-minute$/)
+    expect(of(flag, '--itpm')).toMatch(/ binds your --itpm$/)
+    expect(of(flag, '--max_tokens_per_minute')).toMatch(/ binds your --max_tokens_per_minute$/)
+    // What went wrong is told before what binds.
+    const refused = { ...running.attempts, refused: 9 }
+    const last = progressLines({ ...running, attempts: refused, binds: flag }, plain).at(-1)
+    expect(last).toContain('429s 9')
+  })
+
   test('takes no more columns than there are, whatever the figures and names', () => {
     const figure = fc.nat(2_000_000_000)
     const name = fc.string({ unit: 'grapheme', maxLength: 40 })

@@ -144,12 +144,17 @@ function stateFields(snapshot: Snapshot, { spellings }: ProgressOptions): Field[
   const retries = attempts.overloaded + attempts.broken
   const fields: Field[] = [
     { label: 'in flight', text: formatCount(attempts.inFlight), rank: 3 },
-    { label: 'retries', text: formatCount(retries), tone: retries > 0 ? 'warn' : 'plain', rank: 5 },
+    {
+      label: 'retries',
+      text: formatCount(retries),
+      tone: retries > 0 ? 'warn' : 'plain',
+      rank: retries > 0 ? 5 : 7,
+    },
     {
       label: '429s',
       text: formatCount(attempts.refused),
       tone: attempts.refused > 0 ? 'warn' : 'plain',
-      rank: 4,
+      rank: attempts.refused > 0 ? 4 : 6,
     },
     { label: 'failed', text: formatCount(failed), tone: failed > 0 ? 'bad' : 'plain' },
     { text: `${formatCost(costNanoUsd)}${unpriced > 0 ? ' + unknown' : ''}` },
@@ -157,7 +162,7 @@ function stateFields(snapshot: Snapshot, { spellings }: ProgressOptions): Field[
   if (outputBlocked !== null) {
     fields.push({ text: `cannot write: ${outputBlocked}`, tone: 'bad' })
   } else if (stopping === null && binds !== '') {
-    fields.push({ label: 'binds', text: bindName(binds, spellings), rank: 6 })
+    fields.push({ label: 'binds', text: bindName(binds, spellings), rank: 5 })
   }
   return fields
 }

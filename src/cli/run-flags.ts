@@ -195,8 +195,8 @@ const limitsFlags: readonly Flag[] = [
     read: readOneOf('fast', 'gentle', 'off'),
     group: limits,
     about:
-      'how sending may grow: fast doubles it every second, gentle every four, as far as ' +
-      'limits go; off sends at once all that limits allow',
+      'how sending begins: two rows until the first reply, then fast doubles the rate every ' +
+      'second, and gentle every four, until limits are what binds; off does neither',
     otherwise: 'fast',
   },
   {

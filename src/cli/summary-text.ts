@@ -29,6 +29,8 @@ import {
 } from './text.ts'
 
 const labelColumns = 10
+/** Behind the label, on a terminal of the usual width. */
+const textColumns = 80 - labelColumns
 /** A share of the time below which nothing is said to have bound a run. */
 const boundPercentMin = 1
 const boundsShownMax = 4
@@ -48,8 +50,8 @@ export function summaryLines(
     ['billed', possiblyBilledText(summary)],
     [summary.snapshot.possiblyBilledTwice.rows > 0 ? '' : 'billed', killedText(summary)],
     ['tries', triesText(summary)],
-    ['bound by', boundText(summary, spellings)],
-    ['excess', excessText(summary, spellings)],
+    ...labelled('bound by', boundTexts(summary, spellings)),
+    ...labelled('excess', excessTexts(summary, spellings)),
     ['estimate', estimateText(summary)],
     ['failed', summary.rows.failed > 0 ? printable(summary.failedOutput) : ''],
     ['note', notInInputText(summary)],
@@ -127,26 +129,37 @@ function triesText({ snapshot: { attempts } }: RunSummary): string {
   return `${formatCount(attempts.started)}: ${parts.join(', ')}`
 }
 
-/** What the run waited for, by its share of the time. */
-function boundText({ snapshot }: RunSummary, spellings: Spellings): string {
+/** Several lines of one label. */
+function labelled(label: string, texts: readonly string[]): (readonly [string, string])[] {
+  return texts.map((text, index) => [index === 0 ? label : '', text])
+}
+
+/** What the run waited for, by its share of the time; on as many lines as it takes. */
+function boundTexts({ snapshot }: RunSummary, spellings: Spellings): readonly string[] {
   const total = snapshot.bound.reduce((sum, [, ms]) => sum + ms, 0)
-  if (total === 0 || snapshot.attempts.started === 0) return ''
-  return snapshot.bound
+  if (total === 0 || snapshot.attempts.started === 0) return []
+  const parts = snapshot.bound
     .map(([name, ms]) => ({ name, percent: Math.round((100 * ms) / total) }))
     .filter(({ percent }) => percent >= boundPercentMin)
     .slice(0, boundsShownMax)
     .map(({ name, percent }) => `${bindName(name, spellings)} ${percent} %`)
-    .join(', ')
+  const lines: string[] = []
+  for (const part of parts) {
+    const joined = lines.length === 0 ? part : `${lines.at(-1)}, ${part}`
+    const fits = joined.length <= textColumns
+    if (lines.length > 0 && fits) lines.pop()
+    lines.push(fits ? joined : part)
+  }
+  return lines
 }
 
-function excessText({ boundExcess }: RunSummary, spellings: Spellings): string {
+function excessTexts({ boundExcess }: RunSummary, spellings: Spellings): readonly string[] {
   return Object.entries(boundExcess)
     .filter(([, excess]) => excess > 0)
     .map(
       ([flag, excess]) =>
-        `${bindName(flag, spellings)} passed by ${formatCount(excess)} in one minute at most`,
+        `${bindName(flag, spellings)} passed by ${formatCount(excess)} in one minute`,
     )
-    .join(', ')
 }
 
 function estimateText({ estimateErrorPercent }: RunSummary): string {
