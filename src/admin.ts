@@ -118,8 +118,9 @@ function parse(text: string): unknown {
 /** The API's own words, where an answer has them. */
 function messageIn(text: string): string {
   try {
-    const { error } = JSON.parse(text) as { error?: { message?: unknown } }
-    return typeof error?.message === 'string' ? error.message : ''
+    const body: { error?: { message?: unknown } } = JSON.parse(text)
+    const { message } = body.error ?? {}
+    return typeof message === 'string' ? message : ''
   } catch {
     return ''
   }

@@ -6,6 +6,7 @@
  */
 
 import { Ceilings } from './ceilings.ts'
+import type { Cancel } from './clock.ts'
 import type { RunContext } from './context.ts'
 import type { Observer } from './events.ts'
 import type { Loop } from './loop.ts'
@@ -29,7 +30,7 @@ export function learnCeilings(
   tell: { readonly loop: () => Loop; readonly notice: (message: string) => void },
 ): Learning {
   const ending = new AbortController()
-  let cancel = (): void => {}
+  let cancel: Cancel | undefined
   let mayAsk = settings.adminKey !== undefined && limitGroups !== undefined
   const ask = async (): Promise<void> => {
     try {
@@ -43,7 +44,7 @@ export function learnCeilings(
       const why = error instanceof Error ? error.message : String(error)
       tell.notice(`${why}; going on with the limits that replies show`)
     } finally {
-      cancel()
+      cancel?.()
     }
   }
   return {
@@ -55,7 +56,7 @@ export function learnCeilings(
     },
     close: () => {
       mayAsk = false
-      cancel()
+      cancel?.()
       ending.abort()
     },
   }

@@ -35,7 +35,7 @@ export interface Pipeline {
   readonly stats: Stats
   readonly observe: Observer
   /** To be called when nothing is waited for any more. */
-  close(): void
+  readonly close: () => void
 }
 
 /** Joins source and books by what lies between them. */

@@ -214,6 +214,11 @@ export class Pools {
     return this.#pools.values()
   }
 
+  /** What a pool waits for; with the pool's name where there are several. */
+  bindsOf({ limiter }: Pool, { binds }: Wait): string {
+    return this.#pools.size > 1 ? `${limiter.name}: ${binds}` : binds
+  }
+
   /** Puts a new row where it belongs. */
   enter(now: number, work: Work, backlog: Backlog): void {
     work.pool = this.#limiter.poolOf(work.row.model) ?? work.pool

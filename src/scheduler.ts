@@ -220,7 +220,8 @@ export class Scheduler {
       const own = pool.wait(now, cost)
       const wait = own.delayMs > 0 ? own : this.#sharedWait(now, bodyBytes, cost)
       if (wait.delayMs > 0) {
-        if (this.#binds === '' || wait !== own) this.#binds = wait.binds
+        if (wait !== own) this.#binds = wait.binds
+        else if (this.#binds === '') this.#binds = this.#pools.bindsOf(pool, wait)
         this.#isPaced ||= wait.isPace === true
         againAt = Math.min(againAt, now + wait.delayMs)
         if (wait !== own) break

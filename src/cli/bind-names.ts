@@ -45,9 +45,14 @@ const flagNames: Readonly<Record<string, string>> = {
  * bindName('--max-requests-per-minute') // => 'your --max-requests-per-minute'
  * bindName('--max-requests-per-minute', { 'max-requests-per-minute': '--rpm' }) // => 'your --rpm'
  * bindName('--limit-fraction output') // => 'your --limit-fraction of output tokens'
+ * bindName('claude-opus-5: input') // => 'input tokens of claude-opus-5'
  * ```
  */
 export function bindName(binds: string, spellings: Spellings = {}): string {
+  const [, pool, what] = /^(.+): (.+)$/s.exec(binds) ?? []
+  if (pool !== undefined && what !== undefined) {
+    return `${bindName(what, spellings)} of ${printable(pool)}`
+  }
   const state = stateNames[binds]
   if (state !== undefined) return state
   const [flag = '', unit = ''] = (flagNames[binds] ?? binds).split(' ', 2)

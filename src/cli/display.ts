@@ -22,6 +22,7 @@ export interface DisplayOptions {
   readonly paint: Paint
   readonly bounds: ShownBounds
   readonly spellings?: Spellings
+  readonly fraction?: number
   /** Where the user is: paths are shown from there. */
   readonly folder: string
   /** `live` needs a terminal; `silent` shows errors only, later and elsewhere. */

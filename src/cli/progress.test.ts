@@ -100,6 +100,18 @@ describe('progressLines()', () => {
     )
   })
 
+  test('shows the share of the limits that may be used', () => {
+    expect(progressLines(running, { ...plain, fraction: 0.5 })[1]).toBe(
+      'requests 738 of 500/min   input 81k of 1M/min   output 12k of 200k/min',
+    )
+  })
+
+  test('says of several pools which one binds, and by what', () => {
+    const binds = 'claude-opus-4.x: output'
+    const last = progressLines({ ...running, binds }, { ...plain, columns: 120 }).at(-1)
+    expect(last).toMatch(/ binds output tokens of claude-opus-4\.x$/)
+  })
+
   test('shows a bounded number of pools', () => {
     const pools = Array.from({ length: 20 }, (_, index) => pool(`model-${index}`))
     const lines = progressLines({ ...running, pools }, plain)

@@ -38,6 +38,8 @@ export interface ProgressOptions {
   readonly bounds: ShownBounds
   /** How the user wrote the flags of bounds. @default by their long names */
   readonly spellings?: Spellings
+  /** The share of the server's limits that may be used. @default 1 */
+  readonly fraction?: number
 }
 
 /** A screen is no place for more; the summary of a run with many models is in its figures. */
@@ -82,7 +84,9 @@ function doneOf(done: number, { rows }: Snapshot): string {
   return `${formatCount(done)} of ${rows.readAll ? '' : '~'}${formatCount(rows.expected)}`
 }
 
-function limitLines({ pools, rates }: Snapshot, options: ProgressOptions): string[] {
+function limitLines(snapshot: Snapshot, options: ProgressOptions): string[] {
+  const { rates } = snapshot
+  const pools = snapshot.pools.map((pool) => sharedPool(pool, options.fraction ?? 1))
   const [only, ...others] = pools
   if (only === undefined) return []
   const { bounds } = options
@@ -104,6 +108,17 @@ function limitLines({ pools, rates }: Snapshot, options: ProgressOptions): strin
     lines.push(lineOf({ ...rates, name: 'all', requestsPerMinute, limits: undefined }, bounds))
   }
   return lines
+}
+
+/** The pool with the limits that its share leaves. */
+function sharedPool(pool: PoolSnapshot, fraction: number): PoolSnapshot {
+  if (pool.limits === undefined || fraction === 1) return pool
+  const { requests, input, output } = pool.limits
+  const share = (reading: LimitReading | undefined): LimitReading | undefined =>
+    reading && { ...reading, limit: fraction * reading.limit }
+  const shared = { requests: share(requests), input: share(input), output: share(output) }
+  const there = Object.entries(shared).filter(([, reading]) => reading !== undefined)
+  return { ...pool, limits: { ...pool.limits, ...Object.fromEntries(there) } }
 }
 
 const perMinute: Field = { text: 'a minute', tone: 'quiet', rank: 2 }

@@ -89,12 +89,13 @@ async function runWatched(
   notices: readonly string[],
 ): Promise<number> {
   const { face, terminal, paint, clock, log } = voice
-  const { graceMs } = readOptions(options)
+  const { graceMs, limitFraction: fraction } = readOptions(options)
   const kind = displayKind(face, options)
   const bounds = shownBounds(options)
   const { spellings } = voice
   const folder = process.cwd()
-  const display = new Display({ clock, terminal, paint, kind, bounds, spellings, folder })
+  const shown = { bounds, spellings, fraction, folder }
+  const display = new Display({ clock, terminal, paint, kind, ...shown })
   const stop = new AbortController()
   const offSignals = onSignals(clock, process, {
     first: () => {
