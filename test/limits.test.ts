@@ -2,7 +2,7 @@
  * `sluice limits` as it is used, and the admin key in `sluice run`: where it goes, and where not.
  */
 
-import { createServer, type IncomingMessage } from 'node:http'
+import { createServer, type IncomingMessage, request } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import { folder, key, read, rows, simulate, sluice, toEnd, write } from './spawned.ts'
 
@@ -93,7 +93,8 @@ describe.concurrent('sluice limits', () => {
       const isLast = path.includes('page=second')
       return [200, { data: [entry(isLast ? 'two' : 'one')], next_page: isLast ? null : 'second' }]
     })
-    const args = ['limits', '--base-url', `${url}/prefix/`, '--json']
+    const other = ['-H', 'X-Api-Key: of-a-gateway', '-H', 'authorization: Bearer x']
+    const args = ['limits', '--base-url', `${url}/prefix/`, '--json', ...other]
     const { code, stdout } = await sluice(args, { cwd: folder(), env: admin })
     expect(code).toBe(0)
     const { pools } = JSON.parse(stdout) as { pools: { name: string }[] }
@@ -229,6 +230,35 @@ describe.concurrent('sluice limits', () => {
       expect(stderr).toContain('error[LIMITS_UNREADABLE]')
     },
   )
+
+  test('goes through the proxy that requests go through', async () => {
+    const url = await simulate()
+    const seen: (string | undefined)[] = []
+    const proxy = createServer((incoming, response) => {
+      seen.push(incoming.url, incoming.headers['proxy-authorization'])
+      const { pathname, search } = new URL(incoming.url ?? '')
+      const headers = { ...incoming.headers, host: 'api.test' }
+      const passedOn = request(`${url}${pathname}${search}`, { headers }, (reply) => {
+        response.writeHead(reply.statusCode ?? 0, reply.headers)
+        reply.pipe(response)
+      })
+      passedOn.end()
+    })
+    await new Promise<void>((resolve) => void proxy.listen(0, '127.0.0.1', resolve))
+    toEnd.push(() => proxy.close())
+    const address = proxy.address()
+    const port = typeof address === 'object' ? address?.port : ''
+    const { code, stdout } = await sluice(['limits', '--base-url', 'http://api.test'], {
+      cwd: folder(),
+      env: { ...admin, HTTP_PROXY: `http://me:secret@127.0.0.1:${port}` },
+    })
+    expect(seen).toEqual([
+      'http://api.test/v1/organizations/rate_limits',
+      `Basic ${Buffer.from('me:secret').toString('base64')}`,
+    ])
+    expect(code).toBe(0)
+    expect(stdout).toContain('Claude Opus 5')
+  })
 
   test('does not go where a file of the folder says', async () => {
     const cwd = folder()
