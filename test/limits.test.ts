@@ -343,11 +343,19 @@ describe.concurrent('sluice run with an admin key', () => {
 
   test('leaves the key where it is when a file of the folder chose the address', async () => {
     const cwd = folder()
-    write(cwd, 'in.jsonl', rows(1))
-    const fileKeys = 'ANTHROPIC_API_KEY=sk-ant-of-the-file\n'
-    write(cwd, '.env', `ANTHROPIC_BASE_URL=http://elsewhere.invalid\n${fileKeys}`)
-    const args = ['run', 'in.jsonl', '--patience', '1', '--max-row-time', '1']
-    const { stderr } = await sluice(args, { cwd, env: { ...admin, ANTHROPIC_API_KEY: '' } })
-    expect(stderr).toContain('note: ANTHROPIC_ADMIN_KEY is not sent to http://elsewhere.invalid')
+    write(cwd, 'in.jsonl', rows(3))
+    const { url, calls } = await serve(() => [200, message])
+    // The same server, by an address that is not this machine's to everybody.
+    const far = url.replace('127.0.0.1', '0.0.0.0')
+    write(cwd, '.env', `ANTHROPIC_BASE_URL=${far}\nANTHROPIC_API_KEY=sk-ant-of-the-file\n`)
+    const { code, stderr } = await sluice(['run', 'in.jsonl'], {
+      cwd,
+      env: { ...admin, ANTHROPIC_API_KEY: '' },
+    })
+    expect(code).toBe(0)
+    expect(stderr).toContain(`note: ANTHROPIC_ADMIN_KEY is not sent to ${far}`)
+    expect(calls).toEqual(
+      Array.from({ length: 3 }, () => ({ path: '/v1/messages', key: 'sk-ant-of-the-file' })),
+    )
   })
 })

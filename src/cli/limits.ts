@@ -31,7 +31,14 @@ import {
 import { complaintLines } from './messages.ts'
 import { painter } from './paint.ts'
 import { redactor } from './redact.ts'
-import { credentialsOf, faultsMessage, headersOf, readSecrets, textIn } from './run-setup.ts'
+import {
+  credentialsOf,
+  faultsMessage,
+  headersOf,
+  placeOf,
+  readSecrets,
+  textIn,
+} from './run-setup.ts'
 import { gather } from './sources.ts'
 import { printData, printMessage, stderrTakesColor } from './streams.ts'
 import { targetFault, targetNotice } from './target.ts'
@@ -98,7 +105,7 @@ function setUp(line: CommandLine, layer: Layer): Asked {
   const options = optionsOf(layer, names.length > 0 ? credentials : [])
   const faults = [
     ...layer.faults,
-    ...optionFaults(options).map(({ option, text }) => `"${option}" ${text}`),
+    ...optionFaults(options).map(({ option, text }) => `${placeOf(option, values)} ${text}`),
     ...[targetFault(values.get('base-url'), sent)].filter((fault) => fault !== undefined),
   ]
   if (workspace !== undefined && admin === undefined) {

@@ -190,7 +190,7 @@ export function adminFault(values: Layer['values']): string | undefined {
 }
 
 /** What a user would change: the flag, variable or key that set the option. */
-function placeOf(option: string, values: Layer['values']): string {
+export function placeOf(option: string, values: Layer['values']): string {
   if (option === 'input') return 'INPUT'
   if (option === 'headers') return 'headers'
   for (const [name, { place }] of values) {
