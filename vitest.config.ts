@@ -8,6 +8,7 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config'
 /** Tests that spawn `bin/sluice.js`. */
 const commandTests = [
   'test/cli.test.ts',
+  'test/limits.test.ts',
   'test/ancestor.test.ts',
   'test/kill.test.ts',
   'test/package.test.ts',

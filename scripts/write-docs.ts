@@ -34,9 +34,9 @@ function intro(): string {
     `Durations are \`90s\`, \`10m\`, \`2h\` or \`500ms\`; a bare number is seconds. No flag has an optional
 value. Where a value comes from several places, the first of these counts: flag, environment,
 \`.env\`, config file. Everything wrong with a command line is told at once, before any input is read.`,
-    `Standard output carries data only: results with \`-o -\`, the summary with \`--json\`, otherwise
-nothing. Progress and messages go to standard error; the last line of a run is always: done, failed,
-cost, output path.`,
+    `Standard output carries data only: results with \`-o -\`, the summary with \`--json\`, what
+\`sluice limits\` found, otherwise nothing. Progress and messages go to standard error; the last line
+of a run is always: done, failed, cost, output path.`,
   ].join('\n\n')
 }
 

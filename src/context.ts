@@ -5,6 +5,8 @@
  * under a virtual clock, on a disk in memory, against the simulator's model.
  */
 
+import { readLimitGroups } from './admin.ts'
+import type { LimitGroup } from './ceilings.ts'
 import { type Clock, SystemClock } from './clock.ts'
 import { type Files, NodeFiles } from './files.ts'
 import { type Host, systemHost } from './host.ts'
@@ -21,6 +23,8 @@ export interface RunContext {
   readonly host: Host
   /** Made once the settings are known; closed by the run. */
   readonly transport: (settings: Settings) => Transport
+  /** Asks the Rate Limits API; only called with an admin key. @default nobody is asked */
+  readonly limitGroups?: (settings: Settings, signal: AbortSignal) => Promise<readonly LimitGroup[]>
   /** Seeds the run's jitter when no seed was given. */
   readonly seed: () => number
 }
@@ -33,6 +37,16 @@ export function systemContext(): RunContext {
     files: new NodeFiles(),
     host: systemHost(clock),
     seed: entropySeed,
+    limitGroups: (settings, signal) =>
+      readLimitGroups({
+        baseUrl: settings.baseUrl,
+        adminKey: settings.adminKey ?? '',
+        version: settings.anthropicVersion,
+        headers: settings.headers,
+        userAgent: `sluice/${version}`,
+        environment: process.env,
+        signal,
+      }),
     transport: (settings) =>
       new HttpTransport({
         baseUrl: settings.baseUrl,

@@ -4,6 +4,7 @@
  */
 
 import type { MaxFailed } from './brake.ts'
+import type { Ceilings } from './ceilings.ts'
 import type { RunError } from './errors.ts'
 import type { Bounds } from './limiter.ts'
 import type { Answered, ApiError, LimitReadings, Outcome } from './outcome.ts'
@@ -15,6 +16,8 @@ import type { Attempt, Work } from './work.ts'
 export interface SchedulerOptions {
   readonly bounds: Bounds
   readonly ramp: RampKind
+  /** The share of each limit that may be used. @default 1 */
+  readonly limitFraction?: number
   readonly maxAttempts: number
   readonly timeoutMs: number
   readonly maxRowTimeMs: number
@@ -51,6 +54,8 @@ export type SchedulerEvent =
     }
   | { readonly type: 'outcome'; readonly attempt: Attempt; readonly outcome: Outcome }
   | { readonly type: 'wake' }
+  /** The Rate Limits API told which models share limits, and what these are. */
+  | { readonly type: 'ceilings'; readonly ceilings: Ceilings }
   /** While held nothing starts; what is under way goes on. */
   | { readonly type: 'hold'; readonly why: Hold; readonly on: boolean }
   /** The machine slept: what began before is dead, levels and latencies are unknown. */

@@ -45,6 +45,7 @@ export type ErrorCode =
   | 'CREDIT_EXHAUSTED'
   | 'SPEND_LIMIT_REACHED'
   | 'URL_NOT_FOUND'
+  | 'LIMITS_UNREADABLE'
   | 'MODEL_NOT_FOUND'
   | 'SAME_ERROR'
   | 'TOO_MANY_FAILED'
@@ -71,6 +72,7 @@ export const errorCodes: Readonly<Record<ErrorCode, number>> = {
   CREDIT_EXHAUSTED: exitCodes.stopped,
   SPEND_LIMIT_REACHED: exitCodes.stopped,
   URL_NOT_FOUND: exitCodes.stopped,
+  LIMITS_UNREADABLE: exitCodes.stopped,
   MODEL_NOT_FOUND: exitCodes.stopped,
   SAME_ERROR: exitCodes.stopped,
   TOO_MANY_FAILED: exitCodes.stopped,

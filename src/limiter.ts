@@ -12,7 +12,9 @@
 
 import { amountOf, BoundMeter, type Cost } from './meter.ts'
 import { meteredInputTokens, type Outcome } from './outcome.ts'
-import { PoolLimiter, type PoolReservation, type Wait } from './pool-limiter.ts'
+import { Ceilings } from './ceilings.ts'
+import type { PoolLimiter, PoolReservation, Wait } from './pool-limiter.ts'
+import { PoolShare } from './pool-share.ts'
 import type { RampKind } from './ramp.ts'
 import type { WindowTicket } from './sliding-window.ts'
 
@@ -31,14 +33,25 @@ export interface Reservation extends PoolReservation {
 
 const free: Wait = { delayMs: 0, binds: '' }
 
+/** What limits a run besides what the server shows. */
+export interface LimiterOptions {
+  readonly bounds: Bounds
+  readonly ramp: RampKind
+  /** The share of each limit that may be used, above 0 and at most 1. @default 1 */
+  readonly limitFraction?: number
+}
+
 /** All limits of one run. */
 export class Limiter {
   readonly #bounds: readonly BoundMeter[]
-  readonly #pools = new Map<string, PoolLimiter>()
+  readonly #pools = new Map<string, PoolShare>()
   readonly #ramp: RampKind
+  readonly #fraction: number
+  #ceilings = new Ceilings([])
 
-  constructor(now: number, options: { bounds: Bounds; ramp: RampKind }) {
+  constructor(now: number, options: LimiterOptions) {
     this.#ramp = options.ramp
+    this.#fraction = options.limitFraction ?? 1
     this.#bounds = boundMeters(now, options.bounds)
   }
 
@@ -48,12 +61,24 @@ export class Limiter {
   }
 
   /** The limits of a pool, made when it is first asked for. */
-  pool(now: number, name: string): PoolLimiter {
+  pool(now: number, name: string): PoolShare {
     const known = this.#pools.get(name)
     if (known) return known
-    const made = new PoolLimiter(now, name, this.#ramp)
+    const made = new PoolShare(now, { name, ramp: this.#ramp, fraction: this.#fraction })
+    made.learnCeilings(now, this.#ceilings.limitsOf(name))
     this.#pools.set(name, made)
     return made
+  }
+
+  /** What the Rate Limits API told: of the pools there are, and of those to come. */
+  learnCeilings(now: number, ceilings: Ceilings): void {
+    this.#ceilings = ceilings
+    for (const [name, pool] of this.#pools) pool.learnCeilings(now, ceilings.limitsOf(name))
+  }
+
+  /** The pool of a model that no table of ours knows, if that was told. */
+  poolOf(model: string): string | undefined {
+    return this.#ceilings.poolOf(model)
   }
 
   /** How long a request of this cost must wait for the user's bounds, and for which. */

@@ -10,6 +10,7 @@
  */
 
 import type { Books } from './books.ts'
+import type { Ceilings } from './ceilings.ts'
 import type { Cancel } from './clock.ts'
 import type { RunContext } from './context.ts'
 import type { Decision, SchedulerEvent, Unanswered } from './decision.ts'
@@ -133,6 +134,11 @@ export class Loop {
   /** Results wait for someone to take them; nothing starts until some are taken. */
   awaitTaker(on: boolean): void {
     this.#step({ type: 'hold', why: 'results', on })
+  }
+
+  /** The Rate Limits API has told what limits there are. */
+  learn(ceilings: Ceilings): void {
+    this.#step({ type: 'ceilings', ceilings })
   }
 
   /** Starts nothing more, and ends what is under way: what arrives can not be kept any more. */

@@ -85,6 +85,16 @@ export interface RunOptions {
   readonly fsync?: 'always' | '1s' | 'never' | undefined
   /** How fast sending may grow at the start. @default 'fast' */
   readonly ramp?: RampKind | undefined
+  /**
+   * The share of each of the API's limits that may be used, above 0; the rest is left to others.
+   * @default 1
+   */
+  readonly limitFraction?: number | undefined
+  /**
+   * An admin key: pools and limits are asked for while the run begins. It is sent to `baseUrl`, and
+   * with no other request. @default none
+   */
+  readonly adminKey?: string | undefined
   /** Many requests on one connection. @default false */
   readonly http2?: boolean | undefined
   /** Prices to use instead of the shipped ones, by model. @default none */
@@ -126,6 +136,8 @@ export interface Settings {
   readonly cache: 'marked' | 'off'
   readonly fsync: 'always' | '1s' | 'never'
   readonly ramp: RampKind
+  readonly limitFraction: number
+  readonly adminKey: string | undefined
   readonly http2: boolean
   readonly prices: unknown
   readonly seed: number | undefined
@@ -139,6 +151,7 @@ const durationMs = z.number('must be milliseconds').positive('must be more than 
 const text = z.string('must be a text').min(1, 'must not be empty')
 const credential = text.refine(isHeaderValue, 'holds characters that no header can carry')
 const flag = z.boolean('must be true or false')
+const fraction = 'must be above 0 and at most 1'
 const sockets = `must be a whole number from 1 to ${bounds.socketsMax}`
 
 const shape = {
@@ -184,6 +197,8 @@ const shape = {
   cache: oneOf('marked', 'off').default('off'),
   fsync: oneOf('always', '1s', 'never').default('1s'),
   ramp: oneOf('fast', 'gentle', 'off').default('fast'),
+  limitFraction: z.number(fraction).positive(fraction).max(1, fraction).default(1),
+  adminKey: credential.optional(),
   http2: flag.default(false),
   prices: z.unknown().optional(),
   seed: z.int('must be a whole number').optional(),
@@ -246,6 +261,7 @@ export function readOptions(options: RunOptions): Settings {
     maxInputTokensPerMinute: data.maxInputTokensPerMinute,
     maxOutputTokensPerMinute: data.maxOutputTokensPerMinute,
     maxFailed: data.maxFailed,
+    adminKey: data.adminKey,
     prices: data.prices,
     seed: data.seed,
     baseUrl: data.baseUrl.replace(/\/+$/, ''),
@@ -344,7 +360,7 @@ function faultsOf(issue: z.core.$ZodIssue, options: RunOptions): readonly Option
 
 /** A secret is never repeated, not even a wrong one; headers and URLs may hold one. */
 function shown(option: string, value: unknown): string {
-  if (['apiKey', 'authToken', 'headers', 'input'].includes(option)) return ''
+  if (['adminKey', 'apiKey', 'authToken', 'headers', 'input'].includes(option)) return ''
   if (option === 'baseUrl' && String(value).includes('@')) return ''
   return typeof value === 'number' ? `, got ${value}` : `, got ${JSON.stringify(value)}`
 }

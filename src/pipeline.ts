@@ -7,6 +7,7 @@ import type { Books } from './books.ts'
 import { bounds } from './bounds.ts'
 import type { RunContext } from './context.ts'
 import type { Observer } from './events.ts'
+import { learnCeilings } from './learning.ts'
 import { Loop } from './loop.ts'
 import type { Prices } from './money.ts'
 import { parseOptionsOf, type Settings } from './options.ts'
@@ -33,6 +34,8 @@ export interface Pipeline {
   readonly scheduler: Scheduler
   readonly stats: Stats
   readonly observe: Observer
+  /** To be called when nothing is waited for any more. */
+  readonly close: () => void
 }
 
 /** Joins source and books by what lies between them. */
@@ -40,10 +43,19 @@ export function join(context: RunContext, settings: Settings, ends: Ends): Pipel
   const { source, books, transport, prices, observers } = ends
   const scheduler = makeScheduler(context, settings, source)
   const stats = new Stats()
-  const observe = toAll([(event) => stats.observe(event), ...observers])
+  const learning = learnCeilings(context, settings, {
+    loop: () => loop,
+    notice: (message) => observe({ type: 'notice', at: context.clock.now(), message }),
+  })
+  const observe = toAll([(event) => stats.observe(event), ...observers, learning.observe])
   const plan = new Plan(books, { ...parseOptionsOf(settings), retryFailed: settings.retryFailed })
   const parts = { context, settings, source, plan, scheduler, transport, books, prices, observe }
-  return { loop: new Loop(parts), scheduler, stats, observe }
+  const loop = new Loop(parts)
+  const close = (): void => {
+    learning.close()
+    loop.close()
+  }
+  return { loop, scheduler, stats, observe, close }
 }
 
 function makeScheduler(context: RunContext, settings: Settings, source: Source): Scheduler {

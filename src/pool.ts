@@ -6,6 +6,7 @@
 
 import type { Backlog } from './backlog.ts'
 import { grainMs } from './bucket.ts'
+import type { Ceilings } from './ceilings.ts'
 import { Congestion } from './congestion.ts'
 import { LatencyModel } from './latency.ts'
 import type { Limiter } from './limiter.ts'
@@ -213,7 +214,30 @@ export class Pools {
     return this.#pools.values()
   }
 
-  of(now: number, { pool: name }: Work): Pool {
+  /** What a pool waits for; with the pool's name where there are several. */
+  bindsOf({ limiter }: Pool, { binds }: Wait): string {
+    return this.#pools.size > 1 ? `${limiter.name}: ${binds}` : binds
+  }
+
+  /** Puts a new row where it belongs. */
+  enter(now: number, work: Work, backlog: Backlog): void {
+    work.pool = this.#limiter.poolOf(work.row.model) ?? work.pool
+    this.of(now, work)
+    backlog.add(work)
+  }
+
+  /**
+   * What the Rate Limits API told. Rows that wait in a pool of which it knows better go where they
+   * belong; what is under way ends where it began.
+   */
+  learnCeilings(now: number, ceilings: Ceilings, backlog: Backlog): void {
+    this.#limiter.learnCeilings(now, ceilings)
+    const isElsewhere = ({ row, pool }: Work): boolean =>
+      (ceilings.poolOf(row.model) ?? pool) !== pool
+    for (const work of backlog.remove(isElsewhere)) this.enter(now, work, backlog)
+  }
+
+  of(now: number, { pool: name }: Pick<Work, 'pool'>): Pool {
     let pool = this.#pools.get(name)
     if (pool === undefined) {
       pool = new Pool(this.#limiter.pool(now, name), this.#times)

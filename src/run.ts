@@ -70,7 +70,7 @@ export async function run(
   })
   const { observers = [] } = hooks
   const ends = { source, books: ledger, transport, prices, observers }
-  const { loop, scheduler, stats, observe } = join(context, settings, ends)
+  const { loop, scheduler, stats, observe, close } = join(context, settings, ends)
   observe({
     type: 'run_started',
     at: clock.now(),
@@ -99,7 +99,7 @@ export async function run(
     })
   } finally {
     hooks.signal?.removeEventListener('abort', interrupt)
-    loop.close()
+    close()
     source.close()
     await transport.close()
     ledger.close()

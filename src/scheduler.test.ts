@@ -927,6 +927,21 @@ describe('pools', () => {
     expect(history.stops).toEqual(['PATIENCE_EXHAUSTED'])
   })
 
+  test('are named where there are several, with what each waits for', () => {
+    const rows = rowsOf(8).map((work) => ({ ...work, pool: work.sequence % 2 === 0 ? 'a' : 'b' }))
+    const history = drive({
+      rows,
+      options: { maxConcurrency: 4 },
+      answer: replying(({ work }) => {
+        const spent = { limit: 60, remaining: 0, resetAt: 60_000 }
+        const limits = work.pool === 'a' ? { requests: spent } : { output: spent }
+        return { afterMs: 0, outcome: answered({ limits }) }
+      }),
+    })
+    expect(history.binds).toContain('a: requests')
+    expect(history.binds).toContain('b: output')
+  })
+
   test('of one bound, the older row goes first', () => {
     const rows = rowsOf(90).map((work) => ({
       ...work,

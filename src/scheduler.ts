@@ -143,6 +143,8 @@ export class Scheduler {
         return this.#ended(now, event.attempt, event.outcome)
       case 'wake':
         return
+      case 'ceilings':
+        return this.#pools.learnCeilings(now, event.ceilings, this.#backlog)
       case 'hold':
         if (event.on) this.#holds.add(event.why)
         else this.#holds.delete(event.why)
@@ -169,8 +171,7 @@ export class Scheduler {
     }
     // A source that was slow is no lack of success: patience begins when there is work.
     if (this.#backlog.rows === 0 && this.inFlight === 0) this.#patience.succeeded(now)
-    this.#pools.of(now, work)
-    this.#backlog.add(work)
+    this.#pools.enter(now, work, this.#backlog)
   }
 
   // Starting.
@@ -218,7 +219,8 @@ export class Scheduler {
       const own = pool.wait(now, cost)
       const wait = own.delayMs > 0 ? own : this.#sharedWait(now, work.bodyBytes, cost)
       if (wait.delayMs > 0) {
-        if (this.#binds === '' || wait !== own) this.#binds = wait.binds
+        if (wait !== own) this.#binds = wait.binds
+        else if (this.#binds === '') this.#binds = this.#pools.bindsOf(pool, wait)
         this.#isPaced ||= wait.isPace === true
         againAt = Math.min(againAt, now + wait.delayMs)
         if (wait !== own) break

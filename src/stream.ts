@@ -107,7 +107,7 @@ export function stream<Request extends RequestInput>(
       throw error
     } finally {
       signal?.removeEventListener('abort', interrupt)
-      pipeline.loop.close()
+      pipeline.close()
       source.close()
       try {
         await transport.close()

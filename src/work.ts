@@ -21,7 +21,8 @@ export interface Work {
   readonly bodyBytes: number
   /** Undefined while the row waits for a retry of an input that can be read again. */
   body: Uint8Array | undefined
-  readonly pool: string
+  /** Changes only while the row waits. */
+  pool: string
   /** Tries that count; a refusal, and a failure during an outage, do not. */
   attempts: number
   /** Tries that were sent and gave no complete reply: each may have been billed. */

@@ -404,7 +404,7 @@ const everySwitch = (
   '--profile build --rpm 5 --itpm 5 --otpm none --tpm 5 --ramp-per-second 5 --slice shown' +
   ' --output-assessment reserved --no-admission-estimate --no-headers --no-retry-after' +
   ' --bare-refusals --refusals-cost-requests --no-cache --cache-life-seconds 8 --reads-count' +
-  ' --latency 2s --refusal-rate 0.1 --models any --seed 3 --count-rpm 5 --edge-refuses-size'
+  ' --latency 2s --refusal-rate 0.1 --models any --seed 3 --count-rpm 5 --edge-refuses-size --admin-shape flat'
 ).split(' ')
 
 describe.concurrent('sluice simulate', () => {

@@ -168,6 +168,33 @@ describe('calls', () => {
     expect(failure).toBeInstanceOf(Anthropic.NotFoundError)
     expect(failure).toHaveProperty('apiMessage', 'Message Batches are not simulated yet')
   })
+
+  test.each(['group', 'flat'] as const)('organization.rateLimits.list, %s', async (adminShape) => {
+    const admin = { apiKey: 'sk-ant-admin01-of-this-test' }
+    const { client } = await start({ adminShape }, admin)
+    const entries = []
+    for await (const entry of client.organization.rateLimits.list({ limit: 3 })) entries.push(entry)
+    const opus = entries.find(({ models }) => models?.includes('claude-opus-5'))
+    expect(opus?.limits[0]).toEqual({ type: 'requests_per_minute', value: 1000 })
+    const names = entries.flatMap(({ models }) => models ?? [])
+    expect(new Set(names).size).toBe(names.length)
+    if (adminShape === 'group') expect(opus?.group).toMatchObject({ type: 'model_group' })
+  })
+
+  test('organization.workspaces.rateLimits.list', async () => {
+    const admin = { apiKey: 'sk-ant-admin01-of-this-test' }
+    const { client } = await start({ combinedTokens: 5000 }, admin)
+    const { data } = await client.organization.workspaces.rateLimits.list('wrkspc_1')
+    expect(data[0]?.limits).toEqual([
+      { type: 'tokens_per_minute', value: 5000, org_limit: null, source: { type: 'workspace' } },
+    ])
+  })
+
+  test('organization.rateLimits.list with an API key is a PermissionDeniedError', async () => {
+    const { client } = await start()
+    const failure = await failureOf(client.organization.rateLimits.list())
+    expect(failure).toBeInstanceOf(Anthropic.PermissionDeniedError)
+  })
 })
 
 describe('versions', () => {

@@ -28,7 +28,7 @@ const nodeImports: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages, and who may import them. */
 const packages: Readonly<Record<string, RegExp>> = {
-  undici: /^src\/http(-exchange|-route)?\.ts$/,
+  undici: /^src\/(admin|http(-exchange|-route)?)\.ts$/,
   zod: /^src\/(options|price-override)\.ts$/,
   commander: /^src\/cli\//,
   pino: /^src\/cli\//,

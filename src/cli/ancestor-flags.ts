@@ -144,6 +144,11 @@ export const ancestorFlags: readonly Flag[] = [
   },
 ]
 
+/** How its flags are written, by the names of those of `run`. */
+export const ancestorSpellings: Readonly<Record<string, string>> = Object.fromEntries(
+  ancestorFlags.map(({ name, written = name }) => [name, `--${written}`]),
+)
+
 /** Such a command line, all flags of `run` included. */
 export const ancestorSpec: CommandSpec = {
   name: 'run',

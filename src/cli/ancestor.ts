@@ -6,7 +6,7 @@
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import type { RunOptions } from '../options.ts'
-import { ancestorDefaults, ancestorNotice } from './ancestor-flags.ts'
+import { ancestorDefaults, ancestorNotice, ancestorSpellings } from './ancestor-flags.ts'
 import type { CommandLine } from './command.ts'
 import { runCommand } from './run.ts'
 
@@ -17,6 +17,7 @@ export async function ancestorCommand(line: CommandLine): Promise<number> {
   const values = new Map([...line.values].filter(([name]) => name !== 'input'))
   const manner = {
     defaults: ancestorDefaults(argument),
+    spellings: ancestorSpellings,
     notice: ancestorNotice,
     prepare: makeOutputFolder,
   }

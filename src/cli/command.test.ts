@@ -63,7 +63,7 @@ describe('makeCommand()', () => {
     [['a', '--output'], ['--output needs a value']],
     [['a', '-o'], ['--output needs a value']],
     [['a', '--output', '--ordered'], ['--output needs a value']],
-    [['a', '--rpm', 'x'], ['--max-requests-per-minute must be a positive number, got "x"']],
+    [['a', '--rpm', 'x'], ['--rpm must be a positive number, got "x"']],
     [['a', '-H', 'x'], ["--header must look like 'Name: value'"]],
     [
       ['a', 'b', 'c'],

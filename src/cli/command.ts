@@ -37,7 +37,9 @@ export function makeCommand(spec: CommandSpec, act: (line: CommandLine) => Promi
   const names = spec.flags.flatMap(spellings)
   for (const flag of spec.flags) {
     const option = new Option(flagTerm(flag), helpText(flag)).helpGroup(`${flag.group}:`)
-    option.argParser((text: string | undefined) => collect(layer, flag, text, names))
+    option.argParser((text: string | undefined) =>
+      collect(layer, flag, { text, names, place: command.spellingOf(flag) }),
+    )
     command.addOption(option)
   }
   command.helpOption('-h, --help', 'show this help')
@@ -55,6 +57,7 @@ export function makeCommand(spec: CommandSpec, act: (line: CommandLine) => Promi
 /** Takes unknown flags out of what was parsed and names them. */
 class CollectingCommand extends Command {
   readonly #faults: string[]
+  #args: readonly string[] = []
 
   constructor(name: string, faults: string[]) {
     super(name)
@@ -62,6 +65,7 @@ class CollectingCommand extends Command {
   }
 
   override parseOptions(args: string[]): { operands: string[]; unknown: string[] } {
+    this.#args = args
     const { operands, unknown } = super.parseOptions(this.#withoutBareFlags(args))
     if (unknown.includes('-h') || unknown.includes('--help')) return { operands, unknown }
     const known = this.options.flatMap(({ short, long }) => [short ?? '', long ?? ''])
@@ -71,6 +75,15 @@ class CollectingCommand extends Command {
     }
     // What follows an unknown flag may be its value: only a line without one is read further.
     return { operands: unknown.length > 0 ? operands.slice(0, 1) : operands, unknown: [] }
+  }
+
+  /** The flag as it was typed: two long forms are two names of it. */
+  spellingOf(flag: Flag): string {
+    const isTyped = (name: string): boolean =>
+      this.#args.some((word) => word === name || word.startsWith(`${name}=`))
+    return (
+      [...spellings(flag)].find((name) => name.startsWith('--') && isTyped(name)) ?? spelled(flag)
+    )
   }
 
   /** Without flags at the very end that lack their value, for which commander would stop. */
@@ -91,10 +104,8 @@ class CollectingCommand extends Command {
 function collect(
   layer: LayerBuilder,
   flag: Flag,
-  text: string | undefined,
-  names: readonly string[],
+  { text, names, place }: { text: string | undefined; names: readonly string[]; place: string },
 ): void {
-  const place = spelled(flag)
   if (flag.read === undefined) layer.set(flag.name, flag.negated !== true, place)
   else if (text === undefined || names.includes(text)) layer.faults.push(`${place} needs a value`)
   else layer.take(flag, text, place)

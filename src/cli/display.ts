@@ -9,6 +9,7 @@
 import type { Cancel, Clock } from '../clock.ts'
 import type { RowFailed, RunEvent, RunStarted } from '../events.ts'
 import { type Snapshot, Stats } from '../stats.ts'
+import type { Spellings } from './bind-names.ts'
 import type { Paint } from './paint.ts'
 import { progressLine, progressLines, type ShownBounds } from './progress.ts'
 import type { Surface } from './terminal.ts'
@@ -20,6 +21,8 @@ export interface DisplayOptions {
   readonly terminal: Surface
   readonly paint: Paint
   readonly bounds: ShownBounds
+  readonly spellings?: Spellings
+  readonly fraction?: number
   /** Where the user is: paths are shown from there. */
   readonly folder: string
   /** `live` needs a terminal; `silent` shows errors only, later and elsewhere. */
@@ -90,15 +93,16 @@ export class Display {
   }
 
   #showBlock(): void {
-    const { terminal, paint, bounds } = this.#options
+    const { terminal } = this.#options
     // The last column is left free: some terminals wrap as soon as it is written to.
     const columns = terminal.columns - 1
-    terminal.show(progressLines(this.#snapshot(), { columns, paint, bounds }))
+    terminal.show(progressLines(this.#snapshot(), { ...this.#options, columns }))
   }
 
   #printLine(): void {
-    const { terminal, paint, bounds } = this.#options
-    terminal.print([progressLine(this.#snapshot(), { columns: terminal.columns, paint, bounds })])
+    const { terminal } = this.#options
+    const { columns } = terminal
+    terminal.print([progressLine(this.#snapshot(), { ...this.#options, columns })])
   }
 
   #started({ held, output, failedOutput }: RunStarted): void {

@@ -14,9 +14,17 @@ export type Variables = Readonly<Record<string, string | undefined>>
 /** The name of a value that no flag gives. */
 export const authToken = 'auth-token'
 
+/** Another: no flag, since process lists show flags. */
+export const adminKey = 'admin-key'
+
 /** Variables of the SDK that are no flag's. */
 export const otherVariables: readonly (readonly [name: string, about: string])[] = [
   ['ANTHROPIC_AUTH_TOKEN', 'a token, sent as `Authorization: Bearer`, instead of a key'],
+  [
+    'ANTHROPIC_ADMIN_KEY',
+    'an admin key: `sluice limits` shows all limits, and `run` learns pools and ceilings; it is ' +
+      'sent to the base URL, to ask for these, and never with a row',
+  ],
   ['ANTHROPIC_CUSTOM_HEADERS', 'headers of every request, one `Name: value` a line'],
   ['ANTHROPIC_WORKSPACE_ID', 'sent as the header `anthropic-workspace-id`'],
 ]
@@ -42,6 +50,7 @@ export function readEnvironment(
     const flag = flagOf.get(name)
     if (flag) takeFlag(layer, flag, text, placeOf(name))
     else if (name === 'ANTHROPIC_AUTH_TOKEN') layer.set(authToken, text, placeOf(name))
+    else if (name === 'ANTHROPIC_ADMIN_KEY') layer.set(adminKey, text, placeOf(name))
     else if (name.startsWith('SLUICE_')) {
       layer.faults.push(`unknown variable ${placeOf(name)}${nearest(name, [...flagOf.keys()])}`)
     }

@@ -2,6 +2,7 @@
  * The commands and their flags; docs/cli.md is written from this.
  */
 
+import { limitsFlags } from './limits-flags.ts'
 import { runFlags } from './run-flags.ts'
 import { simulateFlags } from './simulate-flags.ts'
 import type { CommandSpec } from './command.ts'
@@ -36,5 +37,17 @@ export const simulateSpec: CommandSpec = {
   ],
 }
 
+/** `sluice limits`. */
+export const limitsSpec: CommandSpec = {
+  name: 'limits',
+  about: "show the API's limits, pool by pool, and what is left of them",
+  flags: limitsFlags,
+  examples: [
+    'ANTHROPIC_ADMIN_KEY=sk-ant-admin… sluice limits',
+    'sluice limits --model claude-haiku-5-5 --model claude-opus-5-5',
+    'sluice limits --workspace wrkspc_… --json',
+  ],
+}
+
 /** All commands, in the order of the help. */
-export const specs: readonly CommandSpec[] = [runSpec, simulateSpec]
+export const specs: readonly CommandSpec[] = [runSpec, limitsSpec, simulateSpec]

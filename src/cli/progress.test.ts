@@ -100,6 +100,18 @@ describe('progressLines()', () => {
     )
   })
 
+  test('shows the share of the limits that may be used', () => {
+    expect(progressLines(running, { ...plain, fraction: 0.5 })[1]).toBe(
+      'requests 738 of 500/min   input 81k of 1M/min   output 12k of 200k/min',
+    )
+  })
+
+  test('says of several pools which one binds, and by what', () => {
+    const binds = 'claude-opus-4.x: output'
+    const last = progressLines({ ...running, binds }, { ...plain, columns: 120 }).at(-1)
+    expect(last).toMatch(/ binds output tokens of claude-opus-4\.x$/)
+  })
+
   test('shows a bounded number of pools', () => {
     const pools = Array.from({ length: 20 }, (_, index) => pool(`model-${index}`))
     const lines = progressLines({ ...running, pools }, plain)
@@ -129,6 +141,23 @@ describe('progressLines()', () => {
       'requests 738 of 1k/min',
       'in flight 42   failed 1   $0.0123',
     ])
+  })
+
+  test('names what binds at 80 columns, a bound as it was typed', () => {
+    const calm = { ...running, attempts: { ...running.attempts, overloaded: 0, broken: 0 } }
+    const of = (binds: string, typed?: string): string | undefined => {
+      const spellings = typed === undefined ? {} : { [binds.slice(2)]: typed }
+      return progressLines({ ...calm, binds }, { ...plain, spellings }).at(-1)
+    }
+    expect(of('input')).toMatch(/ binds input tokens$/)
+    const flag = '--max-input-tokens-per-minute'
+    expect(of(flag)).toMatch(/ binds your --max-input-tokens-per-minute$/)
+    expect(of(flag, '--itpm')).toMatch(/ binds your --itpm$/)
+    expect(of(flag, '--max_tokens_per_minute')).toMatch(/ binds your --max_tokens_per_minute$/)
+    // What went wrong is told before what binds.
+    const refused = { ...running.attempts, refused: 9 }
+    const last = progressLines({ ...running, attempts: refused, binds: flag }, plain).at(-1)
+    expect(last).toContain('429s 9')
   })
 
   test('takes no more columns than there are, whatever the figures and names', () => {

@@ -11,6 +11,7 @@
 
 import type { LimitReading } from '../outcome.ts'
 import type { PoolSnapshot, Snapshot } from '../stats.ts'
+import { bindName, type Spellings } from './bind-names.ts'
 import { type Field, fitFields, type Paint } from './paint.ts'
 import {
   formatCost,
@@ -35,6 +36,10 @@ export interface ProgressOptions {
   readonly columns: number
   readonly paint: Paint
   readonly bounds: ShownBounds
+  /** How the user wrote the flags of bounds. @default by their long names */
+  readonly spellings?: Spellings
+  /** The share of the server's limits that may be used. @default 1 */
+  readonly fraction?: number
 }
 
 /** A screen is no place for more; the summary of a run with many models is in its figures. */
@@ -47,13 +52,13 @@ export function progressLines(snapshot: Snapshot, options: ProgressOptions): str
   return [
     fitFields([name, ...rowFields(snapshot)], options),
     ...limitLines(snapshot, options),
-    fitFields(stateFields(snapshot), options),
+    fitFields(stateFields(snapshot, options), options),
   ]
 }
 
 /** The same on one line, for a log: what is zero, or does not fit, is left out. */
 export function progressLine(snapshot: Snapshot, options: ProgressOptions): string {
-  const state = stateFields(snapshot).filter(
+  const state = stateFields(snapshot, options).filter(
     ({ label, text }) => text !== '0' || label === 'failed',
   )
   return fitFields([...rowFields(snapshot), ...state], { ...options, gap: '  ' })
@@ -79,7 +84,9 @@ function doneOf(done: number, { rows }: Snapshot): string {
   return `${formatCount(done)} of ${rows.readAll ? '' : '~'}${formatCount(rows.expected)}`
 }
 
-function limitLines({ pools, rates }: Snapshot, options: ProgressOptions): string[] {
+function limitLines(snapshot: Snapshot, options: ProgressOptions): string[] {
+  const { rates } = snapshot
+  const pools = snapshot.pools.map((pool) => sharedPool(pool, options.fraction ?? 1))
   const [only, ...others] = pools
   if (only === undefined) return []
   const { bounds } = options
@@ -101,6 +108,17 @@ function limitLines({ pools, rates }: Snapshot, options: ProgressOptions): strin
     lines.push(lineOf({ ...rates, name: 'all', requestsPerMinute, limits: undefined }, bounds))
   }
   return lines
+}
+
+/** The pool with the limits that its share leaves. */
+function sharedPool(pool: PoolSnapshot, fraction: number): PoolSnapshot {
+  if (pool.limits === undefined || fraction === 1) return pool
+  const { requests, input, output } = pool.limits
+  const share = (reading: LimitReading | undefined): LimitReading | undefined =>
+    reading && { ...reading, limit: fraction * reading.limit }
+  const shared = { requests: share(requests), input: share(input), output: share(output) }
+  const there = Object.entries(shared).filter(([, reading]) => reading !== undefined)
+  return { ...pool, limits: { ...pool.limits, ...Object.fromEntries(there) } }
 }
 
 const perMinute: Field = { text: 'a minute', tone: 'quiet', rank: 2 }
@@ -135,18 +153,23 @@ function meterField(
   return { label, text: `${text}${unit}`, tone: used >= 0.9 * limit ? 'good' : 'plain' }
 }
 
-function stateFields(snapshot: Snapshot): Field[] {
+function stateFields(snapshot: Snapshot, { spellings }: ProgressOptions): Field[] {
   const { attempts, rows, costNanoUsd, unpriced, binds, outputBlocked, stopping } = snapshot
   const failed = rows.failed + rows.heldFailed
   const retries = attempts.overloaded + attempts.broken
   const fields: Field[] = [
     { label: 'in flight', text: formatCount(attempts.inFlight), rank: 3 },
-    { label: 'retries', text: formatCount(retries), tone: retries > 0 ? 'warn' : 'plain', rank: 5 },
+    {
+      label: 'retries',
+      text: formatCount(retries),
+      tone: retries > 0 ? 'warn' : 'plain',
+      rank: retries > 0 ? 5 : 7,
+    },
     {
       label: '429s',
       text: formatCount(attempts.refused),
       tone: attempts.refused > 0 ? 'warn' : 'plain',
-      rank: 4,
+      rank: attempts.refused > 0 ? 4 : 6,
     },
     { label: 'failed', text: formatCount(failed), tone: failed > 0 ? 'bad' : 'plain' },
     { text: `${formatCost(costNanoUsd)}${unpriced > 0 ? ' + unknown' : ''}` },
@@ -154,25 +177,7 @@ function stateFields(snapshot: Snapshot): Field[] {
   if (outputBlocked !== null) {
     fields.push({ text: `cannot write: ${outputBlocked}`, tone: 'bad' })
   } else if (stopping === null && binds !== '') {
-    fields.push({ label: 'binds', text: bindName(binds), rank: 6 })
+    fields.push({ label: 'binds', text: bindName(binds, spellings), rank: 5 })
   }
   return fields
-}
-
-/** What keeps the next row from starting, in few words. */
-export function bindName(binds: string): string {
-  return bindNames[binds] ?? printable(binds)
-}
-
-const bindNames: Readonly<Record<string, string>> = {
-  answers: 'last answers',
-  reading: 'reading the input',
-  disk: 'a full disk',
-  'first reply': 'first answer',
-  congestion: 'server errors',
-  '--max-requests-per-minute': '--rpm',
-  '--max-input-tokens-per-minute': '--itpm',
-  '--max-output-tokens-per-minute': '--otpm',
-  concurrency: '--max-concurrency',
-  'in-flight bytes': '--max-in-flight-bytes',
 }

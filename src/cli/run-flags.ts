@@ -9,6 +9,7 @@ import {
   readBytes,
   readCount,
   readDuration,
+  readFraction,
   readHeader,
   readMaxFailed,
   readOneOf,
@@ -193,8 +194,18 @@ const limitsFlags: readonly Flag[] = [
     value: 'KIND',
     read: readOneOf('fast', 'gentle', 'off'),
     group: limits,
-    about: 'how fast sending may grow at the start: fast, gentle or off',
+    about:
+      'how sending begins: two rows until the first reply, then fast doubles the rate every ' +
+      'second, and gentle every four, until limits are what binds; off does neither',
     otherwise: 'fast',
+  },
+  {
+    name: 'limit-fraction',
+    value: 'F',
+    read: readFraction,
+    group: limits,
+    about: "the share, above 0 to 1, of each of the API's limits that may be used",
+    otherwise: '1',
   },
 ]
 

@@ -9,7 +9,7 @@ import { existsSync } from 'node:fs'
 import { RunError } from '../errors.ts'
 import { optionFaults, type RunOptions } from '../options.ts'
 import type { CommandLine } from './command.ts'
-import { authToken } from './environment.ts'
+import { adminKey, authToken } from './environment.ts'
 import { camelCase, type Given, type Layer } from './flag.ts'
 import { isSecretHeader } from './redact.ts'
 import { faultText, readJson } from './sources.ts'
@@ -63,6 +63,7 @@ const handledApart = new Set([
   'env-file',
   'config',
   authToken,
+  adminKey,
 ])
 
 /** How to show things, as far as it was told: also when something else is wrong. */
@@ -81,7 +82,7 @@ export function readFace({ values }: Layer): Face {
 
 /** All that must never be shown. */
 export function readSecrets({ values, headers }: Layer): readonly string[] {
-  const keys = [textIn(values, 'api-key'), textIn(values, authToken)]
+  const keys = ['api-key', authToken, adminKey].map((name) => textIn(values, name))
   const secret = headers.filter(({ name }) => isSecretHeader(name))
   return [...secret.map(({ value }) => value), ...keys.filter((key) => key !== undefined)]
 }
@@ -108,13 +109,16 @@ export function faultsMessage(faults: readonly string[]): string {
   return [`Cannot start, as ${faults.length} things are wrong`, ...faults].join('\n')
 }
 
-function textIn(values: Layer['values'], name: string): string | undefined {
+/** The text given for a name, if a text was. */
+export function textIn(values: Layer['values'], name: string): string | undefined {
   const value = values.get(name)?.value
   return typeof value === 'string' ? value : undefined
 }
 
 /** The key and the token, where both are in one source; otherwise the one that takes precedence. */
-function credentialsOf(values: Layer['values']): readonly (Given & { readonly name: string })[] {
+export function credentialsOf(
+  values: Layer['values'],
+): readonly (Given & { readonly name: string })[] {
   const found = ['api-key', authToken].flatMap((name) => {
     const given = values.get(name)
     return given === undefined ? [] : [{ ...given, name }]
@@ -124,7 +128,8 @@ function credentialsOf(values: Layer['values']): readonly (Given & { readonly na
   return found.filter((given) => given.source === best)
 }
 
-function headersOf(given: Layer['headers']): Readonly<Record<string, string>> {
+/** The headers by name; of two with one name the later. */
+export function headersOf(given: Layer['headers']): Readonly<Record<string, string>> {
   const headers = new Map(given.map((header) => [header.name.toLowerCase(), header]))
   return Object.fromEntries([...headers.values()].map(({ name, value }) => [name, value]))
 }
@@ -140,6 +145,8 @@ function optionsOf(
     if (!handledApart.has(name)) options[optionNames[name] ?? camelCase(name)] = value
   }
   for (const { name, value } of credentials) options[camelCase(name)] = value
+  const admin = values.get(adminKey)
+  if (admin !== undefined && adminFault(values) === undefined) options['adminKey'] = admin.value
   const isStdin = argument === '-'
   return {
     ...options,
@@ -173,8 +180,17 @@ function faultsOf(
   return strange === undefined ? faults : [...faults, strange]
 }
 
+/**
+ * Why the admin key must not go where the requests go, if so. A run can do without: it is left
+ * out, and that is said.
+ */
+export function adminFault(values: Layer['values']): string | undefined {
+  const admin = values.get(adminKey)
+  return admin === undefined ? undefined : targetFault(values.get('base-url'), [admin])
+}
+
 /** What a user would change: the flag, variable or key that set the option. */
-function placeOf(option: string, values: Layer['values']): string {
+export function placeOf(option: string, values: Layer['values']): string {
   if (option === 'input') return 'INPUT'
   if (option === 'headers') return 'headers'
   for (const [name, { place }] of values) {
@@ -190,6 +206,8 @@ function noticesOf(values: Layer['values'], { output }: RunOptions): readonly st
   if (values.get('api-key')?.source === 'flag') {
     notices.push('--api-key can be read in process lists; ANTHROPIC_API_KEY cannot')
   }
+  const untold = adminFault(values)
+  if (untold !== undefined) notices.push(untold)
   if (output === '-') {
     notices.push('results go to stdout: if the run stops, it cannot be resumed from there')
   }
@@ -206,7 +224,8 @@ function readPrices(file: string): unknown {
   }
 }
 
-function keyMissing(): RunError {
+/** There is neither key nor token. */
+export function keyMissing(): RunError {
   // Only a clone has the sources beside the build, and with them the demo.
   const isClone = existsSync(new URL('../../scripts', import.meta.url))
   const hints = [

@@ -13,6 +13,7 @@ import { readOptions, type RunOptions } from '../options.ts'
 import { run } from '../run.ts'
 import { errorJson, type RunSummary, summaryJson } from '../summary.ts'
 import { version } from '../version.ts'
+import { type Spellings, typedSpellings } from './bind-names.ts'
 import type { CommandLine } from './command.ts'
 import { Display, type DisplayOptions } from './display.ts'
 import { FileSink, type Log, noLog, openLog } from './log.ts'
@@ -38,12 +39,16 @@ interface Voice {
   readonly terminal: Terminal
   readonly clock: Clock
   readonly log: Log
+  /** How the user wrote the flags of bounds. */
+  readonly spellings: Spellings
 }
 
 /** What another command that is a run at heart does otherwise. */
 export interface Manner {
   /** What holds where nothing is given. @default what the options say */
   readonly defaults?: Layer
+  /** How its flags are written that set a bound by default. @default by their long names */
+  readonly spellings?: Spellings
   /** To be said before anything else, made of all that was given. */
   readonly notice?: (given: Layer) => string
   /** Called when everything is in order, before the run. */
@@ -59,7 +64,9 @@ export async function runCommand(line: CommandLine, manner: Manner = {}): Promis
   const redact = redactor(readSecrets(layer))
   const terminal = new Terminal(process.stderr, redact)
   const paint = painter(takesColor(face))
-  let voice: Voice = { face, redact, paint, terminal, clock: new SystemClock(), log: noLog }
+  const spellings = { ...manner.spellings, ...typedSpellings(layer) }
+  const quiet = { clock: new SystemClock(), log: noLog }
+  let voice: Voice = { face, redact, paint, terminal, spellings, ...quiet }
   try {
     const isAttended = process.stdin.isTTY || process.stderr.isTTY
     const setup = setUpRun(line, layer, { isAttended, stdin: process.stdin })
@@ -82,11 +89,13 @@ async function runWatched(
   notices: readonly string[],
 ): Promise<number> {
   const { face, terminal, paint, clock, log } = voice
-  const { graceMs } = readOptions(options)
+  const { graceMs, limitFraction: fraction } = readOptions(options)
   const kind = displayKind(face, options)
   const bounds = shownBounds(options)
+  const { spellings } = voice
   const folder = process.cwd()
-  const display = new Display({ clock, terminal, paint, kind, bounds, folder })
+  const shown = { bounds, spellings, fraction, folder }
+  const display = new Display({ clock, terminal, paint, kind, ...shown })
   const stop = new AbortController()
   const offSignals = onSignals(clock, process, {
     first: () => {
@@ -180,7 +189,7 @@ async function finish(voice: Voice, summary: RunSummary): Promise<number> {
     if (exitCode === exitCodes.someFailed) terminal.print([lastLine(seen, paint)])
   } else {
     const ending = [...complaints, ...resumeLines(summary, paint)]
-    const parts = [summaryLines(seen, paint), ending, [lastLine(seen, paint)]]
+    const parts = [summaryLines(seen, paint, voice.spellings), ending, [lastLine(seen, paint)]]
     // A blank line between parts that are there.
     terminal.print(parts.filter((part) => part.length > 0).flatMap((part) => ['', ...part]))
   }

@@ -199,6 +199,15 @@ export const simulateFlags: readonly Flag[] = [
     otherwise: 'invented prose',
   },
   {
+    name: 'admin-shape',
+    value: 'SHAPE',
+    read: readOneOf('group', 'flat'),
+    group: behaviour,
+    about:
+      'how the rate limits endpoint writes an entry: with its group, or flat as once documented',
+    otherwise: 'group',
+  },
+  {
     name: 'models',
     value: 'KIND',
     read: readOneOf('current', 'any'),

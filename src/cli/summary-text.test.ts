@@ -72,7 +72,7 @@ describe('summaryLines()', () => {
       '          up to 42 more, under way when an earlier run was killed',
       'tries     2,214: 429s 200, overloaded 2, broken 11',
       'bound by  requests 92 %, ramp 8 %',
-      'excess    --itpm passed by 1,234 in one minute at most',
+      'excess    your --max-input-tokens-per-minute passed by 1,234 in one minute',
       'estimate  input tokens 1.3 % too low; half within 2.0 %, 95 % within 9.0 %',
       'failed    out.failed.jsonl',
       'note      12 answers in the output are of rows no longer in the input',
@@ -86,6 +86,24 @@ describe('summaryLines()', () => {
       'tokens    900 input, 400 output',
       'cost      $0.05',
       'tries     100: 429s 0',
+    ])
+  })
+
+  test('names what bound in words, and bounds as they were typed, on lines of 80', () => {
+    const bound: [string, number][] = [
+      ['--max-requests-per-minute', 400],
+      ['--max-input-tokens-per-minute', 300],
+      ['output', 200],
+      ['--limit-fraction output', 100],
+    ]
+    const summary = { ...smooth, snapshot: { ...smooth.snapshot, bound } }
+    const spellings = { 'max-requests-per-minute': '--max_requests_per_minute' }
+    const lines = summaryLines(summary, plain, spellings)
+    const first = lines.findIndex((line) => line.startsWith('bound by'))
+    expect(lines.slice(first)).toEqual([
+      'bound by  your --max_requests_per_minute 40 %',
+      '          your --max-input-tokens-per-minute 30 %, output tokens 20 %',
+      '          your --limit-fraction of output tokens 10 %',
     ])
   })
 

@@ -16,7 +16,7 @@
  */
 
 import type { RunSummary } from '../summary.ts'
-import { bindName } from './progress.ts'
+import { bindName, type Spellings } from './bind-names.ts'
 import type { Paint } from './paint.ts'
 import {
   formatCost,
@@ -29,12 +29,18 @@ import {
 } from './text.ts'
 
 const labelColumns = 10
+/** Behind the label, on a terminal of the usual width. */
+const textColumns = 80 - labelColumns
 /** A share of the time below which nothing is said to have bound a run. */
 const boundPercentMin = 1
 const boundsShownMax = 4
 
 /** The block, without its last line. */
-export function summaryLines(summary: RunSummary, paint: Paint): string[] {
+export function summaryLines(
+  summary: RunSummary,
+  paint: Paint,
+  spellings: Spellings = {},
+): string[] {
   const parts: readonly (readonly [label: string, text: string])[] = [
     ['rows', rowsText(summary)],
     ['', heldText(summary)],
@@ -44,8 +50,8 @@ export function summaryLines(summary: RunSummary, paint: Paint): string[] {
     ['billed', possiblyBilledText(summary)],
     [summary.snapshot.possiblyBilledTwice.rows > 0 ? '' : 'billed', killedText(summary)],
     ['tries', triesText(summary)],
-    ['bound by', boundText(summary)],
-    ['excess', excessText(summary)],
+    ...labelled('bound by', boundTexts(summary, spellings)),
+    ...labelled('excess', excessTexts(summary, spellings)),
     ['estimate', estimateText(summary)],
     ['failed', summary.rows.failed > 0 ? printable(summary.failedOutput) : ''],
     ['note', notInInputText(summary)],
@@ -123,26 +129,37 @@ function triesText({ snapshot: { attempts } }: RunSummary): string {
   return `${formatCount(attempts.started)}: ${parts.join(', ')}`
 }
 
-/** What the run waited for, by its share of the time. */
-function boundText({ snapshot }: RunSummary): string {
+/** Several lines of one label. */
+function labelled(label: string, texts: readonly string[]): (readonly [string, string])[] {
+  return texts.map((text, index) => [index === 0 ? label : '', text])
+}
+
+/** What the run waited for, by its share of the time; on as many lines as it takes. */
+function boundTexts({ snapshot }: RunSummary, spellings: Spellings): readonly string[] {
   const total = snapshot.bound.reduce((sum, [, ms]) => sum + ms, 0)
-  if (total === 0 || snapshot.attempts.started === 0) return ''
-  return snapshot.bound
+  if (total === 0 || snapshot.attempts.started === 0) return []
+  const parts = snapshot.bound
     .map(([name, ms]) => ({ name, percent: Math.round((100 * ms) / total) }))
     .filter(({ percent }) => percent >= boundPercentMin)
     .slice(0, boundsShownMax)
-    .map(({ name, percent }) => `${bindName(name)} ${percent} %`)
-    .join(', ')
+    .map(({ name, percent }) => `${bindName(name, spellings)} ${percent} %`)
+  const lines: string[] = []
+  for (const part of parts) {
+    const joined = lines.length === 0 ? part : `${lines.at(-1)}, ${part}`
+    const fits = joined.length <= textColumns
+    if (lines.length > 0 && fits) lines.pop()
+    lines.push(fits ? joined : part)
+  }
+  return lines
 }
 
-function excessText({ boundExcess }: RunSummary): string {
+function excessTexts({ boundExcess }: RunSummary, spellings: Spellings): readonly string[] {
   return Object.entries(boundExcess)
     .filter(([, excess]) => excess > 0)
     .map(
       ([flag, excess]) =>
-        `${bindName(flag)} passed by ${formatCount(excess)} in one minute at most`,
+        `${bindName(flag, spellings)} passed by ${formatCount(excess)} in one minute`,
     )
-    .join(', ')
 }
 
 function estimateText({ estimateErrorPercent, estimateErrors: { input } }: RunSummary): string {

@@ -47,6 +47,13 @@ export const readShare: Reader<number> = (text) => {
   return { fault: `must be a share from 0 to 1, got ${JSON.stringify(text)}` }
 }
 
+/** A share of which something is left: above 0, to 1. */
+export const readFraction: Reader<number> = (text) => {
+  const reading = readShare(text)
+  if ('value' in reading && reading.value > 0) return reading
+  return { fault: `must be above 0 and at most 1, got ${JSON.stringify(text)}` }
+}
+
 /** A number of units a minute, or `none`: null. */
 export const readLimit: Reader<number | null> = (text) =>
   text === 'none' ? { value: null } : readPositive(text)

@@ -42,16 +42,36 @@ export function openRequest(
   return 'status' in parsed ? parsed : { body: parsed.value, version }
 }
 
-/** The version a request asks for, or why it is refused whatever it wants. */
+/**
+ * The version a request asks for, or why it is refused whatever it wants. `of`: whether it takes
+ * an API key or an admin key.
+ */
 export function checkHead(
   headers: WireRequest['headers'],
   settings: DoorSettings,
+  of: 'api' | 'admin' = 'api',
 ): ApiVersion | Problem {
-  const refused = keyProblem(headers, settings.keys)
+  const refused =
+    of === 'admin' ? adminProblem(headers, settings) : keyProblem(headers, settings.keys)
   if (refused !== undefined) return refused
   const version = headers['anthropic-version'] ?? ''
   return isApiVersion(version) ? version : versionProblem(version)
 }
+
+/** Why a request may not see what is the organisation's; undefined if it may. */
+function adminProblem(
+  headers: WireRequest['headers'],
+  { keys }: DoorSettings,
+): Problem | undefined {
+  const key = keyOf(headers)
+  const isAdmin = key.startsWith('sk-ant-admin') && key.length >= adminKeyCharsMin
+  if (isAdmin) return undefined
+  const message = 'This endpoint requires an Admin API key'
+  return keyProblem(headers, keys) ?? problem(403, 'permission_error', message)
+}
+
+/** Shorter ones are the prefix and nothing else. */
+const adminKeyCharsMin = 16
 
 /** Keys that documentation, templates and `.env` examples put where a key belongs. */
 const placeholder =
@@ -61,12 +81,16 @@ function keyProblem(
   headers: WireRequest['headers'],
   keys: readonly string[] | null,
 ): Problem | undefined {
-  const bearer = /^bearer\s+(.+)$/i.exec(headers['authorization'] ?? '')?.[1]
-  // When both are sent, x-api-key wins.
-  const key = (headers['x-api-key'] ?? bearer ?? '').trim()
+  const key = keyOf(headers)
   if (key === '') return problem(401, 'authentication_error', 'x-api-key header is required')
   const accepted = keys === null ? !placeholder.test(key) : keys.includes(key)
   return accepted ? undefined : problem(401, 'authentication_error', 'invalid x-api-key')
+}
+
+function keyOf(headers: WireRequest['headers']): string {
+  const bearer = /^bearer\s+(.+)$/i.exec(headers['authorization'] ?? '')?.[1]
+  // When both are sent, x-api-key wins.
+  return (headers['x-api-key'] ?? bearer ?? '').trim()
 }
 
 function isApiVersion(version: string): version is ApiVersion {

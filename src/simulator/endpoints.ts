@@ -7,6 +7,8 @@
  *   POST /v1/messages/count_tokens  `count-tokens.ts`, under a limit of requests of its own
  *   GET  /v1/models                 `model-catalog.ts`
  *   GET  /v1/models/{id}            the same
+ *   GET  /v1/organizations/rate_limits                  `rate-limits.ts`, with an admin key
+ *   GET  /v1/organizations/workspaces/{id}/rate_limits  the same
  */
 
 import { countTokens } from './count-tokens.ts'
@@ -14,19 +16,22 @@ import { checkHead, problem, type Problem } from './door.ts'
 import { EnforcedMeter } from './enforced-meter.ts'
 import { shouldRetry } from './faults.ts'
 import type { Header } from './headers.ts'
-import { modelPage, retrieveModel } from './model-catalog.ts'
+import { type ModelInfo, type ModelPage, modelPage, retrieveModel } from './model-catalog.ts'
 import type { SimulatorSettings } from './options.ts'
+import { rateLimitPage, type RateLimitPage, type RateLimitSource } from './rate-limits.ts'
 import { encodeJson, errorReply, jsonReply, problemReply, type ReplyContext } from './replies.ts'
 import type { WireAction, WireRequest } from './wire.ts'
 
 /** The endpoints beside Messages. */
 export class Endpoints {
   readonly #settings: SimulatorSettings
+  readonly #limitsOf: RateLimitSource['limitsOf']
   /** One for the organisation: counting has no pools. Made at the first count. */
   #counts: EnforcedMeter | undefined
 
-  constructor(settings: SimulatorSettings) {
+  constructor({ settings, limitsOf }: RateLimitSource) {
     this.#settings = settings
+    this.#limitsOf = limitsOf
   }
 
   /** The whole answer; undefined for a request to Messages. */
@@ -38,15 +43,29 @@ export class Endpoints {
     if (path === '/v1/messages') return undefined
     if (path === '/') return jsonReply(context, 200, encodeJson(welcome))
     if (path === '/v1/messages/count_tokens') return this.#count(now, context, wire)
-    const version = checkHead(wire.headers, this.#settings)
+    const isAdmin = path.startsWith(organizationsPath)
+    const version = checkHead(wire.headers, this.#settings, isAdmin ? 'admin' : 'api')
     if (typeof version !== 'string') return errorReply(context, version)
-    const { wallTime } = context
-    const found =
-      path === '/v1/models'
-        ? modelPage(wallTime, new URLSearchParams(query))
-        : retrieveModel(wallTime, modelName(path), this.#settings.models)
+    const found = isAdmin
+      ? this.#rateLimits(context, path, query)
+      : this.#models(context, path, query)
     if ('status' in found) return errorReply(context, found)
     return jsonReply(context, 200, encodeJson(found))
+  }
+
+  #models(
+    { wallTime }: ReplyContext,
+    path: string,
+    query: string,
+  ): ModelPage | ModelInfo | Problem {
+    if (path === '/v1/models') return modelPage(wallTime, new URLSearchParams(query))
+    return retrieveModel(wallTime, modelName(path), this.#settings.models)
+  }
+
+  #rateLimits({ wallTime }: ReplyContext, path: string, query: string): RateLimitPage | Problem {
+    const [, workspaceId] = workspacePath.exec(path) ?? []
+    const source = { settings: this.#settings, limitsOf: this.#limitsOf }
+    return rateLimitPage(wallTime, { query: new URLSearchParams(query), workspaceId }, source)
   }
 
   #count(now: number, context: ReplyContext, wire: WireRequest): readonly WireAction[] {
@@ -71,10 +90,13 @@ export class Endpoints {
 }
 
 const modelsPath = '/v1/models/'
+const organizationsPath = '/v1/organizations/'
+const workspacePath = /^\/v1\/organizations\/workspaces\/([^/]+)\/rate_limits$/
 
 /** The method a path takes; undefined for a path there is not. */
 function methodOf(path: string): 'GET' | 'POST' | undefined {
   if (path === '/v1/messages' || path === '/v1/messages/count_tokens') return 'POST'
+  if (path === `${organizationsPath}rate_limits` || workspacePath.test(path)) return 'GET'
   const isModel = path.startsWith(modelsPath) && /^[^/]+$/.test(path.slice(modelsPath.length))
   return path === '/' || path === '/v1/models' || isModel ? 'GET' : undefined
 }
@@ -111,5 +133,7 @@ const welcome = {
     'POST /v1/messages/count_tokens',
     'GET /v1/models',
     'GET /v1/models/{id}',
+    'GET /v1/organizations/rate_limits',
+    'GET /v1/organizations/workspaces/{id}/rate_limits',
   ],
 }

@@ -47,6 +47,18 @@ export const countRequestsPerMinute: Readonly<Record<ProfileName, number>> = {
   scale: 20_000,
 }
 
+/** Limits of Message Batches, of all models together. */
+export const batchLimits: Readonly<
+  Record<
+    ProfileName,
+    { readonly batchRequestsPerMinute: number; readonly batchQueuedRequests: number }
+  >
+> = {
+  start: { batchRequestsPerMinute: 1000, batchQueuedRequests: 200_000 },
+  build: { batchRequestsPerMinute: 2000, batchQueuedRequests: 300_000 },
+  scale: { batchRequestsPerMinute: 4000, batchQueuedRequests: 500_000 },
+}
+
 /** Whether the input limit of a pool counts what is read from the cache. */
 export function poolCountsReads(pool: string): boolean {
   return oldHaiku.test(pool)

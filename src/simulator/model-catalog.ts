@@ -189,8 +189,17 @@ const retiredIds: ReadonlyMap<string, string> = new Map(
 
 const isNumber = (word: string): boolean => /^\d/.test(word)
 
-/** `claude-opus-4-8` is Claude Opus 4.8, and `claude-3-5-haiku` is Claude Haiku 3.5. */
-function displayName(name: string): string {
+/**
+ * A model's or a pool's name as people write it.
+ *
+ * @example
+ * ```ts
+ * displayName('claude-opus-4-8') // => 'Claude Opus 4.8'
+ * displayName('claude-3-5-haiku') // => 'Claude Haiku 3.5'
+ * displayName('claude-opus-4.x') // => 'Claude Opus 4.x'
+ * ```
+ */
+export function displayName(name: string): string {
   const words = name.split('-').slice(1)
   const names = words.filter((word) => !isNumber(word))
   const titled = names.map((word) => word.charAt(0).toUpperCase() + word.slice(1))

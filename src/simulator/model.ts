@@ -121,7 +121,7 @@ export class SimulatorModel {
     this.#pageRandom = random.fork('pages')
     this.#idRandom = random.fork('ids')
     this.#organizationId = uuid(random.fork('organization'))
-    this.#endpoints = new Endpoints(settings)
+    this.#endpoints = new Endpoints({ settings, limitsOf: (pool) => this.#limitsOf(pool) })
   }
 
   /** Counts so far. */
@@ -332,15 +332,17 @@ export class SimulatorModel {
     const name = this.#pools.has(pool) || this.#pools.size < poolsMax ? pool : 'others'
     const known = this.#pools.get(name)
     if (known !== undefined) return known
-    const { profile } = this.#settings
-    const limits = {
-      ...profileLimits(profile, name),
-      ...this.#limits,
-      ...this.#poolLimits.get(name),
-    }
-    const limiter = new PoolLimiter(now, this.#settings, limits)
+    const limiter = new PoolLimiter(now, this.#settings, this.#limitsOf(name))
     this.#pools.set(name, limiter)
     return limiter
+  }
+
+  #limitsOf(pool: string): PoolLimits {
+    return {
+      ...profileLimits(this.#settings.profile, pool),
+      ...this.#limits,
+      ...this.#poolLimits.get(pool),
+    }
   }
 
   #retryAfter({ retryAfterMs }: Refusal): readonly Header[] {

@@ -68,6 +68,7 @@ test.each<[option: keyof SimulatorOptions, bad: unknown]>([
   ['faults', { overloaded: 0.6, cut: 0.6 }],
   ['faultUntil', 'soon'],
   ['models', 'all'],
+  ['adminShape', 'round'],
   ['keys', [1]],
 ])('resolveSettings() refuses %s of %j', (option, bad) => {
   expect(problem({ [option]: bad })).toContain(`Cannot simulate as "${option}" `)

@@ -121,6 +121,11 @@ export interface SimulatorSettings {
    * too. @default by profile, 5000 on Start (the published figure was 2,000 until August 2026)
    */
   readonly countRequestsPerMinute: number | null
+  /**
+   * How the rate limits endpoint writes an entry: with its `group`, or, as documents of August 2026
+   * have it, flat with a `group_type`. @default 'group'
+   */
+  readonly adminShape: 'group' | 'flat'
   /** API keys it takes; null: every one that does not look like a placeholder. @default null */
   readonly keys: readonly string[] | null
 }
@@ -156,6 +161,7 @@ export const defaultSettings: SimulatorSettings = {
   models: 'current',
   edgeRefusesSize: false,
   countRequestsPerMinute: countRequestsPerMinute.start,
+  adminShape: 'group',
   keys: null,
 }
 
@@ -247,6 +253,7 @@ const rules: Readonly<Record<keyof Required<SimulatorOptions>, Rule>> = {
   models: oneOf('current', 'any'),
   edgeRefusesSize: flag,
   countRequestsPerMinute: limit,
+  adminShape: oneOf('group', 'flat'),
   keys: orNull(
     (value) =>
       Array.isArray(value) && value.every((key) => typeof key === 'string') ? undefined : '',

@@ -1,0 +1,156 @@
+/**
+ * Asks the API what limits an organisation has: the only requests that carry an admin key.
+ *
+ * They go where all others go, through the same proxies, and are few: a page or two at the start of
+ * a run, or of `sluice limits`. What goes wrong is thrown, in words that never hold the key.
+ */
+
+import { Agent, type Dispatcher, ProxyAgent, request } from 'undici'
+
+import { type LimitGroup, readLimitPage } from './ceilings.ts'
+import { RunError } from './errors.ts'
+import { type Environment, proxyFor } from './proxy.ts'
+
+/** Whose limits are asked for, and how. */
+export interface AdminRequest {
+  /** Origin and optional prefix. */
+  readonly baseUrl: string
+  readonly adminKey: string
+  /** The value of `anthropic-version`. */
+  readonly version: string
+  /** Further headers; those that carry another key are not sent. @default {} */
+  readonly headers?: Readonly<Record<string, string>>
+  readonly userAgent: string
+  readonly environment: Environment
+  /** The limits of this workspace, what it inherits included. @default the organisation's */
+  readonly workspaceId?: string | undefined
+  readonly signal: AbortSignal
+}
+
+/** More pages than this are no answer but a loop. */
+const pagesMax = 20
+const pageBytesMax = 4 * 1024 * 1024
+/** These would stand in the place of the admin key. */
+const keyHeaders: ReadonlySet<string> = new Set(['authorization', 'x-api-key'])
+
+/**
+ * Every group of limits, page by page.
+ *
+ * @throws RunError `KEY_REFUSED`, `PERMISSION_REFUSED` or `LIMITS_UNREADABLE`
+ */
+export async function readLimitGroups(asked: AdminRequest): Promise<readonly LimitGroup[]> {
+  const groups: LimitGroup[] = []
+  const dispatcher = dispatcherTo(asked)
+  try {
+    let next: string | null = null
+    for (let pages = 0; pages < pagesMax; pages++) {
+      const page = readLimitPage(await getJson(asked, urlOf(asked, next), dispatcher))
+      if (page === undefined) throw unreadable('the answer is no list of rate limits')
+      groups.push(...page.groups)
+      if (page.next === null) return groups
+      next = page.next
+    }
+    throw unreadable(`the list has no end after ${pagesMax} pages`)
+  } finally {
+    await dispatcher.destroy()
+  }
+}
+
+function urlOf({ baseUrl, workspaceId }: AdminRequest, next: string | null): URL {
+  const whose = workspaceId === undefined ? '' : `workspaces/${encodeURIComponent(workspaceId)}/`
+  const url = new URL(`${baseUrl.replace(/\/+$/, '')}/v1/organizations/${whose}rate_limits`)
+  if (workspaceId !== undefined) url.searchParams.set('include_inherited', 'true')
+  if (next !== null) url.searchParams.set('page', next)
+  return url
+}
+
+/** The proxy is the one that Messages requests take, by the same rules. */
+function dispatcherTo({ baseUrl, environment }: AdminRequest): Dispatcher {
+  const proxy = proxyFor(new URL(baseUrl), environment)
+  if (proxy === undefined) return new Agent()
+  const token = proxy.authorization === undefined ? {} : { token: proxy.authorization }
+  return new ProxyAgent({ uri: proxy.origin, ...token })
+}
+
+async function getJson(asked: AdminRequest, url: URL, dispatcher: Dispatcher): Promise<unknown> {
+  const { adminKey, signal } = asked
+  const own = Object.entries(asked.headers ?? {}).filter(
+    ([name]) => !keyHeaders.has(name.toLowerCase()),
+  )
+  const headers = {
+    'anthropic-version': asked.version,
+    'user-agent': asked.userAgent,
+    ...Object.fromEntries(own),
+    'x-api-key': adminKey,
+  }
+  let status: number
+  let text: string
+  try {
+    const reply = await request(url, { headers, signal, dispatcher })
+    status = reply.statusCode
+    text = await readText(reply.body)
+  } catch (error) {
+    throw unreadable(reasonOf(error, adminKey), error)
+  }
+  if (status !== 200) throw refused(status, withoutKey(messageIn(text), adminKey))
+  return parse(text)
+}
+
+async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of body) {
+    bytes += chunk.length
+    if (bytes > pageBytesMax) throw new Error(`the answer is longer than ${pageBytesMax} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw unreadable('the answer is no JSON')
+  }
+}
+
+/** The API's own words, where an answer has them. */
+function messageIn(text: string): string {
+  try {
+    const body: { error?: { message?: unknown } } = JSON.parse(text)
+    const { message } = body.error ?? {}
+    return typeof message === 'string' ? message : ''
+  } catch {
+    return ''
+  }
+}
+
+function refused(status: number, message: string): RunError {
+  const said = message === '' ? '' : `: ${message}`
+  if (status === 401) {
+    const hint = 'set ANTHROPIC_ADMIN_KEY to an admin key (sk-ant-admin…) that is still active'
+    return new RunError('KEY_REFUSED', `The API refused the admin key (401)${said}`, { hint })
+  }
+  if (status === 403) {
+    const hint = 'an admin key (sk-ant-admin…) is one of the organisation, not of a workspace'
+    const text = `The API does not let this key read rate limits (403)${said}`
+    return new RunError('PERMISSION_REFUSED', text, { hint })
+  }
+  return unreadable(`the API answered ${status}${said}`)
+}
+
+function unreadable(reason: string, cause?: unknown): RunError {
+  const hint = 'try again later, or read limits from headers: sluice limits --model NAME'
+  return new RunError('LIMITS_UNREADABLE', `Cannot read rate limits: ${reason}`, { hint, cause })
+}
+
+function reasonOf(error: unknown, secret: string): string {
+  if (error instanceof Error && error.name === 'TimeoutError') return 'no answer came in time'
+  const text = error instanceof Error ? error.message : String(error)
+  return withoutKey(text === '' ? 'the connection failed' : text, secret)
+}
+
+function withoutKey(text: string, secret: string): string {
+  return text.replaceAll(secret, '…')
+}
