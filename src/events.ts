@@ -6,6 +6,7 @@
  * Instants (`at`) are monotonic milliseconds of the run's clock, durations end in `Ms`.
  */
 
+import type { BudgetState } from './budget.ts'
 import type { Unanswered } from './decision.ts'
 import type { ErrorCode } from './errors.ts'
 import type { ApiError, LimitReadings, Usage } from './outcome.ts'
@@ -127,9 +128,14 @@ export interface BindingChanged extends Base {
   readonly type: 'binding_changed'
   /**
    * `requests`, `input`, `output`, `tokens`, a bound's flag, `concurrency`, `ramp`, `retry-after`,
-   * `outage`, `reading` (the input), `disk` (the output), `results` (that nobody takes)…
+   * `outage`, `budget`, `reading` (the input), `disk` (the output), `results` (that nobody takes)…
    */
   readonly binds: string
+}
+
+/** How the budget stands; told now and then, and at the end. Money is nano-dollars. */
+export interface BudgetUsed extends Base, BudgetState {
+  readonly type: 'budget_used'
 }
 
 /** The output cannot be written (`ENOSPC`…); nothing starts until it can. Null: it can again. */
@@ -164,6 +170,7 @@ export type RunEvent =
   | RowLeft
   | LimitsRead
   | BindingChanged
+  | BudgetUsed
   | OutputBlocked
   | RunStopping
   | Notice

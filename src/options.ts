@@ -8,8 +8,10 @@
 import { z } from 'zod'
 import { bounds } from './bounds.ts'
 import type { MaxFailed } from './brake.ts'
+import type { BudgetMode } from './budget.ts'
 import { RunError } from './errors.ts'
 import type { OutputFormat } from './line-form.ts'
+import { readUsd } from './money.ts'
 import { nearest } from './nearest.ts'
 import type { RampKind } from './ramp.ts'
 import type { ParseOptions } from './request.ts'
@@ -45,6 +47,19 @@ export interface RunOptions {
   readonly maxConcurrency?: number | undefined
   /** Bytes of the bodies under way at once. @default 67108864 */
   readonly maxInFlightBytes?: number | undefined
+  /**
+   * Dollars that may be spent for this output, by earlier runs too: exact, as a number or as decimal
+   * text. A run that would pass it stops, and can be resumed. @default none
+   */
+  readonly maxBudgetUsd?: number | string | undefined
+  /**
+   * `strict`: never passed, whatever the replies; `expected`: what is under way counts with what
+   * requests have cost, and the most by which that may pass the budget is said beforehand.
+   * @default 'strict'
+   */
+  readonly budgetMode?: BudgetMode | undefined
+  /** The same for tokens: input of all kinds and output. @default none */
+  readonly maxTotalTokens?: number | undefined
   /** Tries of one row; refusals for a rate (429) do not count. @default 5 */
   readonly maxAttempts?: number | undefined
   /** One try. @default 600000 */
@@ -109,6 +124,9 @@ export interface Settings {
   readonly maxOutputTokensPerMinute: number | undefined
   readonly maxConcurrency: number
   readonly maxInFlightBytes: number
+  readonly budgetNanoUsd: number | undefined
+  readonly budgetMode: BudgetMode
+  readonly maxTotalTokens: number | undefined
   readonly maxAttempts: number
   readonly timeoutMs: number
   readonly maxRowTimeMs: number
@@ -139,6 +157,7 @@ const durationMs = z.number('must be milliseconds').positive('must be more than 
 const text = z.string('must be a text').min(1, 'must not be empty')
 const credential = text.refine(isHeaderValue, 'holds characters that no header can carry')
 const flag = z.boolean('must be true or false')
+const usd = 'must be dollars from 0.000000001 to 9007199, such as 2.50'
 const sockets = `must be a whole number from 1 to ${bounds.socketsMax}`
 
 const shape = {
@@ -165,6 +184,12 @@ const shape = {
     .max(bounds.socketsMax, sockets)
     .default(bounds.socketsMax),
   maxInFlightBytes: count.default(bounds.inFlightBytesDefault),
+  maxBudgetUsd: z
+    .union([z.number(), z.string()], usd)
+    .refine((value) => budgetOf(value) !== undefined, usd)
+    .optional(),
+  budgetMode: oneOf('strict', 'expected').default('strict'),
+  maxTotalTokens: count.optional(),
   maxAttempts: count.default(5),
   timeoutMs: durationMs.default(600_000),
   maxRowTimeMs: durationMs.default(Infinity),
@@ -225,7 +250,7 @@ export function readOptions(options: RunOptions): Settings {
     const faults = optionFaults(options).map(({ option, text }) => `"${option}" ${text}`)
     throw new RunError('OPTIONS_INVALID', `Cannot start: ${faults.join('; ')}`)
   }
-  const { data } = parsed
+  const { maxBudgetUsd, ...data } = parsed.data
   if (data.apiKey === undefined && data.authToken === undefined) {
     throw new RunError('KEY_MISSING', 'Cannot start without an API key: "apiKey" is not set', {
       hint: 'pass apiKey or authToken; the simulator (sluice/simulator) takes any',
@@ -245,11 +270,26 @@ export function readOptions(options: RunOptions): Settings {
     maxRequestsPerMinute: data.maxRequestsPerMinute,
     maxInputTokensPerMinute: data.maxInputTokensPerMinute,
     maxOutputTokensPerMinute: data.maxOutputTokensPerMinute,
+    budgetNanoUsd: maxBudgetUsd === undefined ? undefined : budgetOf(maxBudgetUsd),
+    maxTotalTokens: data.maxTotalTokens,
     maxFailed: data.maxFailed,
     prices: data.prices,
     seed: data.seed,
     baseUrl: data.baseUrl.replace(/\/+$/, ''),
   }
+}
+
+/** Whether a run is told to keep within a budget. */
+export function isBudgeted({ budgetNanoUsd, maxTotalTokens }: Settings): boolean {
+  return budgetNanoUsd !== undefined || maxTotalTokens !== undefined
+}
+
+/** Nano-dollars, more than none; undefined if the value is no such amount. */
+function budgetOf(value: number | string): number | undefined {
+  const text = String(value)
+  // A small number is written with an exponent.
+  const nanoUsd = readUsd(typeof value === 'number' && text.includes('e') ? value.toFixed(9) : text)
+  return nanoUsd === 0 ? undefined : nanoUsd
 }
 
 /** `requests.jsonl` → `requests.results.jsonl`; undefined for a stream. */

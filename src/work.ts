@@ -10,6 +10,7 @@ import type { Reservation } from './limiter.ts'
 import type { Cost } from './meter.ts'
 import type { Row } from './request.ts'
 import type { Exchange } from './transport.ts'
+import type { Amount } from './worst-case.ts'
 
 /** A row the run has taken on. */
 export interface Work {
@@ -22,6 +23,8 @@ export interface Work {
   /** Undefined while the row waits for a retry of an input that can be read again. */
   body: Uint8Array | undefined
   readonly pool: string
+  /** What one try of it may cost at most; of a run with a budget. */
+  most?: Amount
   /** Tries that count; a refusal, and a failure during an outage, do not. */
   attempts: number
   /** Tries that were sent and gave no complete reply: each may have been billed. */
