@@ -51,6 +51,8 @@ export interface Drawn {
   readonly lockLeft: { readonly life: number; readonly kind: 'torn' | 'abandoned' } | undefined
   /** What may be spent, until its user raises it; the server's books are held to it. */
   readonly budget: { readonly nanoUsd: number; readonly tokens: number | undefined } | undefined
+  /** Prompts and answers cost nearly all they can, so that nothing is forgiven. */
+  readonly isDear: boolean
   readonly troubles: Troubles
   /** From this instant of the world nothing fails any more. */
   readonly healAt: number
@@ -101,6 +103,7 @@ export function draw(seed: number, { budgeted = false } = {}): Drawn {
   const isFaultless = more.chance(0.25)
   const isPlain = isFaultless && more.chance(0.6)
   const budget = drawBudget(new Random(seed).fork('budget'), budgeted)
+  const isDear = budget?.isDear === true
   const bound = (...choices: [number, number]): number | undefined =>
     more.pick([undefined, undefined, undefined, ...choices])
   const maxInputTokensPerMinute = bound(20_000, 200_000)
@@ -111,6 +114,7 @@ export function draw(seed: number, { budgeted = false } = {}): Drawn {
       ...first.server,
       ...(isFaultless && { faults: {} }),
       ...(isPlain && plainServer),
+      ...(isDear && { outputTokens: 20_000 }),
     },
     deaths: first.deaths.map((death) => ({
       ...death,
@@ -131,6 +135,7 @@ export function draw(seed: number, { budgeted = false } = {}): Drawn {
       ? { life: more.integer(1, 3), kind: more.pick(['torn', 'abandoned'] as const) }
       : undefined,
     budget,
+    isDear,
     troubles,
     syncMs: more.pick([0, 0, 30, 400]),
     // As many as the rows of a world can come near to within a minute.
@@ -139,11 +144,15 @@ export function draw(seed: number, { budgeted = false } = {}): Drawn {
   }
 }
 
-function drawBudget(random: Random, always: boolean): Drawn['budget'] {
+function drawBudget(
+  random: Random,
+  always: boolean,
+): (NonNullable<Drawn['budget']> & { readonly isDear: boolean }) | undefined {
   const isDrawn = random.chance(budgets)
   const nanoUsd = random.pick([50_000_000, 200_000_000, 600_000_000, 3_000_000_000])
   const tokens = random.pick([undefined, undefined, undefined, 30_000, 100_000])
-  return isDrawn || always ? { nanoUsd, tokens } : undefined
+  const isDear = random.chance(0.75)
+  return isDrawn || always ? { nanoUsd, tokens, isDear } : undefined
 }
 
 /** What the disk and the machine suffer, as it was first drawn. */
@@ -166,6 +175,7 @@ type DrawnLater =
   | 'overwrite'
   | 'lockLeft'
   | 'budget'
+  | 'isDear'
   | 'troubles'
 
 function drawFirst(
