@@ -5,6 +5,7 @@
  * includes what earlier runs of the same output had settled.
  */
 
+import type { BudgetLine } from './budget.ts'
 import { type ErrorCode, exitCodes, RunError } from './errors.ts'
 import { usdNumber } from './money.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -19,7 +20,7 @@ export interface Stopped {
 
 /** How a run went. */
 export interface RunSummary {
-  /** 0 all succeeded, 1 some failed, 3 stopped (cli: exit codes). */
+  /** 0 all succeeded, 1 some failed, 3 stopped, 4 at the budget (cli: exit codes). */
   readonly exitCode: number
   readonly stopped: Stopped | null
   /** Models that do not exist for the key; their rows were left. */
@@ -90,6 +91,7 @@ export function summaryJson(summary: RunSummary): string {
     rows: summary.rows,
     this_run: thisRun(snapshot),
     possibly_billed_twice: possiblyBilledTwice(snapshot),
+    budget: budgetOf(snapshot),
     bound: Object.fromEntries(snapshot.bound.map(([name, ms]) => [name, Math.round(ms)])),
     bound_excess: summary.boundExcess,
     estimate_error_percent: summary.estimateErrorPercent,
@@ -112,6 +114,7 @@ export function errorJson(
     rows: null,
     this_run: null,
     possibly_billed_twice: null,
+    budget: null,
     bound: {},
     bound_excess: {},
     estimate_error_percent: null,
@@ -145,6 +148,22 @@ function possiblyBilledTwice({ possiblyBilledTwice: unknown }: Snapshot): unknow
     cost_usd_max: exactUsd(unknown.costNanoUsdMax),
     in_flight_when_killed: unknown.killedInFlight,
   }
+}
+
+/** What is left is below zero when replies cost more than was expected. */
+function budgetOf({ budget }: Snapshot): unknown {
+  if (budget === null) return null
+  const lineOf = (line: BudgetLine | null, shown: (amount: number) => unknown): unknown =>
+    line && {
+      limit: shown(line.limit),
+      spent: shown(line.spent),
+      unknown_max: shown(line.unknown),
+      reserved: shown(line.reserved),
+      left: shown(line.limit - line.spent - line.unknown - line.reserved),
+      overshoot_max: shown(line.overshootMax),
+    }
+  const { mode, usd, tokens } = budget
+  return { mode, usd: lineOf(usd, exactUsd), tokens: lineOf(tokens, (count) => count) }
 }
 
 /** Dollars digit by digit: as a number, a large sum would lose its last ones. */
