@@ -258,8 +258,7 @@ export class Loop {
   }
 
   #slept(before: number, ms: number): void {
-    const slept = `the machine slept for about ${Math.round(ms / 1000)} s`
-    this.#notice(`${slept}: connections are opened anew`)
+    this.#notice(telling.sleptFor(ms))
     this.#step({ type: 'slept', before })
   }
 
@@ -327,10 +326,7 @@ export class Loop {
       const { scheduler, spending } = this.#parts
       const cost = spending?.costOf(attempt, outcome)
       const decisions = scheduler.step(this.#now(), { type: 'outcome', attempt, outcome, cost })
-      if (outcome.kind !== 'answered') {
-        spending?.unanswered(attempt, outcome)
-        this.#tellFailure(attempt, outcome, decisions)
-      }
+      if (outcome.kind !== 'answered') this.#tellFailure(attempt, outcome, decisions)
       this.#perform(decisions)
       this.#afterStep(scheduler)
     } catch (error) {
@@ -340,10 +336,11 @@ export class Loop {
 
   #tellFailure(attempt: Attempt, outcome: Unanswered, decisions: readonly Decision[]): void {
     const retry = decisions.find((decision) => decision.type === 'retry')
-    const { prices, context } = this.#parts
+    const { prices, context, spending } = this.#parts
+    spending?.unanswered(attempt, outcome)
     const unknown = telling.unknownOf(prices, attempt, outcome, context.clock.wallTime())
-    const waitMs = retry?.delayMs ?? null
-    this.#observe(telling.attemptFailed(this.#now(), attempt, { outcome, unknown, waitMs }))
+    const rest = { outcome, unknown, waitMs: retry?.delayMs ?? null }
+    this.#observe(telling.attemptFailed(this.#now(), attempt, rest))
   }
 
   #showLimits({ work }: Attempt, limits: LimitReadings | undefined): void {

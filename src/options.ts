@@ -48,8 +48,8 @@ export interface RunOptions {
   /** Bytes of the bodies under way at once. @default 67108864 */
   readonly maxInFlightBytes?: number | undefined
   /**
-   * Dollars that may be spent for this output, by earlier runs too: exact, as a number or as decimal
-   * text. A run that would pass it stops, and can be resumed. @default none
+   * Dollars that may be spent for this output, by earlier runs too: exact, as a number or as
+   * decimal text. A run that would pass it stops, and can be resumed. @default none
    */
   readonly maxBudgetUsd?: number | string | undefined
   /**

@@ -3,14 +3,16 @@
  *
  * The lines of the output say what their answers cost. A process that is killed cannot say what it
  * had under way; so before a request is sent, this file says what it may cost at most, and
- * afterwards what of that remains to be counted: nothing when the answer stands in the output with
- * its cost, or was refused; all of it when no complete reply was read.
+ * afterwards what of that remains to be counted here: nothing when the answer stands in the output
+ * with its cost, or was refused; all of it when no complete reply was read.
  *
- *   =120000 0        carried over: nano-dollars, tokens
+ *   spent 7500 0     carried over: nano-dollars and tokens that were spent,
+ *   perhaps 45000 0  and that may have been
  *   +17 45000 0      try 17 is being sent, and may cost so much
- *   -17 0 0          try 17 is over, and so much remains
+ *   -17 0 0          try 17 is over, and so much of it was spent and stands nowhere else
+ *   ?17 45000 0      try 17 is over, and so much may have been spent
  *
- * What has no `-` when a run begins may have been billed, and is carried over. One write a turn of
+ * What is not over when a run begins may have been billed, and is carried over. One write a turn of
  * the event loop takes all that the turn sends; a torn last line stands for a request that was not
  * sent, or for one that is over and counts at its most. When it has grown the file is written anew,
  * with the sum and what is under way, so it is bounded by what can be under way.
@@ -19,6 +21,7 @@
  */
 
 import { Appender, type FsyncPolicy } from './appender.ts'
+import type { Before } from './budget.ts'
 import type { Clock } from './clock.ts'
 import { RunError } from './errors.ts'
 import { type File, type Files, systemErrorCode } from './files.ts'
@@ -38,6 +41,8 @@ export interface SpendRecordOptions {
   readonly onLost: (error: RunError) => void
 }
 
+type Carried = { -readonly [How in keyof Before]: Before[How] }
+
 const none: Amount = { nanoUsd: 0, tokens: 0 }
 /** A file that has grown by so much is written anew. */
 const grownBytesMax = 2 ** 20
@@ -49,7 +54,7 @@ export class SpendRecord {
   readonly #open = new Map<number, Amount>()
   /** An earlier run had left one. */
   readonly wasThere: boolean
-  #carried: Amount
+  readonly #carried: Carried
   #file: File
   #appender: Appender
   /** Lines of tries that are over, for the next write. */
@@ -65,7 +70,7 @@ export class SpendRecord {
     this.#options = options
     this.#path = `${folder}/spend`
     this.wasThere = files.stat(this.#path) !== undefined
-    this.#carried = this.wasThere ? readRecord(files, this.#path) : none
+    this.#carried = this.wasThere ? readRecord(files, this.#path) : { spent: none, unknown: none }
     if (this.wasThere) {
       try {
         this.#replace()
@@ -78,8 +83,8 @@ export class SpendRecord {
     this.#appender = appender
   }
 
-  /** What is carried over: possibly spent by tries that are over. */
-  get carried(): Amount {
+  /** What tries that are over have spent, or may have, and does not stand in the output. */
+  get carried(): Before {
     return this.#carried
   }
 
@@ -94,15 +99,15 @@ export class SpendRecord {
       this.#syncNow()
       return true
     }
-    for (const { number } of tries) this.settle(number, none)
+    for (const { number } of tries) this.settle(number, 'spent', none)
     return false
   }
 
-  /** A try is over; so much of it is not in the output, and remains to be counted. */
-  settle(number: number, rest: Amount): void {
+  /** A try is over; so much of it was spent, or may have been, and stands nowhere else. */
+  settle(number: number, how: keyof Carried, rest: Amount): void {
     if (!this.#open.delete(number)) return
-    this.#carried = sum(this.#carried, rest)
-    this.#over += lineOf(`-${number}`, rest)
+    this.#carried[how] = sum(this.#carried[how], rest)
+    this.#over += lineOf(`${how === 'spent' ? '-' : '?'}${number}`, rest)
   }
 
   /** Writes what is not written yet. */
@@ -117,7 +122,8 @@ export class SpendRecord {
     this.#appender.close()
     if (this.#open.size > 0) return
     try {
-      const isNeeded = !isOver || this.#carried.nanoUsd + this.#carried.tokens > 0
+      const { nanoUsd, tokens } = sum(this.#carried.spent, this.#carried.unknown)
+      const isNeeded = !isOver || nanoUsd + tokens > 0
       if (isNeeded) this.#replace()
       else this.#options.files.remove(this.#path)
     } catch (error) {
@@ -175,38 +181,44 @@ export class SpendRecord {
   #replace(): void {
     const { files } = this.#options
     const open = [...this.#open].map(([number, most]) => lineOf(`+${number}`, most))
-    files.writeText(this.#path, lineOf('=', this.#carried) + open.join(''))
+    const { spent, unknown } = this.#carried
+    const carried = lineOf('spent', spent) + lineOf('perhaps', unknown)
+    files.writeText(this.#path, carried + open.join(''))
     files.syncFolderOf(this.#path)
   }
 }
 
 function lineOf(head: string, { nanoUsd, tokens }: Amount): string {
-  return `${head}${head === '=' ? '' : ' '}${nanoUsd} ${tokens}\n`
+  return `${head} ${nanoUsd} ${tokens}\n`
 }
 
 function sum(a: Amount, b: Amount): Amount {
   return { nanoUsd: a.nanoUsd + b.nanoUsd, tokens: a.tokens + b.tokens }
 }
 
-const lineForm = /^(?:=|([+-]\d+) )(\d+) (\d+)$/
+const lineForm = /^(spent|perhaps|[-+?]\d+) (\d+) (\d+)$/
 
-/** What the lines of a record come to: carried, remaining, and all that is not over. */
-function readRecord(files: Files, path: string): Amount {
+/** What the lines of a record come to. What is not over may have been spent. */
+function readRecord(files: Files, path: string): Carried {
   const open = new Map<string, Amount>()
-  let carried = none
+  const carried: Carried = { spent: none, unknown: none }
   // What follows the last line feed is torn, and a power loss may leave NUL bytes.
   const lines = readText(files, path).replaceAll('\0', '').split('\n').slice(0, -1)
   for (const [index, line] of lines.entries()) {
-    const [, head = '=', nanoUsd, tokens] = lineForm.exec(line) ?? []
-    if (nanoUsd === undefined) throw foreign(path, index + 1)
+    const [, head, nanoUsd, tokens] = lineForm.exec(line) ?? []
+    if (head === undefined) throw foreign(path, index + 1)
     const amount = { nanoUsd: Number(nanoUsd), tokens: Number(tokens) }
-    if (head.startsWith('+')) open.set(head.slice(1), amount)
-    else {
-      if (head.startsWith('-')) open.delete(head.slice(1))
-      carried = sum(carried, amount)
+    const number = head.slice(1)
+    if (head.startsWith('+')) {
+      open.set(number, amount)
+      continue
     }
+    open.delete(number)
+    const how = head === 'spent' || head.startsWith('-') ? 'spent' : 'unknown'
+    carried[how] = sum(carried[how], amount)
   }
-  return [...open.values()].reduce(sum, carried)
+  carried.unknown = [...open.values()].reduce(sum, carried.unknown)
+  return carried
 }
 
 function foreign(path: string, line: number): RunError {

@@ -47,6 +47,7 @@ export class Spending {
   constructor(options: SpendingOptions) {
     const { context, settings, record, heldCost } = options
     const { budgetNanoUsd, maxTotalTokens, budgetMode, maxConcurrency } = settings
+    const { carried } = record ?? { carried: { spent: nothing, unknown: nothing } }
     this.#options = options
     this.#instants = [context.clock.wallTime(), Number.MAX_SAFE_INTEGER]
     this.budget = new Budget({
@@ -56,8 +57,11 @@ export class Spending {
       },
       mode: budgetMode,
       before: {
-        spent: { nanoUsd: heldCost?.nanoUsd ?? 0, tokens: 0 },
-        unknown: record?.carried ?? nothing,
+        spent: {
+          nanoUsd: (heldCost?.nanoUsd ?? 0) + carried.spent.nanoUsd,
+          tokens: carried.spent.tokens,
+        },
+        unknown: carried.unknown,
       },
       concurrencyMax: maxConcurrency,
     })
@@ -146,14 +150,15 @@ export class Spending {
     const cost = this.costOf(attempt, outcome) ?? nothing
     // A line says what its answer cost in dollars; a tuple has no room for it.
     const isSaid = settings.outputFormat === 'results' && this.#priceOf(outcome) !== null
-    record.settle(attempt.number, this.#counted({ ...cost, nanoUsd: isSaid ? 0 : cost.nanoUsd }))
+    const rest = this.#counted({ ...cost, nanoUsd: isSaid ? 0 : cost.nanoUsd })
+    record.settle(attempt.number, 'spent', rest)
   }
 
   /** A try is over without an answer. */
   unanswered(attempt: Attempt, outcome: Outcome): void {
     const isUnknown = 'unknown' in outcome && outcome.unknown
     const rest = isUnknown ? this.#counted(mostOf(attempt)) : nothing
-    this.#options.record?.settle(attempt.number, rest)
+    this.#options.record?.settle(attempt.number, isUnknown ? 'unknown' : 'spent', rest)
   }
 
   /** Says how the budget stands, now and then; `isLast`: at the end. */

@@ -96,6 +96,11 @@ function costNanoUsdMax(prices: Prices, { work, cost }: Attempt, at: number): nu
   return prices.worstCaseNanoUsd(work.row.model, request)
 }
 
+/** The machine, or the process, did not run for so long. */
+export function sleptFor(ms: number): string {
+  return `the machine slept for about ${Math.round(ms / 1000)} s: connections are opened anew`
+}
+
 const limitsToldEveryMs = 1000
 
 /** Tells the limits of each pool, and not at every reply. */

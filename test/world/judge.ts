@@ -219,6 +219,8 @@ export class Judge {
 
   /** The headers say all there is to know, and nothing has changed in this life. */
   #knowsLimits({ changes }: Start): boolean {
+    // Answers longer than a minute's tokens have checks of their own.
+    if (this.#drawn.isDear) return false
     const { headers, slice, rampPerSecond, outputAssessment } = this.#drawn.server
     if (headers !== true || slice !== 'none' || typeof rampPerSecond === 'number') return false
     if (outputAssessment !== 'produced') return false
