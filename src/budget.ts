@@ -200,7 +200,7 @@ class Account {
     if (this.#unknown > 0) parts.push(`${this.#text(this.#unknown)} perhaps spent`)
     const message =
       `Stopped at the budget of ${this.#text(this.#limit)}: line ${line} may cost ` +
-      `${this.#text(most[this.unit])}, and ${this.#text(left)} is left (${parts.join(', ')})`
+      `${this.#text(most[this.unit])}, with ${this.#text(left)} left (${parts.join(', ')})`
     const flag = this.unit === 'nanoUsd' ? '--max-budget-usd' : '--max-total-tokens'
     const hint = `no row was failed for it; run again with a higher ${flag} to go on`
     return new RunError('BUDGET_REACHED', message, { hint })

@@ -77,7 +77,7 @@ export const errorCodes: Readonly<Record<ErrorCode, number>> = {
   SAME_ERROR: exitCodes.stopped,
   TOO_MANY_FAILED: exitCodes.stopped,
   PATIENCE_EXHAUSTED: exitCodes.stopped,
-  COST_UNKNOWN: exitCodes.usage,
+  COST_UNKNOWN: exitCodes.stopped,
   BUDGET_REACHED: exitCodes.budget,
   INTERRUPTED: exitCodes.stopped,
   OUTPUT_CLOSED: exitCodes.stopped,

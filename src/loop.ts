@@ -163,7 +163,6 @@ export class Loop {
   }
 
   // Reading.
-
   #inputEnded(readAll: boolean): void {
     if (!readAll) return
     this.#readAll = true

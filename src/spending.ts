@@ -121,7 +121,7 @@ export class Spending {
     if (record === undefined) return true
     const tries = decisions.flatMap((decision) =>
       decision.type === 'start'
-        ? [{ number: decision.attempt.number, most: mostOf(decision.attempt) }]
+        ? [{ number: decision.attempt.number, most: this.#counted(mostOf(decision.attempt)) }]
         : [],
     )
     return tries.length === 0 || record.send(tries)

@@ -7,6 +7,7 @@
  */
 
 import { isatty } from 'node:tty'
+import type { BudgetLine } from '../budget.ts'
 import { type Clock, SystemClock } from '../clock.ts'
 import { exitCodes, RunError } from '../errors.ts'
 import { usdNumber } from '../money.ts'
@@ -215,11 +216,13 @@ function resumeLines(summary: RunSummary, paint: Paint): readonly string[] {
 function raisedBudget(args: readonly string[], summary: RunSummary): readonly string[] {
   const { budget } = summary.snapshot
   if (summary.stopped?.code !== 'BUDGET_REACHED' || budget === null) return args
-  const isTokens = summary.stopped.message.includes('tokens')
+  const twice = ({ limit, spent, unknown }: BudgetLine): number =>
+    2 * Math.max(limit, spent + unknown)
+  const isTokens = summary.stopped.hint?.includes('--max-total-tokens') === true
   if (isTokens && budget.tokens) {
-    return withBudget(args, '--max-total-tokens', String(2 * budget.tokens.limit))
+    return withBudget(args, '--max-total-tokens', String(twice(budget.tokens)))
   }
-  return budget.usd ? withBudget(args, '--max-budget-usd', usdNumber(2 * budget.usd.limit)) : args
+  return budget.usd ? withBudget(args, '--max-budget-usd', usdNumber(twice(budget.usd))) : args
 }
 
 /** Says why nothing was run, or that sluice is broken; the exit code. */
