@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Budget, type BudgetOptions, type Spent } from './budget.ts'
 import type { Amount } from './worst-case.ts'
@@ -84,7 +84,7 @@ describe('a strict budget', () => {
               if (size === undefined) continue
               const cost = each.as === 'answer' ? Math.ceil((size * each.end) / 100) : size
               if (each.as !== 'nothing') billed += cost
-              money.settle(usd(size), each.as === 'answer' ? usd(cost) : (each.as as Spent))
+              money.settle(usd(size), each.as === 'answer' ? usd(cost) : each.as)
             }
             const worst = billed + underWay.reduce((sum, size) => sum + size, 0)
             expect(worst).toBeLessThanOrEqual(limit)
@@ -136,20 +136,19 @@ describe('what it says', () => {
   test('beforehand: how much may be under way, and what else to do when that is little', () => {
     const window = [usd(20_000_000), usd(10_000_000), usd(10_000_000)]
     expect(budget({ limit: 1e9 }).open(window)).toEqual([
-      'budget of $1.00: requests under way at once: 100 at $0.01 (the most it may cost), ' +
-        'of the largest 50 at $0.02 (the most it may cost)',
+      'budget $1.00: 100 requests at once, as one may cost $0.01 (the largest $0.02: 50)',
     ])
     const before = { spent: usd(900_000_000), unknown: usd(50_000_000) }
     expect(budget({ limit: 1e9, before }).open([usd(10_000_000)])).toEqual([
-      'budget of $1.00, $0.95 of it used by earlier runs: requests under way at once: 5 at $0.01 ' +
-        '(the most it may cost); a lower max_tokens or --budget-mode expected lets more',
+      'budget $1.00, $0.95 of it used by earlier runs: 5 requests at once, as one may cost $0.01; ' +
+        'a lower max_tokens or --budget-mode expected lets more run',
     ])
   })
 
   test('beforehand, of an expected one: by how much it may be passed', () => {
     const money = budget({ limit: 1e9, mode: 'expected', concurrencyMax: 50 })
     expect(money.open([usd(10_000_000), usd(20_000_000)])).toEqual([
-      'budget of $1.00: may be passed by $1.00 at most (50 under way at $0.02 each); -j lowers that',
+      'budget $1.00: may be passed by $1.00 at most (50 under way at $0.02 each); -j lowers that',
     ])
   })
 

@@ -147,7 +147,7 @@ class Account {
     const left = Math.max(0, this.#limit - this.#spent - this.#unknown)
     const used = this.#spent + this.#unknown
     const earlier = used > 0 ? `, ${this.#text(used)} of it used by earlier runs` : ''
-    const head = `budget of ${this.#text(this.#limit)}${earlier}`
+    const head = `budget ${this.#text(this.#limit)}${earlier}`
     if (this.#mode === 'expected') {
       this.#overshootMax = Math.min(Number.MAX_SAFE_INTEGER, concurrencyMax * largest)
       const under = `${concurrencyMax} under way at ${this.#text(largest)} each`
@@ -155,14 +155,12 @@ class Account {
       return `${head}: may be passed by ${most} at most (${under}); -j lowers that`
     }
     const many = (size: number): number => Math.floor(left / Math.max(1, size))
-    const of = (size: number): string =>
-      `${many(size)} at ${this.#text(size)} (the most it may cost)`
-    const text =
-      largest === typical
-        ? `${head}: requests under way at once: ${of(typical)}`
-        : `${head}: requests under way at once: ${of(typical)}, of the largest ${of(largest)}`
+    const each = `${many(typical)} requests at once, as one may cost ${this.#text(typical)}`
+    const most =
+      largest === typical ? '' : ` (the largest ${this.#text(largest)}: ${many(largest)})`
+    const text = `${head}: ${each}${most}`
     if (many(typical) >= concurrencyLow) return text
-    return `${text}; a lower max_tokens or --budget-mode expected lets more`
+    return `${text}; a lower max_tokens or --budget-mode expected lets more run`
   }
 
   fits(most: Amount, inFlight: number): boolean {

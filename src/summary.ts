@@ -150,20 +150,23 @@ function possiblyBilledTwice({ possiblyBilledTwice: unknown }: Snapshot): unknow
   }
 }
 
-/** What is left is below zero when replies cost more than was expected. */
 function budgetOf({ budget }: Snapshot): unknown {
   if (budget === null) return null
-  const lineOf = (line: BudgetLine | null, shown: (amount: number) => unknown): unknown =>
-    line && {
-      limit: shown(line.limit),
-      spent: shown(line.spent),
-      unknown_max: shown(line.unknown),
-      reserved: shown(line.reserved),
-      left: shown(line.limit - line.spent - line.unknown - line.reserved),
-      overshoot_max: shown(line.overshootMax),
-    }
   const { mode, usd, tokens } = budget
-  return { mode, usd: lineOf(usd, exactUsd), tokens: lineOf(tokens, (count) => count) }
+  return { mode, usd: budgetLine(usd, exactUsd), tokens: budgetLine(tokens, (count) => count) }
+}
+
+/** What is left is below zero when replies cost more than was expected. */
+function budgetLine(line: BudgetLine | null, shown: (amount: number) => unknown): unknown {
+  if (line === null) return null
+  return {
+    limit: shown(line.limit),
+    spent: shown(line.spent),
+    unknown_max: shown(line.unknown),
+    reserved: shown(line.reserved),
+    left: shown(line.limit - line.spent - line.unknown - line.reserved),
+    overshoot_max: shown(line.overshootMax),
+  }
 }
 
 /** Dollars digit by digit: as a number, a large sum would lose its last ones. */

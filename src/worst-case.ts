@@ -107,7 +107,7 @@ function lookInto(body: Uint8Array): Found {
   const isMarked = has(mark)
   const isSpecial = has(geography) || has(speed)
   const isPlain = !isSpecial && !names.some(has)
-  const request = isPlain ? undefined : (JSON.parse(bytes.toString()) as Json)
+  const request: Json | undefined = isPlain ? undefined : JSON.parse(bytes.toString())
   const writes = !isMarked ? 'none' : has(hour) ? '1h' : '5m'
   const { tokens, isEndless } = request === undefined ? text : weigh(request)
   return {

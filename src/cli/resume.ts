@@ -46,8 +46,7 @@ function withoutSecret(before: string | undefined, word: string): string {
  *
  * @example
  * ```ts
- * withBudget(['run', 'a', '--budget', '2.50'], '--max-budget-usd', '5')
- * // => ['run', 'a', '--max-budget-usd', '5']
+ * withBudget(['run', '--budget', '2'], '--budget', '4') // => ['run', '--budget', '4']
  * ```
  */
 export function withBudget(args: readonly string[], flag: string, value: string): string[] {

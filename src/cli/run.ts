@@ -212,12 +212,14 @@ function resumeLines(summary: RunSummary, paint: Paint): readonly string[] {
   return [`${asked}to go on${input}:`, `  ${paint('strong', command)}`]
 }
 
+function twice({ limit, spent, unknown }: BudgetLine): number {
+  return 2 * Math.max(limit, spent + unknown)
+}
+
 /** Where a budget is used up, the same command would stop again at once. */
 function raisedBudget(args: readonly string[], summary: RunSummary): readonly string[] {
   const { budget } = summary.snapshot
   if (summary.stopped?.code !== 'BUDGET_REACHED' || budget === null) return args
-  const twice = ({ limit, spent, unknown }: BudgetLine): number =>
-    2 * Math.max(limit, spent + unknown)
   const isTokens = summary.stopped.hint?.includes('--max-total-tokens') === true
   if (isTokens && budget.tokens) {
     return withBudget(args, '--max-total-tokens', String(twice(budget.tokens)))
