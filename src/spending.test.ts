@@ -22,6 +22,8 @@ class Place {
   readonly files = new SimFiles()
   readonly events: RunEvent[] = []
   readonly model: SimulatorModel
+  /** Called before each send. */
+  sending: () => void = () => {}
   #batch = 0
 
   constructor(server: SimulatorOptions = {}) {
@@ -53,7 +55,16 @@ class Place {
       files,
       host: { name: 'h', bootId: 'b', pid: 1, startedAt: 's', processState },
       seed: () => 1,
-      transport: () => new SimTransport({ clock, model, random, networkMs: 5 }),
+      transport: () => {
+        const transport = new SimTransport({ clock, model, random, networkMs: 5 })
+        return {
+          send: (dispatch, listener) => {
+            this.sending()
+            return transport.send(dispatch, listener)
+          },
+          close: () => transport.close(),
+        }
+      },
     }
   }
 
@@ -138,6 +149,42 @@ test('answers in the spool of an ordered run are spent money', async () => {
   const second = await place.run({ ...options, maxBudgetUsd: tenRows })
   expect(first.snapshot.costNanoUsd).toBeGreaterThan(0)
   expect(second.snapshot.budget?.usd?.spent).toBe(first.snapshot.costNanoUsd)
+})
+
+describe('a process may die at any moment, so', () => {
+  const countOf = (place: Place, kind: string): number =>
+    Buffer.from(place.files.bytes(spendPath))
+      .toString()
+      .split('\n')
+      .filter((line) => line.startsWith(kind)).length
+
+  test('what is sent stands on record by then', async () => {
+    const place = new Place()
+    place.files.put('/in.jsonl', place.rows(20))
+    let sent = 0
+    place.sending = () => {
+      sent += 1
+      expect(countOf(place, '+')).toBeGreaterThanOrEqual(sent)
+    }
+    await place.run({ maxBudgetUsd: 1 })
+    expect(sent).toBe(20)
+  })
+
+  test.each([false, true])(
+    'what is answered is not over before its line is written',
+    async (ordered) => {
+      const place = new Place()
+      place.files.put('/in.jsonl', place.rows(20))
+      let written = 0
+      place.files.onOperation = (operation, path) => {
+        if (operation !== 'write' || !/out\.jsonl$|\.spool$/.test(path)) return
+        expect(countOf(place, '-')).toBeLessThanOrEqual(written)
+        written += 1
+      }
+      await place.run({ maxBudgetUsd: 1, ordered, maxConcurrency: 1 })
+      expect(written).toBe(20)
+    },
+  )
 })
 
 test('to start over is to spend anew; the record moves aside with its answers', async () => {
