@@ -254,6 +254,31 @@ describe('what the budget cannot know is said', () => {
   })
 })
 
+test('a producer that waits for a result before it gives its next request gets it', async () => {
+  const place = new Place()
+  const messages = [{ role: 'user' as const, content: 'Hi' }]
+  const request = { model: 'claude-haiku-4-5', max_tokens: 10, messages }
+  let given = 0
+  let more: () => void = () => {}
+  async function* one(): AsyncGenerator<typeof request> {
+    for (given = 1; given <= 3; given++) {
+      const answered = new Promise<void>((resolve) => (more = resolve))
+      yield request
+      await answered
+    }
+  }
+  const results = stream(one(), { apiKey: 'any', seed: 1, maxBudgetUsd: 1 }, {}, place.context())
+  const taken = async (): Promise<number> => {
+    let count = 0
+    for await (const _ of results) {
+      count += 1
+      more()
+    }
+    return count
+  }
+  expect(await place.clock.runUntil(taken(), 1e7)).toBe(3)
+})
+
 test('without a budget there is no record, and nothing is told', async () => {
   const place = new Place()
   place.files.put('/in.jsonl', place.rows(3))
