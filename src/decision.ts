@@ -4,6 +4,7 @@
  */
 
 import type { MaxFailed } from './brake.ts'
+import type { Budget } from './budget.ts'
 import type { Ceilings } from './ceilings.ts'
 import type { RunError } from './errors.ts'
 import type { Bounds } from './limiter.ts'
@@ -11,10 +12,13 @@ import type { Answered, ApiError, LimitReadings, Outcome } from './outcome.ts'
 import type { RampKind } from './ramp.ts'
 import type { AbortReason } from './transport.ts'
 import type { Attempt, Work } from './work.ts'
+import type { Amount } from './worst-case.ts'
 
 /** Durations in milliseconds, sizes in bytes. */
 export interface SchedulerOptions {
   readonly bounds: Bounds
+  /** What is spent once. The first rows wait until `window` is off. @default none */
+  readonly budget?: Budget | undefined
   readonly ramp: RampKind
   /** The share of each limit that may be used. @default 1 */
   readonly limitFraction?: number
@@ -33,8 +37,11 @@ export interface SchedulerOptions {
   readonly rereadable: boolean
 }
 
-/** Why nothing may start for now: a full disk, results that nobody takes, the user's wish. */
-export type Hold = 'output' | 'results' | 'pause'
+/**
+ * Why nothing may start for now: a full disk (of the output, or of the record of what is spent),
+ * results that nobody takes, the first rows not read, the user's wish.
+ */
+export type Hold = 'output' | 'record' | 'results' | 'window' | 'pause'
 
 /** An outcome that is no answer. */
 export type Unanswered = Exclude<Outcome, Answered>
@@ -52,7 +59,13 @@ export type SchedulerEvent =
       readonly status: number
       readonly limits: LimitReadings | undefined
     }
-  | { readonly type: 'outcome'; readonly attempt: Attempt; readonly outcome: Outcome }
+  | {
+      readonly type: 'outcome'
+      readonly attempt: Attempt
+      readonly outcome: Outcome
+      /** What an answer cost, in a run with a budget. */
+      readonly cost?: Amount | undefined
+    }
   | { readonly type: 'wake' }
   /** The Rate Limits API told which models share limits, and what these are. */
   | { readonly type: 'ceilings'; readonly ceilings: Ceilings }
@@ -64,6 +77,9 @@ export type SchedulerEvent =
   | { readonly type: 'stop'; readonly error: RunError }
   /** Waiting for what is under way is over: end it. */
   | { readonly type: 'abandon' }
+
+/** A try is over. */
+export type Ended = Extract<SchedulerEvent, { type: 'outcome' }>
 
 /** What to do. */
 export type Decision =

@@ -50,6 +50,8 @@ export type ErrorCode =
   | 'SAME_ERROR'
   | 'TOO_MANY_FAILED'
   | 'PATIENCE_EXHAUSTED'
+  | 'COST_UNKNOWN'
+  | 'BUDGET_REACHED'
   | 'INTERRUPTED'
   | 'OUTPUT_CLOSED'
   | 'INPUT_CHANGED'
@@ -77,6 +79,8 @@ export const errorCodes: Readonly<Record<ErrorCode, number>> = {
   SAME_ERROR: exitCodes.stopped,
   TOO_MANY_FAILED: exitCodes.stopped,
   PATIENCE_EXHAUSTED: exitCodes.stopped,
+  COST_UNKNOWN: exitCodes.stopped,
+  BUDGET_REACHED: exitCodes.budget,
   INTERRUPTED: exitCodes.stopped,
   OUTPUT_CLOSED: exitCodes.stopped,
   INPUT_CHANGED: exitCodes.stopped,

@@ -6,6 +6,7 @@
  * Instants (`at`) are monotonic milliseconds of the run's clock, durations end in `Ms`.
  */
 
+import type { BudgetState } from './budget.ts'
 import type { Unanswered } from './decision.ts'
 import type { ErrorCode } from './errors.ts'
 import type { ApiError, LimitReadings, Usage } from './outcome.ts'
@@ -127,10 +128,15 @@ export interface BindingChanged extends Base {
   readonly type: 'binding_changed'
   /**
    * `requests`, `input`, `output`, `tokens`, a bound's flag, `concurrency`, `ramp`, `retry-after`,
-   * `outage`, `reading` (the input), `disk` (the output), `results` (that nobody takes)… What is of
+   * `outage`, `budget`, `reading` (the input), `disk` (the output), `results` (that nobody takes)… What is of
    * one pool has its name before it where there are several: `claude-opus-4.x: requests`.
    */
   readonly binds: string
+}
+
+/** How the budget stands; told now and then, and at the end. Money is nano-dollars. */
+export interface BudgetUsed extends Base, BudgetState {
+  readonly type: 'budget_used'
 }
 
 /** The output cannot be written (`ENOSPC`…); nothing starts until it can. Null: it can again. */
@@ -165,6 +171,7 @@ export type RunEvent =
   | RowLeft
   | LimitsRead
   | BindingChanged
+  | BudgetUsed
   | OutputBlocked
   | RunStopping
   | Notice

@@ -17,11 +17,12 @@ import { RunError } from './errors.ts'
 import { compactFailed } from './failed-file.ts'
 import { systemErrorCode } from './files.ts'
 import { Fingerprints } from './fingerprints.ts'
+import { HeldCost } from './held-cost.ts'
 import { keysOf } from './input-keys.ts'
 import { type LineForm, lineForms } from './line-form.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { moveAside } from './move-aside.ts'
-import { failedPath, type Settings } from './options.ts'
+import { failedPath, isBudgeted, type Settings } from './options.ts'
 import { OrderedOutput } from './ordered-output.ts'
 import type { Planned } from './plan.ts'
 import { Held, type Holding, recover, type Recovered } from './record.ts'
@@ -52,11 +53,21 @@ export interface Ending {
 
 const standardOutput = '-'
 
+/** What was found when the files were opened. */
+interface Opened {
+  readonly lock: Lock | undefined
+  readonly recovered: Recovered
+  readonly heldCost: HeldCost
+  readonly events: AppenderEvents
+}
+
 export class Ledger implements Books {
   readonly #context: RunContext
   readonly #settings: Settings
   readonly #lock: Lock | undefined
   readonly #recovered: Recovered
+  /** What the answers held at the beginning cost; summed up for a budget alone. */
+  readonly heldCost: HeldCost
   readonly #held: Held
   readonly #form: LineForm
   readonly #output: Appender
@@ -66,13 +77,9 @@ export class Ledger implements Books {
   readonly #wantedFailed = new Fingerprints()
   #retried = false
 
-  private constructor(
-    context: RunContext,
-    settings: Settings,
-    opened: { lock: Lock | undefined; recovered: Recovered; events: AppenderEvents },
-  ) {
+  private constructor(context: RunContext, settings: Settings, opened: Opened) {
     const { files, clock } = context
-    const { lock, recovered } = opened
+    const { lock, recovered, heldCost } = opened
     const events: AppenderEvents = {
       ...opened.events,
       // Each file reports for itself; the run goes on when all of them can be written.
@@ -85,6 +92,7 @@ export class Ledger implements Books {
     this.#settings = settings
     this.#lock = lock
     this.#recovered = recovered
+    this.heldCost = heldCost
     this.#held = new Held(recovered)
     this.#form = lineForms[settings.outputFormat]
     if (output === standardOutput) {
@@ -119,15 +127,17 @@ export class Ledger implements Books {
       onUnblocked: () => listener.blocked(null),
       onFailed: (error) => listener.lost(unwritable(settings.output, error)),
     }
+    const heldCost = new HeldCost()
     if (settings.output === standardOutput) {
       const recovered = recover(files, { output: '' })
-      return new Ledger(context, settings, { lock: undefined, recovered, events })
+      return new Ledger(context, settings, { lock: undefined, recovered, heldCost, events })
     }
     const output = realPath(context, settings.output)
     const lock = await takeLock({ ...context, output })
     try {
       const failed = isOneFile(settings) ? undefined : failedPath(output)
-      const paths = { output, failed, folder: folderOf(output) }
+      const cost = isBudgeted(settings) ? heldCost : undefined
+      const paths = { output, failed, folder: folderOf(output), cost }
       if (settings.overwrite) moveAside(files, paths, stampOf(clock.wallTime()))
       const recovered = recover(files, paths, lineForms[settings.outputFormat])
       // What is found counts as done, and must outlive the power as what this run writes does.
@@ -140,7 +150,8 @@ export class Ledger implements Books {
       if (!settings.ordered && recovered.spooled) pourSpool(files, output, recovered.spooled)
       // Of several that met at a dead holder's lock, all but one learn it here, before they send.
       lock.beat(0)
-      return new Ledger(context, { ...settings, output }, { lock, recovered, events })
+      const opened = { lock, recovered, heldCost, events }
+      return new Ledger(context, { ...settings, output }, opened)
     } catch (error) {
       lock.release()
       throw error
@@ -150,6 +161,11 @@ export class Ledger implements Books {
   /** Path of the output, without links; `-` is standard output. */
   get output(): string {
     return this.#settings.output
+  }
+
+  /** The folder of records beside the output; undefined on standard output. */
+  get folder(): string | undefined {
+    return this.#lock === undefined ? undefined : folderOf(this.output)
   }
 
   get failedOutput(): string {

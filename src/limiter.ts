@@ -6,10 +6,15 @@
  * A request takes its expected cost on account of every meter when it starts and
  * settles with its usage when that is known.
  *
+ * A budget is a meter without refill: it is not waited for until an instant, but until what is
+ * under way has cost less than it might.
+ *
  * It answers synchronously, from what it has here; a budget leased from elsewhere
  * would fill the same meters. No timers, no clock: instants are arguments.
  */
 
+import type { Budget } from './budget.ts'
+import type { RunError } from './errors.ts'
 import { amountOf, BoundMeter, type Cost } from './meter.ts'
 import { meteredInputTokens, type Outcome } from './outcome.ts'
 import { Ceilings } from './ceilings.ts'
@@ -17,6 +22,8 @@ import type { PoolLimiter, PoolReservation, Wait } from './pool-limiter.ts'
 import { PoolShare } from './pool-share.ts'
 import type { RampKind } from './ramp.ts'
 import type { WindowTicket } from './sliding-window.ts'
+import type { Work } from './work.ts'
+import type { Amount } from './worst-case.ts'
 
 /** The user's bounds, each per minute; an absent one does not bind. */
 export interface Bounds {
@@ -29,9 +36,13 @@ export interface Bounds {
 export interface Reservation extends PoolReservation {
   readonly pool: PoolLimiter
   readonly tickets: readonly WindowTicket[]
+  /** What the budget holds for it, if there is one. */
+  readonly most: Amount | undefined
 }
 
 const free: Wait = { delayMs: 0, binds: '' }
+/** What binds when the budget does. */
+const budgetBinds = 'budget'
 
 /** What limits a run besides what the server shows. */
 export interface LimiterOptions {
@@ -39,6 +50,8 @@ export interface LimiterOptions {
   readonly ramp: RampKind
   /** The share of each limit that may be used, above 0 and at most 1. @default 1 */
   readonly limitFraction?: number
+  /** What is spent once. @default none */
+  readonly budget?: Budget | undefined
 }
 
 /** All limits of one run. */
@@ -48,8 +61,11 @@ export class Limiter {
   readonly #ramp: RampKind
   readonly #fraction: number
   #ceilings = new Ceilings([])
+  readonly #budget: Budget | undefined
+  #overBudget: Work | undefined
 
   constructor(now: number, options: LimiterOptions) {
+    this.#budget = options.budget
     this.#ramp = options.ramp
     this.#fraction = options.limitFraction ?? 1
     this.#bounds = boundMeters(now, options.bounds)
@@ -81,8 +97,15 @@ export class Limiter {
     return this.#ceilings.poolOf(model)
   }
 
-  /** How long a request of this cost must wait for the user's bounds, and for which. */
-  wait(now: number, cost: Cost): Wait {
+  /**
+   * How long a row of this cost must wait for the user's bounds, and for which. Infinity: for the
+   * budget, until a try ends; if none is under way, the budget is reached.
+   */
+  wait(now: number, cost: Cost, work?: Work): Wait {
+    if (this.#budget && work?.most && !this.#budget.fits(work.most)) {
+      this.#overBudget = work
+      return { delayMs: Infinity, binds: budgetBinds }
+    }
     let longest = free
     for (const meter of this.#bounds) {
       const delayMs = meter.delay(now, amountOf(meter.unit, cost))
@@ -91,15 +114,23 @@ export class Limiter {
     return longest
   }
 
+  /** Why nothing more can be sent, when the last row that was asked about waits for the budget. */
+  budgetReached(): RunError | undefined {
+    const { row, most } = this.#overBudget ?? {}
+    return row && most && this.#budget?.reached(row.lineNumber, most)
+  }
+
   /** Takes the cost on account; the request starts now. */
-  reserve(now: number, pool: PoolLimiter, cost: Cost): Reservation {
+  reserve(now: number, pool: PoolLimiter, cost: Cost, most?: Amount): Reservation {
+    if (most) this.#budget?.start(most)
     const tickets = this.#bounds.map((meter) => meter.reserve(now, amountOf(meter.unit, cost)))
-    return { pool, tickets, ...pool.reserve(now, cost) }
+    return { pool, tickets, most, ...pool.reserve(now, cost) }
   }
 
   /** Replaces what was taken on account by what was spent, as far as the outcome tells. */
-  settle(now: number, reservation: Reservation, outcome: Outcome): void {
-    const { cost, pool, tickets } = reservation
+  settle(now: number, reservation: Reservation, outcome: Outcome, paid?: Amount): void {
+    const { cost, pool, tickets, most } = reservation
+    if (most) this.#budget?.settle(most, paid ?? (mayBeBilled(outcome) ? 'unknown' : 'nothing'))
     const spent = spentBy(outcome, cost)
     for (const [index, meter] of this.#bounds.entries()) {
       // Of requests it is one and stays one: a refused try was a send all the same.
@@ -115,8 +146,11 @@ function spentBy(outcome: Outcome, reserved: Cost): Cost {
   if (outcome.kind === 'answered') {
     return { input: meteredInputTokens(outcome.usage), output: outcome.usage.outputTokens }
   }
-  const unknown = (outcome.kind === 'broken' || outcome.kind === 'overloaded') && outcome.unknown
-  return { input: unknown ? reserved.input : 0, output: 0 }
+  return { input: mayBeBilled(outcome) ? reserved.input : 0, output: 0 }
+}
+
+function mayBeBilled(outcome: Outcome): boolean {
+  return outcome.kind === 'answered' || ('unknown' in outcome && outcome.unknown)
 }
 
 function boundMeters(now: number, bounds: Bounds): readonly BoundMeter[] {

@@ -9,13 +9,14 @@
  * `write()`, not when it was read.
  */
 
+import { Alarm } from './alarm.ts'
 import type { Books } from './books.ts'
 import type { Ceilings } from './ceilings.ts'
 import type { Cancel } from './clock.ts'
 import type { RunContext } from './context.ts'
 import type { Decision, SchedulerEvent, Unanswered } from './decision.ts'
 import { RunError } from './errors.ts'
-import type { Observer, RunEvent } from './events.ts'
+import type { Observer } from './events.ts'
 import { Feed } from './feed.ts'
 import type { Prices } from './money.ts'
 import type { Settings } from './options.ts'
@@ -24,6 +25,7 @@ import type { Plan, Planned } from './plan.ts'
 import type { Scheduler } from './scheduler.ts'
 import { Settled } from './settled.ts'
 import type { Source } from './source.ts'
+import { recordNotice, type Spending } from './spending.ts'
 import * as telling from './telling.ts'
 import type { Listener, Transport } from './transport.ts'
 import type { Attempt, Work } from './work.ts'
@@ -38,21 +40,21 @@ export interface LoopParts {
   readonly transport: Transport
   readonly books: Books
   readonly prices: Prices
+  /** Absent in a run without a budget. */
+  readonly spending: Spending | undefined
   readonly observe: Observer
 }
 
 /** The lock shows this often that its holder lives. */
 const beatMs = 2000
-/** A timer this late means the machine, or the process, did not run. */
-const sleptMs = 5000
-const limitsShownEveryMs = 1000
 
 export class Loop {
   readonly #parts: LoopParts
+  readonly #observe: Observer
   readonly #feed: Feed
+  readonly #alarm: Alarm
   readonly #settled = new Settled()
-  readonly #limitsShownAt = new Map<string, number>()
-  #timer: { at: number; cancel: Cancel } | undefined
+  readonly #limitsTold = new telling.LimitsTold()
   #grace: Cancel | undefined
   #beat: Cancel | undefined
   #mostInFlight = 0
@@ -60,11 +62,15 @@ export class Loop {
   #finish: () => void = () => {}
   #fail: (error: unknown) => void = () => {}
   #giveUp: () => void = () => {}
-  #readAll = false
 
   constructor(parts: LoopParts) {
     const { scheduler } = parts
     this.#parts = parts
+    this.#observe = parts.observe
+    this.#alarm = new Alarm(parts.context.clock, {
+      wake: () => this.#step({ type: 'wake' }),
+      slept: (before, ms) => this.#slept(before, ms),
+    })
     this.#feed = new Feed(parts, {
       get hasRoom() {
         return scheduler.hasRoom
@@ -73,14 +79,15 @@ export class Loop {
         return scheduler.stopping !== undefined
       },
       take: (planned, sequence) => this.#take(planned, sequence),
-      read: (rows) => this.#observe({ type: 'rows_read', at: this.#now(), ...rows }),
+      read: (rows) => {
+        this.#observe({ type: 'rows_read', at: this.#now(), ...rows })
+        this.#openBudget()
+      },
     })
   }
 
-  /** True when the input was read to its end (or as far as `first` asks). */
-  get readAll(): boolean {
-    return this.#readAll
-  }
+  /** True when the input was read to its end (or as far as `first` asks). Only read it. */
+  readAll = false
 
   /** Resolves when the user's grace is over: what is not written by then is not waited for. */
   readonly graceOver: Promise<void> = new Promise((resolve) => {
@@ -115,7 +122,7 @@ export class Loop {
       await finished
     } finally {
       this.#beat?.()
-      this.#timer?.cancel()
+      this.#alarm.cancel()
     }
   }
 
@@ -154,18 +161,27 @@ export class Loop {
     this.#settled.countOut(plan.count, scheduler.stopping)
   }
 
-  // Reading.
+  /** What was spent cannot be recorded (`ENOSPC`…), or can again (null). */
+  holdForRecord(code: string | null): void {
+    this.#notice(recordNotice(code))
+    this.#step({ type: 'hold', why: 'record', on: code !== null })
+  }
 
+  // Reading.
   #inputEnded(readAll: boolean): void {
     if (!readAll) return
-    this.#readAll = true
+    this.readAll = true
     this.#observe({ type: 'input_ended', at: this.#now() })
     this.#step({ type: 'input_ended' })
   }
 
   #take(planned: Planned, sequence: number): void {
     const { books } = this.#parts
-    if (planned.type === 'work') return this.#step({ type: 'row', work: planned.work })
+    if (planned.type === 'work') {
+      const error = this.#parts.spending?.measure(planned.work)
+      if (error !== undefined) this.#step({ type: 'stop', error })
+      return this.#step({ type: 'row', work: planned.work })
+    }
     if (planned.type === 'held') {
       this.#settled.mark(sequence)
       return books.held(sequence, planned.key, planned.as)
@@ -177,11 +193,18 @@ export class Loop {
     this.#step({ type: 'fault', error: planned.fault.error })
   }
 
+  /** The first rows were read: says what the budget lets, and lets them start. */
+  #openBudget(): void {
+    const notices = this.#parts.spending?.open()
+    for (const message of notices ?? []) this.#notice(message)
+    if (notices !== undefined) this.#step({ type: 'hold', why: 'window', on: false })
+  }
+
   // Deciding and doing.
 
   #step(event: SchedulerEvent): void {
     try {
-      this.#noticeSleep()
+      this.#alarm.noticeSleep()
       const { scheduler } = this.#parts
       this.#perform(scheduler.step(this.#now(), event))
       this.#afterStep(scheduler)
@@ -191,10 +214,13 @@ export class Loop {
   }
 
   #perform(decisions: readonly Decision[]): void {
+    const { spending } = this.#parts
+    const maySend = spending?.sending(decisions) ?? true
     for (const decision of decisions) {
       switch (decision.type) {
         case 'start':
-          this.#start(decision.attempt)
+          if (maySend) this.#start(decision.attempt)
+          else this.#notSent(decision.attempt, 'the record of what is spent cannot be written')
           break
         case 'abort':
           decision.attempt.exchange?.abort(decision.reason)
@@ -212,7 +238,7 @@ export class Loop {
           this.#stopping(decision.error)
           break
         case 'notice':
-          this.#observe({ type: 'notice', at: this.#now(), message: decision.message })
+          this.#notice(decision.message)
           break
         case 'retry':
           break
@@ -220,6 +246,7 @@ export class Loop {
           decision satisfies never
       }
     }
+    spending?.done(decisions)
   }
 
   #afterStep(scheduler: Scheduler): void {
@@ -228,37 +255,14 @@ export class Loop {
       this.#observe({ type: 'binding_changed', at: this.#now(), binds: this.#binds })
     }
     this.#mostInFlight = Math.max(this.#mostInFlight, scheduler.inFlight)
+    this.#parts.spending?.tell(this.#now(), this.#parts.observe)
     if (scheduler.wantsRows || scheduler.stopping !== undefined) this.#feed.wake()
     if (scheduler.finished) return this.#finish()
-    this.#arm(scheduler.nextWakeAt)
+    this.#alarm.arm(scheduler.nextWakeAt)
   }
 
-  /** A timer that fires too early costs an empty step; one too late costs throughput. */
-  #arm(at: number): void {
-    if (at === Infinity || (this.#timer && this.#timer.at <= at)) return
-    this.#timer?.cancel()
-    const { clock } = this.#parts.context
-    // Timers count whole milliseconds, and a wait of none would never let time pass.
-    const delayMs = Math.max(1, Math.ceil(at - clock.now()))
-    const cancel = clock.after(delayMs, () => {
-      this.#noticeSleep()
-      this.#timer?.cancel()
-      this.#timer = undefined
-      this.#step({ type: 'wake' })
-    })
-    this.#timer = { at, cancel }
-  }
-
-  /** To be called before anything else is made of an event: it may be the first since the sleep. */
-  #noticeSleep(): void {
-    const before = this.#now()
-    const lateMs = before - (this.#timer?.at ?? before)
-    if (lateMs < sleptMs) return
-    this.#timer?.cancel()
-    this.#timer = undefined
-    const seconds = Math.round(lateMs / 1000)
-    const message = `the machine slept for about ${seconds} s: connections are opened anew`
-    this.#observe({ type: 'notice', at: before, message })
+  #slept(before: number, ms: number): void {
+    this.#notice(telling.sleptFor(ms))
     this.#step({ type: 'slept', before })
   }
 
@@ -300,7 +304,8 @@ export class Loop {
   /** The run is stopping, so the row is left. Nobody was told that a try began. */
   #notSent(attempt: Attempt, message: string): void {
     const error = { type: 'not_sent', message }
-    const outcome = { kind: 'broken', status: 0, requestId: null, error, unknown: false } as const
+    const outcome = { kind: 'no_socket', status: 0, requestId: null, error } as const
+    this.#parts.spending?.unanswered(attempt, outcome)
     this.#step({ type: 'outcome', attempt, outcome })
   }
 
@@ -320,10 +325,11 @@ export class Loop {
 
   #outcome(attempt: Attempt, outcome: Outcome): void {
     try {
-      this.#noticeSleep()
+      this.#alarm.noticeSleep()
       attempt.exchange = undefined
-      const { scheduler } = this.#parts
-      const decisions = scheduler.step(this.#now(), { type: 'outcome', attempt, outcome })
+      const { scheduler, spending } = this.#parts
+      const cost = spending?.costOf(attempt, outcome)
+      const decisions = scheduler.step(this.#now(), { type: 'outcome', attempt, outcome, cost })
       if (outcome.kind !== 'answered') this.#tellFailure(attempt, outcome, decisions)
       this.#perform(decisions)
       this.#afterStep(scheduler)
@@ -334,28 +340,20 @@ export class Loop {
 
   #tellFailure(attempt: Attempt, outcome: Unanswered, decisions: readonly Decision[]): void {
     const retry = decisions.find((decision) => decision.type === 'retry')
-    const { prices, context } = this.#parts
-    const isUnknown = 'unknown' in outcome && outcome.unknown
-    const at = context.clock.wallTime()
-    const unknown = isUnknown
-      ? { costNanoUsdMax: telling.costNanoUsdMax(prices, attempt, at) }
-      : null
-    const waitMs = retry?.delayMs ?? null
-    this.#observe(telling.attemptFailed(this.#now(), attempt, { outcome, unknown, waitMs }))
+    const { prices, context, spending } = this.#parts
+    spending?.unanswered(attempt, outcome)
+    const unknown = telling.unknownOf(prices, attempt, outcome, context.clock.wallTime())
+    const rest = { outcome, unknown, waitMs: retry?.delayMs ?? null }
+    this.#observe(telling.attemptFailed(this.#now(), attempt, rest))
   }
 
   #showLimits({ work }: Attempt, limits: LimitReadings | undefined): void {
-    if (limits === undefined) return
-    const now = this.#now()
-    const { pool } = work
-    if (now - (this.#limitsShownAt.get(pool) ?? -Infinity) < limitsShownEveryMs) return
-    this.#limitsShownAt.set(pool, now)
-    this.#observe({ type: 'limits_read', at: now, pool, limits })
+    const event = this.#limitsTold.read(this.#now(), work.pool, limits)
+    if (event !== undefined) this.#observe(event)
   }
 
-  // Settling.
-
-  #succeed({ work, startedAt }: Attempt, outcome: Answered): void {
+  #succeed(attempt: Attempt, outcome: Answered): void {
+    const { work, startedAt } = attempt
     const { context, books, prices } = this.#parts
     const at = context.clock.wallTime()
     const costNanoUsd = prices.costNanoUsd(outcome.model, outcome.usage, { at })
@@ -363,6 +361,7 @@ export class Loop {
     const answer = { outcome, costNanoUsd, latencyMs, attempts: work.attempts + 1 }
     books.succeed(work, answer, () => {
       this.#settled.mark(work.sequence)
+      this.#parts.spending?.answered(attempt, outcome)
       this.#observe(telling.rowSucceeded(this.#now(), work, answer))
     })
     work.body = undefined
@@ -394,7 +393,7 @@ export class Loop {
     return this.#parts.context.clock.now()
   }
 
-  #observe(event: RunEvent): void {
-    this.#parts.observe(event)
+  #notice(message: string): void {
+    this.#observe({ type: 'notice', at: this.#now(), message })
   }
 }

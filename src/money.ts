@@ -21,6 +21,9 @@ import {
   priceTable,
 } from './prices.ts'
 
+/** What a request asks to be written to the cache: nothing, or for 5 minutes, or for an hour. */
+export type CacheWrites = 'none' | '5m' | '1h'
+
 /** A request before it is sent, at its dearest. */
 export interface WorstCase {
   /** At least what its prompt holds, cached or not. */
@@ -38,6 +41,8 @@ export interface WorstCase {
    * does not show, so rule it out only if `inference_geo` is in the request. @default true
    */
   readonly us?: boolean
+  /** The dearest way in which it may write to the cache. @default '1h' */
+  readonly writes?: CacheWrites
   /** Web searches it may make. @default 0 */
   readonly webSearchesMax?: number
 }
@@ -110,7 +115,10 @@ export class Prices {
     if (request.fast === true && plan.fast !== undefined) candidates.push(plan.fast)
     const input = tokens(request.inputTokens)
     const output = tokens(request.outputTokensMax)
-    const worst = candidates.map((rates) => input * dearestInput(rates) + output * rates.output)
+    const { writes = '1h' } = request
+    const worst = candidates.map(
+      (rates) => input * dearestInput(rates, writes) + output * rates.output,
+    )
     const us = request.us === false ? one : greater(one, prices.usFactor)
     const factor = us * (request.batch === true ? this.#batchFactor : one)
     return this.#total(worst.reduce(greater), factor, request.webSearchesMax ?? 0)
@@ -162,6 +170,22 @@ export function formatUsd(nanoUsd: number | null): string {
   if (nanoUsd === null) return 'unknown'
   const { sign, whole, fraction } = decimalOf(nanoUsd)
   return `${sign}$${whole}.${fraction.padEnd(2, '0')}`
+}
+
+/**
+ * Dollars as exact decimal text to nano-dollars; undefined if the text is no such amount, or has
+ * more than nine decimal places, or is beyond exact integers.
+ *
+ * @example
+ * ```ts
+ * readUsd('2.50') // => 2500000000
+ * readUsd('1e3') // => undefined
+ * ```
+ */
+export function readUsd(text: string): number | undefined {
+  const [, whole = '', fraction = ''] = /^(\d+)(?:\.(\d{1,9}))?$/.exec(text) ?? []
+  const nanoUsd = Number(whole + fraction.padEnd(9, '0'))
+  return whole !== '' && Number.isSafeInteger(nanoUsd) ? nanoUsd : undefined
 }
 
 /**
@@ -248,8 +272,11 @@ function ratesOf(prices: CompiledModel, usage: Usage, at: number): TokenRates | 
   return isAbove ? plan.above.rates : plan.standard
 }
 
-function dearestInput(rates: TokenRates): bigint {
-  return [rates.input, rates.write5m, rates.write1h, rates.read].reduce(greater)
+/** What is not marked is neither written nor read. */
+function dearestInput(rates: TokenRates, writes: CacheWrites): bigint {
+  if (writes === 'none') return rates.input
+  const marked = greater(greater(rates.input, rates.write5m), rates.read)
+  return writes === '5m' ? marked : greater(marked, rates.write1h)
 }
 
 function greater(left: bigint, right: bigint): bigint {

@@ -59,6 +59,37 @@ describe('readOptions()', () => {
     )
   })
 
+  test.each([
+    [2.5, 2_500_000_000],
+    ['2.50', 2_500_000_000],
+    // As floats, its nano-dollars would be 100,000,000.99999999.
+    ['0.100000001', 100_000_001],
+    [1e-7, 100],
+    ['9007199', 9_007_199_000_000_000],
+  ])('reads a budget of %j exactly', (maxBudgetUsd, nanoUsd) => {
+    expect(readOptions({ ...valid, maxBudgetUsd }).budgetNanoUsd).toBe(nanoUsd)
+  })
+
+  test.each([
+    0,
+    -1,
+    NaN,
+    Infinity,
+    1e-10,
+    '',
+    '0',
+    '0.00',
+    '1e3',
+    '-2',
+    '.5',
+    '0.0000000001',
+    '1e9',
+    9_007_200,
+  ])('refuses a budget of %j', (maxBudgetUsd) => {
+    const faults = optionFaults({ ...valid, maxBudgetUsd })
+    expect(faults.map(({ option }) => option)).toEqual(['maxBudgetUsd'])
+  })
+
   test('takes a token instead of a key', () => {
     expect(readOptions({ input: 'x', authToken: 'token' }).authToken).toBe('token')
   })

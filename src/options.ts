@@ -8,10 +8,13 @@
 import { z } from 'zod'
 import { bounds } from './bounds.ts'
 import type { MaxFailed } from './brake.ts'
+import type { BudgetMode } from './budget.ts'
 import { RunError } from './errors.ts'
 import type { OutputFormat } from './line-form.ts'
+import { readUsd } from './money.ts'
 import { nearest } from './nearest.ts'
 import type { RampKind } from './ramp.ts'
+import { checkBaseUrl, checkHeaders, isHeaderValue, isNoPlaceholder } from './option-rules.ts'
 import type { ParseOptions } from './request.ts'
 
 /** Options of `run`. Only `input` and a key must be given. */
@@ -45,6 +48,19 @@ export interface RunOptions {
   readonly maxConcurrency?: number | undefined
   /** Bytes of the bodies under way at once. @default 67108864 */
   readonly maxInFlightBytes?: number | undefined
+  /**
+   * Dollars that may be spent for this output, by earlier runs too: exact, as a number or as
+   * decimal text. A run that would pass it stops, and can be resumed. @default none
+   */
+  readonly maxBudgetUsd?: number | string | undefined
+  /**
+   * `strict`: never passed, whatever the replies; `expected`: what is under way counts with what
+   * requests have cost, and the most by which that may pass the budget is said beforehand.
+   * @default 'strict'
+   */
+  readonly budgetMode?: BudgetMode | undefined
+  /** The same for tokens: input of all kinds and output. @default none */
+  readonly maxTotalTokens?: number | undefined
   /** Tries of one row; refusals for a rate (429) do not count. @default 5 */
   readonly maxAttempts?: number | undefined
   /** One try. @default 600000 */
@@ -119,6 +135,9 @@ export interface Settings {
   readonly maxOutputTokensPerMinute: number | undefined
   readonly maxConcurrency: number
   readonly maxInFlightBytes: number
+  readonly budgetNanoUsd: number | undefined
+  readonly budgetMode: BudgetMode
+  readonly maxTotalTokens: number | undefined
   readonly maxAttempts: number
   readonly timeoutMs: number
   readonly maxRowTimeMs: number
@@ -152,6 +171,7 @@ const text = z.string('must be a text').min(1, 'must not be empty')
 const credential = text.refine(isHeaderValue, 'holds characters that no header can carry')
 const flag = z.boolean('must be true or false')
 const fraction = 'must be above 0 and at most 1'
+const usd = 'must be dollars from 0.000000001 to 9007199, such as 2.50'
 const sockets = `must be a whole number from 1 to ${bounds.socketsMax}`
 
 const shape = {
@@ -178,6 +198,12 @@ const shape = {
     .max(bounds.socketsMax, sockets)
     .default(bounds.socketsMax),
   maxInFlightBytes: count.default(bounds.inFlightBytesDefault),
+  maxBudgetUsd: z
+    .union([z.number(), z.string()], usd)
+    .refine((value) => budgetOf(value) !== undefined, usd)
+    .optional(),
+  budgetMode: oneOf('strict', 'expected').default('strict'),
+  maxTotalTokens: count.optional(),
   maxAttempts: count.default(5),
   timeoutMs: durationMs.default(600_000),
   maxRowTimeMs: durationMs.default(Infinity),
@@ -240,7 +266,7 @@ export function readOptions(options: RunOptions): Settings {
     const faults = optionFaults(options).map(({ option, text }) => `"${option}" ${text}`)
     throw new RunError('OPTIONS_INVALID', `Cannot start: ${faults.join('; ')}`)
   }
-  const { data } = parsed
+  const { maxBudgetUsd, ...data } = parsed.data
   if (data.apiKey === undefined && data.authToken === undefined) {
     throw new RunError('KEY_MISSING', 'Cannot start without an API key: "apiKey" is not set', {
       hint: 'pass apiKey or authToken; the simulator (sluice/simulator) takes any',
@@ -260,12 +286,27 @@ export function readOptions(options: RunOptions): Settings {
     maxRequestsPerMinute: data.maxRequestsPerMinute,
     maxInputTokensPerMinute: data.maxInputTokensPerMinute,
     maxOutputTokensPerMinute: data.maxOutputTokensPerMinute,
+    budgetNanoUsd: maxBudgetUsd === undefined ? undefined : budgetOf(maxBudgetUsd),
+    maxTotalTokens: data.maxTotalTokens,
     maxFailed: data.maxFailed,
     adminKey: data.adminKey,
     prices: data.prices,
     seed: data.seed,
     baseUrl: data.baseUrl.replace(/\/+$/, ''),
   }
+}
+
+/** Whether a run is told to keep within a budget. */
+export function isBudgeted({ budgetNanoUsd, maxTotalTokens }: Settings): boolean {
+  return budgetNanoUsd !== undefined || maxTotalTokens !== undefined
+}
+
+/** Nano-dollars, more than none; undefined if the value is no such amount. */
+function budgetOf(value: number | string): number | undefined {
+  const text = String(value)
+  // A small number is written with an exponent.
+  const nanoUsd = readUsd(typeof value === 'number' && text.includes('e') ? value.toFixed(9) : text)
+  return nanoUsd === 0 ? undefined : nanoUsd
 }
 
 /** `requests.jsonl` → `requests.results.jsonl`; undefined for a stream. */
@@ -293,56 +334,6 @@ function isMaxFailed(value: unknown): boolean {
   if ('count' in value) return Number.isSafeInteger(value.count) && Number(value.count) >= 0
   if (!('percent' in value) || typeof value.percent !== 'number') return false
   return value.percent >= 0 && value.percent <= 100
-}
-
-function isNoPlaceholder(key: string): boolean {
-  return key !== 'your-api-key-here'
-}
-
-/** What HTTP/1.1 lets a header carry, less the bytes that are no one's text. */
-function isHeaderValue(value: string): boolean {
-  return /^[\t\u0020-\u007e\u00a0-\u00ff]*$/.test(value)
-}
-
-/** Headers that say how a request is framed; two of them would be a fault or a way to smuggle. */
-const framingHeaders = new Set([
-  'connection',
-  'content-encoding',
-  'content-length',
-  'expect',
-  'keep-alive',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-])
-
-function checkHeaders(headers: Record<string, string>, context: z.RefinementCtx): void {
-  const fail = (message: string): void => context.addIssue({ code: 'custom', message })
-  for (const [name, value] of Object.entries(headers)) {
-    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name))
-      fail(`must not name ${JSON.stringify(name)}: no header can`)
-    else if (framingHeaders.has(name.toLowerCase()))
-      fail(`must not set ${name}, which sluice sets itself`)
-    else if (!isHeaderValue(value))
-      fail(`must hold characters a header can carry: ${name} does not`)
-  }
-}
-
-function checkBaseUrl(given: string, context: z.RefinementCtx): void {
-  const fail = (message: string): void => context.addIssue({ code: 'custom', message })
-  const url = URL.parse(given)
-  const trimmed = given.replace(/\/+$/, '')
-  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    fail('must be an http or https URL')
-  } else if (url.username !== '' || url.password !== '') {
-    fail('must not hold credentials')
-  } else if (url.search !== '' || url.hash !== '') {
-    fail('must be an origin and an optional prefix, without query or fragment')
-  } else if (trimmed.endsWith('/v1/messages')) {
-    const fixed = trimmed.slice(0, -'/v1/messages'.length)
-    fail(`must not end in /v1/messages, which is appended: use ${fixed}`)
-  }
 }
 
 function faultsOf(issue: z.core.$ZodIssue, options: RunOptions): readonly OptionFault[] {

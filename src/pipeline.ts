@@ -15,6 +15,7 @@ import { Plan } from './plan.ts'
 import { Random } from './random.ts'
 import { Scheduler } from './scheduler.ts'
 import type { Source } from './source.ts'
+import type { Spending } from './spending.ts'
 import { Stats } from './stats.ts'
 import { toAll } from './telling.ts'
 import type { Transport } from './transport.ts'
@@ -25,6 +26,8 @@ export interface Ends {
   readonly books: Books
   readonly transport: Transport
   readonly prices: Prices
+  /** Absent in a run without a budget. */
+  readonly spending: Spending | undefined
   readonly observers: readonly Observer[]
 }
 
@@ -40,16 +43,19 @@ export interface Pipeline {
 
 /** Joins source and books by what lies between them. */
 export function join(context: RunContext, settings: Settings, ends: Ends): Pipeline {
-  const { source, books, transport, prices, observers } = ends
-  const scheduler = makeScheduler(context, settings, source)
+  const { source, spending, observers } = ends
+  const scheduler = makeScheduler(context, settings, source, spending)
   const stats = new Stats()
   const learning = learnCeilings(context, settings, {
     loop: () => loop,
     notice: (message) => observe({ type: 'notice', at: context.clock.now(), message }),
   })
   const observe = toAll([(event) => stats.observe(event), ...observers, learning.observe])
-  const plan = new Plan(books, { ...parseOptionsOf(settings), retryFailed: settings.retryFailed })
-  const parts = { context, settings, source, plan, scheduler, transport, books, prices, observe }
+  const plan = new Plan(ends.books, {
+    ...parseOptionsOf(settings),
+    retryFailed: settings.retryFailed,
+  })
+  const parts = { ...ends, context, settings, plan, scheduler, observe }
   const loop = new Loop(parts)
   const close = (): void => {
     learning.close()
@@ -58,10 +64,16 @@ export function join(context: RunContext, settings: Settings, ends: Ends): Pipel
   return { loop, scheduler, stats, observe, close }
 }
 
-function makeScheduler(context: RunContext, settings: Settings, source: Source): Scheduler {
+function makeScheduler(
+  context: RunContext,
+  settings: Settings,
+  source: Source,
+  spending: Spending | undefined,
+): Scheduler {
   const { maxRequestsPerMinute, maxInputTokensPerMinute, maxOutputTokensPerMinute } = settings
   const options = {
     ...settings,
+    budget: spending?.budget,
     bounds: {
       requestsPerMinute: maxRequestsPerMinute,
       inputTokensPerMinute: maxInputTokensPerMinute,

@@ -31,7 +31,7 @@ function make(fraction: number, now = 0): PoolShare {
 /** One request is answered at once, with these headers. */
 function hear(pool: PoolShare, now: number, limits: LimitReadings | undefined): void {
   const reservation = pool.reserve(now, cost)
-  pool.settle(now, cost, cost)
+  pool.settle(now, reservation, cost)
   pool.observe(now, reservation, limits, false)
 }
 
@@ -51,8 +51,7 @@ function drive(pool: PoolShare, untilMs: number, costOf: (index: number) => Cost
       now += delayMs
       continue
     }
-    pool.reserve(now, next)
-    pool.settle(now, next, next)
+    pool.settle(now, pool.reserve(now, next), next)
     sent.push({ at: now, cost: next })
   }
   return sent
@@ -138,8 +137,8 @@ describe('a share of the limits', () => {
     hear(pool, 0, { output: reading(120_000) })
     // 1,000 a second. Thought to be 1,000, it was 3,000: two seconds more.
     const thought = { input: 1, output: 1000 }
-    pool.reserve(minuteMs, thought)
-    pool.settle(minuteMs, thought, { input: 1, output: 3000 })
+    const reservation = pool.reserve(minuteMs, thought)
+    pool.settle(minuteMs, reservation, { input: 1, output: 3000 })
     expect(pool.wait(minuteMs, thought).delayMs).toBe(3000)
   })
 

@@ -77,13 +77,13 @@ export class PoolShare extends PoolLimiter {
     return super.reserve(now, cost)
   }
 
-  override settle(now: number, reserved: Cost, spent: Cost): void {
+  override settle(now: number, reservation: PoolReservation, spent: Cost): void {
     for (const unit of units) {
-      const amount = amountOf(unit, reserved)
+      const amount = amountOf(unit, reservation.cost)
       this.#take(now, unit, amountOf(unit, spent) - amount)
       this.#unsettled[unit] -= amount
     }
-    super.settle(now, reserved, spent)
+    super.settle(now, reservation, spent)
   }
 
   override observe(

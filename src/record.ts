@@ -11,6 +11,7 @@
 
 import type { Files } from './files.ts'
 import { Fingerprints } from './fingerprints.ts'
+import type { HeldCost } from './held-cost.ts'
 import { KeySequence } from './key-sequence.ts'
 import type { LineForm } from './line-form.ts'
 import { type LinePlace, readResultFile } from './result-file.ts'
@@ -25,6 +26,8 @@ export interface RecordPaths {
   readonly failed?: string | undefined
   /** `<output>.sluice`, where the spool of an ordered run is. @default none is looked for */
   readonly folder?: string | undefined
+  /** Sums up what the answers cost. @default that is not looked at */
+  readonly cost?: HeldCost | undefined
 }
 
 /** What was found. */
@@ -60,7 +63,10 @@ export function recover(files: Files, paths: RecordPaths, form?: LineForm): Reco
   let succeededCount = 0
   let failedCount = 0
   // The type decides, not the file: an answer is one wherever the user's tools put it.
-  const count = ({ type, key }: ResultLine): void => {
+  const { cost } = paths
+  const count = (line: ResultLine): void => {
+    const { type, key } = line
+    cost?.add(line)
     if (type === 'succeeded') {
       succeeded.add(key, 1)
       succeededCount++
@@ -84,7 +90,7 @@ export function recover(files: Files, paths: RecordPaths, form?: LineForm): Reco
     failedCount,
     outputBytes,
     failedBytes,
-    spooled: spool?.remaining(),
+    spooled: spool?.remaining(cost),
     order,
   }
 }

@@ -16,10 +16,12 @@ import type { Observer, RunStarted } from './events.ts'
 import { checkInput } from './input-check.ts'
 import { type Ending, Ledger } from './ledger.ts'
 import type { Loop } from './loop.ts'
-import { loadPrices } from './money.ts'
-import { readOptions, type RunOptions, type Settings } from './options.ts'
+import { loadPrices, type Prices } from './money.ts'
+import { isBudgeted, readOptions, type RunOptions, type Settings } from './options.ts'
 import { join } from './pipeline.ts'
 import { fileSource, type Source, streamSource } from './source.ts'
+import { SpendRecord, type SpendRecordOptions } from './spend-record.ts'
+import { Spending } from './spending.ts'
 import { type RunSummary, summarize } from './summary.ts'
 
 /** What a caller may hold on to while a run goes on. */
@@ -68,8 +70,12 @@ export async function run(
     blocked: (code) => loop.hold(code),
     lost: (error) => loop.abandon(error),
   })
+  const spending = openSpending(context, settings, prices, ledger, {
+    onBlocked: (code) => loop.holdForRecord(code),
+    onLost: (error) => loop.abandon(error),
+  })
   const { observers = [] } = hooks
-  const ends = { source, books: ledger, transport, prices, observers }
+  const ends = { source, books: ledger, transport, prices, spending, observers }
   const { loop, scheduler, stats, observe, close } = join(context, settings, ends)
   observe({
     type: 'run_started',
@@ -81,6 +87,7 @@ export async function run(
     const hint = 'run the same command again to go on'
     loop.stop(new RunError('INTERRUPTED', 'Stopped as asked', { hint }), settings.graceMs)
   }
+  let isOver = false
   try {
     if (hooks.signal?.aborted === true) interrupt()
     hooks.signal?.addEventListener('abort', interrupt)
@@ -90,6 +97,8 @@ export async function run(
     const unwritten = isWritten ? 0 : loop.unsettled
     const notInInput = isWritten ? await finish(ledger, ending, loop) : null
     if (unwritten === 0) loop.countOut()
+    spending?.tell(clock.now(), observe, true)
+    isOver = loop.readAll && scheduler.stopping === undefined
     return summarize(scheduler, unwritten, {
       input: nameOf(settings),
       output: ledger.output,
@@ -102,6 +111,7 @@ export async function run(
     close()
     source.close()
     await transport.close()
+    spending?.close(isOver)
     ledger.close()
   }
 }
@@ -112,6 +122,30 @@ function openSource({ files }: RunContext, { input }: Settings): Source {
 
 function nameOf({ input }: Settings): string {
   return typeof input === 'string' ? input : '-'
+}
+
+/** What a budget needs beside the rows; undefined without one. Lets go of the files if it fails. */
+function openSpending(
+  context: RunContext,
+  settings: Settings,
+  prices: Prices,
+  ledger: Ledger,
+  listener: Pick<SpendRecordOptions, 'onBlocked' | 'onLost'>,
+): Spending | undefined {
+  if (!isBudgeted(settings)) return undefined
+  const { files, clock } = context
+  const { folder, heldCost, heldCounts } = ledger
+  const { fsync } = settings
+  try {
+    const record =
+      folder === undefined
+        ? undefined
+        : new SpendRecord({ files, clock, fsync, folder, ...listener })
+    return new Spending({ context, settings, prices, record, heldCost, heldCounts })
+  } catch (error) {
+    ledger.close()
+    throw error
+  }
 }
 
 /** What there is to say before the first row is read. */

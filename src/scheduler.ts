@@ -20,12 +20,13 @@
 import { unreachable } from './assert.ts'
 import { Backlog } from './backlog.ts'
 import { Brake } from './brake.ts'
-import type { Decision, Hold, SchedulerEvent, SchedulerOptions, Unanswered } from './decision.ts'
+import type { Decision, Ended, Hold, SchedulerEvent } from './decision.ts'
+import type { SchedulerOptions, Unanswered } from './decision.ts'
 import type { RunError } from './errors.ts'
 import { Estimator } from './estimate.ts'
 import { Limiter } from './limiter.ts'
 import type { Cost } from './meter.ts'
-import type { Answered, Broken, LimitReadings, Outcome, Overloaded } from './outcome.ts'
+import type { Answered, Broken, LimitReadings, Overloaded } from './outcome.ts'
 import { type Doing, Patience } from './patience.ts'
 import type { Wait } from './pool-limiter.ts'
 import { type Pool, Pools } from './pool.ts'
@@ -74,6 +75,7 @@ export class Scheduler {
     this.#underWay = new UnderWay(options)
     this.#patience = new Patience(now, options.patienceMs)
     this.#checkedAt = now
+    if (options.budget !== undefined) this.#holds.add('window')
   }
 
   /** True while more rows may be given to it. A row at fault is a result as soon as it is read. */
@@ -102,9 +104,7 @@ export class Scheduler {
     return this.#stopping !== undefined || (this.#inputEnded && this.#backlog.rows === 0)
   }
 
-  /**
-   * The instant by which `step` must be called with `wake`; Infinity when only an event can help.
-   */
+  /** By then `step` must be called with `wake`; Infinity when only an event can help. */
   get nextWakeAt(): number {
     return this.#wakeAt
   }
@@ -140,7 +140,7 @@ export class Scheduler {
       case 'head':
         return this.#head(now, event.attempt, event.status, event.limits)
       case 'outcome':
-        return this.#ended(now, event.attempt, event.outcome)
+        return this.#ended(now, event)
       case 'wake':
         return
       case 'ceilings':
@@ -180,6 +180,8 @@ export class Scheduler {
     if (this.#stopping === undefined) {
       this.#backlog.release(now)
       const startAt = this.#startRows(now)
+      const isSpent = this.#binds === 'budget' && this.inFlight === 0
+      if (isSpent) this.#stopFor(this.limiter.budgetReached())
       const patienceEndsAt = this.#patience.endsAt(this.#doing)
       this.#wakeAt = Math.min(startAt, this.#backlog.nextReleaseAt, patienceEndsAt)
     }
@@ -197,7 +199,8 @@ export class Scheduler {
    */
   #startRows(now: number): number {
     if (this.#holds.size > 0) {
-      this.#binds = this.#holds.has('output') ? 'disk' : String([...this.#holds][0])
+      const [hold] = this.#holds
+      this.#binds = hold === 'output' || hold === 'record' ? 'disk' : String(hold)
       return Infinity
     }
     this.#round += 1
@@ -217,7 +220,7 @@ export class Scheduler {
       }
       const cost = this.estimator.estimate(work)
       const own = pool.wait(now, cost)
-      const wait = own.delayMs > 0 ? own : this.#sharedWait(now, work.bodyBytes, cost)
+      const wait = own.delayMs > 0 ? own : this.#sharedWait(now, work, cost)
       if (wait.delayMs > 0) {
         if (wait !== own) this.#binds = wait.binds
         else if (this.#binds === '') this.#binds = this.#pools.bindsOf(pool, wait)
@@ -236,13 +239,13 @@ export class Scheduler {
   }
 
   /** How long a row must wait for what all pools share, and for what. */
-  #sharedWait(now: number, bodyBytes: number, cost: Cost): Wait {
-    const wait = this.#underWay.wait(now, bodyBytes)
-    return wait.delayMs > 0 ? wait : this.limiter.wait(now, cost)
+  #sharedWait(now: number, work: Work, cost: Cost): Wait {
+    const wait = this.#underWay.wait(now, work.bodyBytes)
+    return wait.delayMs > 0 ? wait : this.limiter.wait(now, cost, work)
   }
 
   #start(now: number, pool: Pool, work: Work, cost: Cost): void {
-    const reservation = this.limiter.reserve(now, pool.limiter, cost)
+    const reservation = this.limiter.reserve(now, pool.limiter, cost, work.most)
     const asked = { number: ++this.#attempts, work, cost, reservation }
     const attempt = pool.start(now, asked, this.#underWay.leader.isWanted)
     this.#underWay.add(attempt)
@@ -289,15 +292,13 @@ export class Scheduler {
     pool.limiter.observe(now, attempt.reservation, limits, true)
   }
 
-  // Outcomes.
-
-  #ended(now: number, attempt: Attempt, outcome: Outcome): void {
+  #ended(now: number, { attempt, outcome, cost }: Ended): void {
     const { work } = attempt
     const pool = this.#pools.of(now, work)
     this.#underWay.remove(attempt)
     this.#underWay.leader.ended(attempt, outcome.kind === 'answered')
     pool.ended(attempt)
-    this.limiter.settle(now, attempt.reservation, outcome)
+    this.limiter.settle(now, attempt.reservation, outcome, cost)
     // A stream's headers speak of its start, and were used when they came; all others speak of now.
     if (outcome.status > 0 && attempt.headAt === undefined) {
       const asOfSend = attempt.stream && outcome.status === 200
@@ -314,7 +315,7 @@ export class Scheduler {
       case 'broken':
         return this.#broke(now, pool, attempt, outcome)
       case 'no_socket':
-        this.#underWay.noSocket(now)
+        if (!this.#holds.has('record')) this.#underWay.noSocket(now)
         return this.#again(now, attempt, outcome)
       case 'invalid':
         this.#patience.succeeded(now)

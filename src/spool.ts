@@ -11,6 +11,7 @@
 
 import { Fingerprints } from './fingerprints.ts'
 import type { Files } from './files.ts'
+import type { HeldCost } from './held-cost.ts'
 import { digest } from './hash.ts'
 import { LineIndex } from './line-index.ts'
 import { LineReader } from './line-scan.ts'
@@ -45,8 +46,8 @@ export interface Spooled {
 export interface SpoolSearch {
   /** To be called for each line of the output. */
   seeOutputLine(key: string, place: LinePlace): void
-  /** What is left after that. */
-  remaining(): Spooled
+  /** What is left after that; sums up what it cost. */
+  remaining(cost?: HeldCost): Spooled
 }
 
 /** The name of the spool's file of this number, from 1. */
@@ -78,7 +79,7 @@ export function findSpool(files: Files, folder: string): SpoolSearch | undefined
       // Few lines of the output have a key that is in the spool; no other needs a digest.
       if (keys.get(key) > 0) inOutput.add(digestOf(place), 1)
     },
-    remaining: () => indexSpool(files, spoolFiles, inOutput),
+    remaining: (cost) => indexSpool(files, spoolFiles, inOutput, cost),
   }
 }
 
@@ -131,15 +132,18 @@ function indexSpool(
   files: Files,
   spoolFiles: readonly SpoolFile[],
   inOutput: Fingerprints,
+  cost: HeldCost | undefined,
 ): Spooled {
   const counts = new Fingerprints()
   const index = new LineIndex()
   for (const { path, base } of spoolFiles) {
-    readResultFile(files, path, ({ key }, place) => {
+    readResultFile(files, path, (line, place) => {
+      const { key } = line
       const name = inOutput.size > 0 ? digestOf(place) : ''
       if (name !== '' && inOutput.get(name) > 0) {
         inOutput.add(name, -1)
       } else {
+        cost?.add(line)
         counts.add(key, 1)
         index.add(key, base + place.offset)
       }

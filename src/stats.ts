@@ -6,6 +6,7 @@
  */
 
 import { unreachable } from './assert.ts'
+import type { BudgetState } from './budget.ts'
 import type {
   AttemptFailed,
   LimitsRead,
@@ -86,6 +87,8 @@ export interface Snapshot {
   readonly costNanoUsd: number
   /** Answers of models without a known price. */
   readonly unpriced: number
+  /** Null in a run without one. */
+  readonly budget: BudgetState | null
   /** All pools together: rows over about the last ten seconds, tokens of the last sixty. */
   readonly rates: {
     readonly rowsPerSecond: number
@@ -118,6 +121,7 @@ export class Stats {
   readonly #tokens = { input: 0, cacheWrite: 0, cacheRead: 0, output: 0 }
   #costNanoUsd = 0
   #unpriced = 0
+  #budget: BudgetState | null = null
   readonly #settledRate = new RecentRate()
   readonly #pools = new Map<string, PoolStats>()
   readonly #bound = new Map<string, number>()
@@ -159,6 +163,11 @@ export class Stats {
         this.#countBound(event.at)
         this.#binds = event.binds
         return
+      case 'budget_used': {
+        const { type: _type, at: _at, ...budget } = event
+        this.#budget = budget
+        return
+      }
       case 'output_blocked':
         this.#outputBlocked = event.code
         return
@@ -192,6 +201,7 @@ export class Stats {
       tokens: { ...this.#tokens },
       costNanoUsd: this.#costNanoUsd,
       unpriced: this.#unpriced,
+      budget: this.#budget,
       rates: {
         rowsPerSecond: this.#settledRate.perSecond(now),
         inputTokensPerMinute: sum(pools.map((pool) => pool.inputTokensPerMinute)),

@@ -19,6 +19,8 @@ import { ObjectSource, type Producer } from './object-source.ts'
 import { join, type Pipeline } from './pipeline.ts'
 import type { Result } from './result.ts'
 import type { RunHooks } from './run.ts'
+import { isBudgeted } from './options.ts'
+import { Spending } from './spending.ts'
 import { readStreamOptions, type StreamOptions } from './stream-options.ts'
 import { endedBy, type RunSummary, summarize } from './summary.ts'
 
@@ -88,7 +90,8 @@ export function stream<Request extends RequestInput>(
     takeMetadata: (line) => source.takeMetadata(line),
   })
   const { observers = [], signal } = hooks
-  const ends = { source, books: delivery, transport, prices, observers }
+  const spending = isBudgeted(settings) ? new Spending({ context, settings, prices }) : undefined
+  const ends = { source, books: delivery, transport, prices, spending, observers }
   const pipeline = join(context, settings, ends)
   const interrupt = (): void => stopFor(stopped('as asked'), signal?.reason)
   let end: { readonly error: unknown } | undefined
@@ -98,7 +101,7 @@ export function stream<Request extends RequestInput>(
     try {
       if (signal?.aborted === true) interrupt()
       signal?.addEventListener('abort', interrupt)
-      const summary = await playThrough(pipeline, context)
+      const summary = await playThrough(pipeline, context, spending)
       const error = endedBy(pipeline.scheduler)
       end = error && { error: thrown.has(error) ? thrown.get(error) : error }
       return summary
@@ -167,7 +170,11 @@ class Results<M> implements ResultStream<M> {
 }
 
 /** Runs until every request has its result or was left, and counts them out. */
-async function playThrough(pipeline: Pipeline, { clock }: RunContext): Promise<RunSummary> {
+async function playThrough(
+  pipeline: Pipeline,
+  { clock }: RunContext,
+  spending: Spending | undefined,
+): Promise<RunSummary> {
   const { loop, scheduler, stats, observe } = pipeline
   const noFiles = { input: noFile, output: noFile, failedOutput: noFile }
   observe({
@@ -181,6 +188,7 @@ async function playThrough(pipeline: Pipeline, { clock }: RunContext): Promise<R
   })
   await loop.run()
   loop.countOut()
+  spending?.tell(clock.now(), observe, true)
   return summarize(scheduler, 0, {
     ...noFiles,
     notInInput: null,

@@ -24,6 +24,11 @@ const summary: RunSummary = {
     possiblyBilledTwice: { rows: 1, attempts: 2, costNanoUsdMax: 1_000_000_001, killedInFlight: 4 },
     tokens: { input: 11, cacheWrite: 22, cacheRead: 33, output: 44 },
     costNanoUsd: 123_456_789,
+    budget: {
+      mode: 'expected',
+      usd: { limit: 2e9, spent: 1e9 + 1, unknown: 5e8, reserved: 6e8, overshootMax: 7 },
+      tokens: null,
+    },
     bound: [
       ['requests', 900.4],
       ['ramp', 100],
@@ -62,6 +67,19 @@ describe('summaryJson()', () => {
         attempts: 2,
         cost_usd_max: 1.000000001,
         in_flight_when_killed: 4,
+      },
+      budget: {
+        mode: 'expected',
+        // Less is left than nothing: two dollars, less 1.000000001, 0.5 and 0.6.
+        usd: {
+          limit: 2,
+          spent: 1.000000001,
+          unknown_max: 0.5,
+          reserved: 0.6,
+          left: -0.100000001,
+          overshoot_max: 7e-9,
+        },
+        tokens: null,
       },
       bound: { requests: 900, ramp: 100 },
       bound_excess: { '--max-requests-per-minute': 0 },

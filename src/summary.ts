@@ -5,6 +5,7 @@
  * includes what earlier runs of the same output had settled.
  */
 
+import type { BudgetLine } from './budget.ts'
 import { type ErrorCode, exitCodes, RunError } from './errors.ts'
 import type { ErrorSpread, EstimateErrors } from './estimate.ts'
 import { usdNumber } from './money.ts'
@@ -20,7 +21,7 @@ export interface Stopped {
 
 /** How a run went. */
 export interface RunSummary {
-  /** 0 all succeeded, 1 some failed, 3 stopped (cli: exit codes). */
+  /** 0 all succeeded, 1 some failed, 3 stopped, 4 at the budget (cli: exit codes). */
   readonly exitCode: number
   readonly stopped: Stopped | null
   /** Models that do not exist for the key; their rows were left. */
@@ -94,6 +95,7 @@ export function summaryJson(summary: RunSummary): string {
     rows: summary.rows,
     this_run: thisRun(snapshot),
     possibly_billed_twice: possiblyBilledTwice(snapshot),
+    budget: budgetOf(snapshot),
     bound: Object.fromEntries(snapshot.bound.map(([name, ms]) => [name, Math.round(ms)])),
     bound_excess: summary.boundExcess,
     estimate_error_percent: summary.estimateErrorPercent,
@@ -120,6 +122,7 @@ export function errorJson(
     rows: null,
     this_run: null,
     possibly_billed_twice: null,
+    budget: null,
     bound: {},
     bound_excess: {},
     estimate_error_percent: null,
@@ -158,6 +161,25 @@ function possiblyBilledTwice({ possiblyBilledTwice: unknown }: Snapshot): unknow
     attempts: unknown.attempts,
     cost_usd_max: exactUsd(unknown.costNanoUsdMax),
     in_flight_when_killed: unknown.killedInFlight,
+  }
+}
+
+function budgetOf({ budget }: Snapshot): unknown {
+  if (budget === null) return null
+  const { mode, usd, tokens } = budget
+  return { mode, usd: budgetLine(usd, exactUsd), tokens: budgetLine(tokens, (count) => count) }
+}
+
+/** What is left is below zero when replies cost more than was expected. */
+function budgetLine(line: BudgetLine | null, shown: (amount: number) => unknown): unknown {
+  if (line === null) return null
+  return {
+    limit: shown(line.limit),
+    spent: shown(line.spent),
+    unknown_max: shown(line.unknown),
+    reserved: shown(line.reserved),
+    left: shown(line.limit - line.spent - line.unknown - line.reserved),
+    overshoot_max: shown(line.overshootMax),
   }
 }
 

@@ -7,6 +7,7 @@ import type { Unanswered } from './decision.ts'
 import type {
   AttemptFailed,
   AttemptStarted,
+  LimitsRead,
   Observer,
   RowFailed,
   RowLeft,
@@ -14,6 +15,7 @@ import type {
   RunEvent,
 } from './events.ts'
 import type { Prices } from './money.ts'
+import type { LimitReadings, Outcome } from './outcome.ts'
 import type { RowFault } from './request.ts'
 import type { Attempt, Work } from './work.ts'
 
@@ -73,12 +75,44 @@ export function rowLeft(at: number, { row }: Work): RowLeft {
   return { type: 'row_left', at, line: row.lineNumber, id: row.id, model: row.model }
 }
 
-/** The most a try can have cost, at `at` wall time; null when the price is unknown. */
+/** What there is to say of a try that may have been billed, at `at` wall time. */
+export function unknownOf(
+  prices: Prices,
+  attempt: Attempt,
+  outcome: Outcome,
+  at: number,
+): AttemptFailed['unknown'] {
+  const isUnknown = 'unknown' in outcome && outcome.unknown
+  return isUnknown ? { costNanoUsdMax: costNanoUsdMax(prices, attempt, at) } : null
+}
+
+/** The most a try can have cost; null when the price is unknown. */
 export function costNanoUsdMax(prices: Prices, { work, cost }: Attempt, at: number): number | null {
+  // A budget counts with the most there can be.
+  if (work.most !== undefined && work.most.nanoUsd > 0) return work.most.nanoUsd
   // The estimate may be low; twice it, or a token a byte, is not.
   const inputTokens = Math.min(work.bodyBytes, 2 * (cost.prompt ?? cost.input))
   const request = { inputTokens, outputTokensMax: work.row.maxTokens, at }
   return prices.worstCaseNanoUsd(work.row.model, request)
+}
+
+/** The machine, or the process, did not run for so long. */
+export function sleptFor(ms: number): string {
+  return `the machine slept for about ${Math.round(ms / 1000)} s: connections are opened anew`
+}
+
+const limitsToldEveryMs = 1000
+
+/** Tells the limits of each pool, and not at every reply. */
+export class LimitsTold {
+  readonly #toldAt = new Map<string, number>()
+
+  read(at: number, pool: string, limits: LimitReadings | undefined): LimitsRead | undefined {
+    if (limits === undefined) return undefined
+    if (at - (this.#toldAt.get(pool) ?? -Infinity) < limitsToldEveryMs) return undefined
+    this.#toldAt.set(pool, at)
+    return { type: 'limits_read', at, pool, limits }
+  }
 }
 
 /** All observers as one. One that throws is dropped: watching must not change what is watched. */

@@ -10,6 +10,7 @@ import type { Reservation } from './limiter.ts'
 import type { Cost } from './meter.ts'
 import type { Row } from './request.ts'
 import type { Exchange } from './transport.ts'
+import type { Amount } from './worst-case.ts'
 
 /** A row the run has taken on. */
 export interface Work {
@@ -23,6 +24,8 @@ export interface Work {
   body: Uint8Array | undefined
   /** Changes only while the row waits. */
   pool: string
+  /** What one try of it may cost at most; of a run with a budget. */
+  most?: Amount
   /** Tries that count; a refusal, and a failure during an outage, do not. */
   attempts: number
   /** Tries that were sent and gave no complete reply: each may have been billed. */

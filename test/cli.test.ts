@@ -76,6 +76,27 @@ describe.concurrent('sluice run', () => {
     expect(again.stderr).toMatch(/^done 5, failed 2, cost \$0\.00, in\.results\.jsonl\n$/)
   })
 
+  test('stops at a budget, fails no row, and names the command that goes on', async () => {
+    const cwd = folder()
+    write(cwd, 'in.jsonl', rows(20))
+    const url = await simulate()
+    const args = ['run', 'in.jsonl', '--base-url', url, '--json', '--budget']
+    const { code, stdout, stderr } = await sluice([...args, '0.000001'], { cwd })
+    expect(code).toBe(4)
+    expect(JSON.parse(stdout)).toMatchObject({
+      exit_code: 4,
+      stopped: { code: 'BUDGET_REACHED' },
+      rows: { selected: 20, succeeded: 0, failed: 0, left: 20 },
+      budget: { mode: 'strict', usd: { limit: 0.000001, spent: 0, left: 0.000001 } },
+    })
+    expect(stderr).toContain(
+      `sluice.js run in.jsonl --base-url ${url} --json --max-budget-usd 0.000002`,
+    )
+    expect((await sluice([...args, '1'], { cwd })).code).toBe(0)
+    expect(idsIn(read(cwd, 'in.results.jsonl')).toSorted()).toEqual(wanted(20))
+    expect(existsSync(path.join(cwd, 'in.results.jsonl.sluice'))).toBe(false)
+  })
+
   test('when quiet says nothing of a success', async () => {
     const cwd = folder()
     write(cwd, 'in.jsonl', rows(3))

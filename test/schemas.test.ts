@@ -136,9 +136,20 @@ function isAllowed({ path, what }: Mutation): boolean {
   )
 }
 
-describe.each([1, 2, 3])('what a run with failures gives, seed %i', (seed) => {
+const none = { input: '1', write5m: '1', write1h: '1', read: '1', output: '1' }
+const budget = {
+  maxBudgetUsd: 100,
+  maxTotalTokens: 1e9,
+  prices: { models: { 'claude-none': none } },
+}
+
+describe.each([
+  [1, {}],
+  [2, {}],
+  [3, budget],
+])('what a run with failures gives, seed %i', (seed, more) => {
   test('its answers, failures, summary and events are what the schemas say', async () => {
-    const { answers, failures, summary, events } = await written(seed)
+    const { answers, failures, summary, events } = await written(seed, {}, more)
     expect(answers.length).toBeGreaterThan(20)
     expect(failures.length).toBeGreaterThan(4)
     for (const line of answers) expect(faults('result-line', line)).toBe('')
@@ -155,7 +166,7 @@ describe.each([1, 2, 3])('what a run with failures gives, seed %i', (seed) => {
   })
 
   test('what lacks a member, has one more, or one of a wrong type is refused', async () => {
-    const { answers, failures, summary, events } = await written(seed)
+    const { answers, failures, summary, events } = await written(seed, {}, more)
     const byType = new Map(events.map((event) => [event['type'], event]))
     const samples: [string, Json][] = [
       ...answers.slice(0, 2).map((line): [string, Json] => ['result-line', line]),

@@ -5,6 +5,7 @@
 import type { RunContext } from '../../src/context.ts'
 import { run } from '../../src/run.ts'
 import type { RunOptions } from '../../src/options.ts'
+import type { RunSummary } from '../../src/summary.ts'
 import { SimFiles } from '../../test/sim-files.ts'
 import { type Played, rowsOf, type Scenario, Stage, type StageObserver } from './stage.ts'
 
@@ -18,10 +19,22 @@ export async function play(scenario: Scenario, observer: StageObserver = {}): Pr
 export async function startRuns(stage: Stage, scenario: Scenario): Promise<{ lost: number }> {
   const names = Array.from({ length: scenario.runs ?? 1 }, (_, run) => `network ${run}`)
   const runs = await Promise.all(names.map((name) => startRun(stage, scenario, name)))
-  return { lost: runs.reduce((sum, { lost }) => sum + lost, 0) }
+  return { lost: runs.reduce((sum, { rows }) => sum + rows.failed + rows.left, 0) }
 }
 
-async function startRun(stage: Stage, scenario: Scenario, name: string): Promise<{ lost: number }> {
+/** Plays a scenario of one run; what it was, and what the run says of itself. */
+export async function playOne(
+  scenario: Scenario,
+): Promise<{ readonly played: Played; readonly summary: RunSummary }> {
+  const stage = new Stage(scenario, {})
+  const ended = startRun(stage, scenario, 'network 0')
+  const played = await stage.playUntil(
+    ended.then(({ rows }) => ({ lost: rows.failed + rows.left })),
+  )
+  return { played, summary: await ended }
+}
+
+async function startRun(stage: Stage, scenario: Scenario, name: string): Promise<RunSummary> {
   const { clock } = stage
   const files = new SimFiles(() => clock.wallTime())
   // The largest inputs are longer than a string can be.
@@ -44,6 +57,5 @@ async function startRun(stage: Stage, scenario: Scenario, name: string): Promise
     seed: scenario.seed,
     ...scenario.options,
   }
-  const { rows } = await run(options, {}, context)
-  return { lost: rows.failed + rows.left }
+  return run(options, {}, context)
 }

@@ -28,6 +28,9 @@ const stateNames: Readonly<Record<string, string>> = {
   disk: 'a full disk',
   'first reply': 'first answer',
   congestion: 'server errors',
+  budget: 'the budget',
+  leader: 'the first row',
+  results: 'results to be taken',
 }
 
 /** The flags of what is named otherwise. */

@@ -93,6 +93,7 @@ const levels: Readonly<Record<RunEvent['type'], Level>> = {
   row_left: 'debug',
   limits_read: 'trace',
   binding_changed: 'debug',
+  budget_used: 'debug',
   output_blocked: 'error',
   run_stopping: 'error',
   notice: 'info',

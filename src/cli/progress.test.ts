@@ -59,6 +59,14 @@ describe('progressLines()', () => {
     ])
   })
 
+  test('shows what of a budget is gone, and what is held for what is under way', () => {
+    const usd = { limit: 5e9, spent: 1e9, unknown: 25e7, reserved: 5e8, overshootMax: 0 }
+    const tokens = { limit: 2e6, spent: 1e6, unknown: 0, reserved: 81_000, overshootMax: 0 }
+    const budget = { mode: 'strict', usd, tokens } as const
+    const [, , state] = progressLines({ ...running, budget }, { ...plain, columns: 160 })
+    expect(state).toContain('budget $1.25 + $0.50 of $5.00   budget 1M + 81k of 2M')
+  })
+
   test('shows only what is known at the start', () => {
     expect(progressLines({ ...empty, binds: '' }, plain)).toEqual([
       'sluice   0 rows',

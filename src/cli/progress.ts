@@ -9,6 +9,7 @@
  * longer than the terminal is wide.
  */
 
+import type { BudgetLine } from '../budget.ts'
 import type { LimitReading } from '../outcome.ts'
 import type { PoolSnapshot, Snapshot } from '../stats.ts'
 import { bindName, type Spellings } from './bind-names.ts'
@@ -173,11 +174,26 @@ function stateFields(snapshot: Snapshot, { spellings }: ProgressOptions): Field[
     },
     { label: 'failed', text: formatCount(failed), tone: failed > 0 ? 'bad' : 'plain' },
     { text: `${formatCost(costNanoUsd)}${unpriced > 0 ? ' + unknown' : ''}` },
+    ...budgetFields(snapshot),
   ]
   if (outputBlocked !== null) {
     fields.push({ text: `cannot write: ${outputBlocked}`, tone: 'bad' })
   } else if (stopping === null && binds !== '') {
     fields.push({ label: 'binds', text: bindName(binds, spellings), rank: 5 })
   }
+  return fields
+}
+
+/** Of a budget all that is gone: by earlier runs, perhaps, and for what is under way. */
+function budgetFields({ budget }: Snapshot): Field[] {
+  const fields: Field[] = []
+  const add = (line: BudgetLine | null, format: (amount: number) => string): void => {
+    if (line === null) return
+    const { limit, spent, unknown, reserved } = line
+    const text = `${format(spent + unknown)} + ${format(reserved)} of ${format(limit)}`
+    fields.push({ label: 'budget', text, rank: 1 })
+  }
+  add(budget?.usd ?? null, formatCost)
+  add(budget?.tokens ?? null, formatShort)
   return fields
 }

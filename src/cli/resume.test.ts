@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { programName, resumeCommand } from './resume.ts'
+import { programName, resumeCommand, withBudget } from './resume.ts'
 
 function command(...args: readonly string[]): string {
   return resumeCommand('sluice', args)
@@ -39,5 +39,36 @@ describe('programName()', () => {
     [undefined, {}, 'sluice'],
   ])('of %s with %j is %s', (script, variables, name) => {
     expect(programName(script, variables)).toBe(name)
+  })
+})
+
+describe('withBudget()', () => {
+  const flag = '--max-budget-usd'
+  test.each([
+    [
+      ['run', 'x', '--budget', '2'],
+      ['run', 'x', flag, '4'],
+    ],
+    [
+      ['run', 'x', '--max-budget-usd=2', '-q'],
+      ['run', 'x', '-q', flag, '4'],
+    ],
+    // It came from a variable or a file.
+    [
+      ['run', 'x'],
+      ['run', 'x', flag, '4'],
+    ],
+    [
+      ['run', '--max-total-tokens', '9', 'x'],
+      ['run', '--max-total-tokens', '9', 'x', flag, '4'],
+    ],
+  ])('%j', (given, wanted) => {
+    expect(withBudget(given, flag, '4')).toEqual(wanted)
+  })
+
+  test('raises the tokens where they are used up', () => {
+    const given = ['run', '--max-total-tokens', '9', '--budget', '1', 'x']
+    const wanted = ['run', '--budget', '1', 'x', '--max-total-tokens', '18']
+    expect(withBudget(given, '--max-total-tokens', '18')).toEqual(wanted)
   })
 })

@@ -7,6 +7,7 @@ import { isSecretHeader } from './redact.ts'
 
 /** Flags with a value that is not repeated, and flags that would start over. */
 const withValue = new Set(['--api-key', '--api_key'])
+const budgetFlags = new Set(['--max-budget-usd', '--budget', '--max-total-tokens'])
 const withoutValue = new Set(['--overwrite', '--yes', '-y'])
 
 /**
@@ -38,6 +39,24 @@ function withoutSecret(before: string | undefined, word: string): string {
   const isHeader = before === '-H' || before === '--header' || match?.[1] !== undefined
   if (!isHeader || match === null || !isSecretHeader(match[2] ?? '')) return word
   return `${match[0]} …`
+}
+
+/**
+ * What was typed, with a higher budget: twice what there was, in the unit that is used up.
+ *
+ * @example
+ * ```ts
+ * withBudget(['run', '--budget', '2'], '--budget', '4') // => ['run', '--budget', '4']
+ * ```
+ */
+export function withBudget(args: readonly string[], flag: string, value: string): string[] {
+  const isTokens = flag === '--max-total-tokens'
+  const isIt = (word: string): boolean =>
+    budgetFlags.has(word) && (word === '--max-total-tokens') === isTokens
+  const kept = args.filter(
+    (word, index) => !isIt(word.split('=')[0] ?? '') && !isIt(args[index - 1] ?? ''),
+  )
+  return [...kept, flag, value]
 }
 
 function quote(word: string, platform: string): string {

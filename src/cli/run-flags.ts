@@ -15,6 +15,7 @@ import {
   readOneOf,
   readPositive,
   readText,
+  readUsdText,
 } from './values.ts'
 
 const files = 'Files'
@@ -188,6 +189,33 @@ const limitsFlags: readonly Flag[] = [
     group: limits,
     about: 'bytes of the bodies under way at once',
     otherwise: '64MiB',
+  },
+  {
+    name: 'max-budget-usd',
+    short: 'budget',
+    value: 'USD',
+    read: readUsdText,
+    group: limits,
+    about: 'what may be spent for this output, by earlier runs too; then stop, resumable',
+    otherwise: 'no bound',
+  },
+  {
+    name: 'budget-mode',
+    value: 'MODE',
+    read: readOneOf('strict', 'expected'),
+    group: limits,
+    about:
+      'strict: never passed, whatever the replies; ' +
+      'expected: more under way at once, by which it may be passed as said at the start',
+    otherwise: 'strict',
+  },
+  {
+    name: 'max-total-tokens',
+    value: 'N',
+    read: readCount,
+    group: limits,
+    about: 'the same for tokens, input of all kinds and output',
+    otherwise: 'no bound',
   },
   {
     name: 'ramp',

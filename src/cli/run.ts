@@ -7,8 +7,10 @@
  */
 
 import { isatty } from 'node:tty'
+import type { BudgetLine } from '../budget.ts'
 import { type Clock, SystemClock } from '../clock.ts'
 import { exitCodes, RunError } from '../errors.ts'
+import { usdNumber } from '../money.ts'
 import { readOptions, type RunOptions } from '../options.ts'
 import { run } from '../run.ts'
 import { errorJson, type RunSummary, summaryJson } from '../summary.ts'
@@ -20,7 +22,7 @@ import { FileSink, type Log, noLog, openLog } from './log.ts'
 import { bugComplaint, type Complaint, complaintLines } from './messages.ts'
 import { type Paint, painter } from './paint.ts'
 import { type Redact, redactor } from './redact.ts'
-import { programName, resumeCommand } from './resume.ts'
+import { programName, resumeCommand, withBudget } from './resume.ts'
 import type { Layer } from './flag.ts'
 import { runFlags } from './run-flags.ts'
 import { type Face, readFace, readSecrets, setUpRun } from './run-setup.ts'
@@ -209,13 +211,29 @@ function complaintsOf({ stopped, modelsGone }: RunSummary): readonly Complaint[]
   return [...all, ...further]
 }
 
-function resumeLines({ stopped, output }: RunSummary, paint: Paint): readonly string[] {
+function resumeLines(summary: RunSummary, paint: Paint): readonly string[] {
+  const { stopped, output } = summary
   if (stopped === null || output === '-') return []
-  const args = process.argv.slice(2)
+  const args = raisedBudget(process.argv.slice(2), summary)
   const command = resumeCommand(programName(process.argv[1], process.env), args, process.platform)
   const input = args.includes('-') ? ', with the same input' : ''
   const asked = stopped.code === 'INTERRUPTED' ? 'stopped as asked; ' : ''
   return [`${asked}to go on${input}:`, `  ${paint('strong', command)}`]
+}
+
+function twice({ limit, spent, unknown }: BudgetLine): number {
+  return 2 * Math.max(limit, spent + unknown)
+}
+
+/** Where a budget is used up, the same command would stop again at once. */
+function raisedBudget(args: readonly string[], summary: RunSummary): readonly string[] {
+  const { budget } = summary.snapshot
+  if (summary.stopped?.code !== 'BUDGET_REACHED' || budget === null) return args
+  const isTokens = summary.stopped.hint?.includes('--max-total-tokens') === true
+  if (isTokens && budget.tokens) {
+    return withBudget(args, '--max-total-tokens', String(twice(budget.tokens)))
+  }
+  return budget.usd ? withBudget(args, '--max-budget-usd', usdNumber(twice(budget.usd))) : args
 }
 
 /** Says why nothing was run, or that sluice is broken; the exit code. */

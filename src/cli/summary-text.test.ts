@@ -138,6 +138,28 @@ describe('summaryLines()', () => {
   })
 })
 
+describe('the budget', () => {
+  const line = { limit: 10e9, spent: 4e9, unknown: 0, reserved: 0, overshootMax: 0 }
+  const textOf = (usd: typeof line): readonly string[] => {
+    const budget = { mode: 'strict', usd, tokens: null } as const
+    const lines = summaryLines({ ...smooth, snapshot: { ...smooth.snapshot, budget } }, plain)
+    return lines.filter((text) => text.startsWith('budget'))
+  }
+
+  test('is what is spent, perhaps spent, and left', () => {
+    expect(textOf(line)).toEqual(['budget    $4.00 of $10.00 spent, $6.00 left'])
+    expect(textOf({ ...line, unknown: 1e9 })).toEqual([
+      'budget    $4.00 of $10.00 spent, $1.00 perhaps, $5.00 left',
+    ])
+  })
+
+  test('may be lower than what earlier runs spent', () => {
+    expect(textOf({ ...line, limit: 3e9 })).toEqual([
+      'budget    $4.00 of $3.00 spent, passed by $1.00',
+    ])
+  })
+})
+
 describe('lastLine()', () => {
   test.each([
     ['a smooth run', smooth, 'done 100, failed 0, cost $0.05, out.jsonl'],

@@ -6,6 +6,7 @@
  *   time      4 min 18 s, 12.4 rows/s
  *   tokens    1.23M input, 8.1M read from cache, 40k written to it, 640k output
  *   cost      $4.12
+ *   budget    $4.12 of $10.00 spent, $0.07 perhaps, $5.81 left
  *   tries     3,214: 429s 0, 2 overloaded, 11 broken
  *   bound by  requests 92 %, ramp 5 %
  *
@@ -15,6 +16,7 @@
  * were none of those is news.
  */
 
+import type { BudgetLine } from '../budget.ts'
 import type { RunSummary } from '../summary.ts'
 import { bindName, type Spellings } from './bind-names.ts'
 import type { Paint } from './paint.ts'
@@ -47,6 +49,11 @@ export function summaryLines(
     ['time', timeText(summary)],
     ['tokens', tokensText(summary)],
     ['cost', costText(summary)],
+    ['budget', budgetText(summary.snapshot.budget?.usd, formatCost)],
+    [
+      'budget',
+      budgetText(summary.snapshot.budget?.tokens, (count) => `${formatShort(count)} tokens`),
+    ],
     ['billed', possiblyBilledText(summary)],
     [summary.snapshot.possiblyBilledTwice.rows > 0 ? '' : 'billed', killedText(summary)],
     ['tries', triesText(summary)],
@@ -106,6 +113,20 @@ function costText({ snapshot }: RunSummary): string {
   if (unpriced === 0) return formatCost(costNanoUsd)
   const without = `${plural(unpriced, 'answer')} at unknown prices`
   return costNanoUsd === 0 ? `unknown: ${without}` : `${formatCost(costNanoUsd)}, and ${without}`
+}
+
+/** What earlier runs spent is in it, and what this one may have. */
+function budgetText(
+  line: BudgetLine | null | undefined,
+  format: (amount: number) => string,
+): string {
+  if (line === null || line === undefined) return ''
+  const { limit, spent, unknown } = line
+  const left = limit - spent - unknown
+  const parts = [`${format(spent)} of ${format(limit)} spent`]
+  if (unknown > 0) parts.push(`${format(unknown)} perhaps`)
+  parts.push(left < 0 ? `passed by ${format(-left)}` : `${format(left)} left`)
+  return parts.join(', ')
 }
 
 function possiblyBilledText({ snapshot }: RunSummary): string {

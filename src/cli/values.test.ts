@@ -15,6 +15,7 @@ import {
   readShare,
   readSwitch,
   readText,
+  readUsdText,
 } from './values.ts'
 
 /** Values by the texts that mean them, and texts that mean nothing. */
@@ -84,6 +85,19 @@ describe('readPositive()', () => {
       ['40', 40],
     ],
     ['0', '-1', '', '1e3', 'x', 'Infinity'],
+  )
+})
+
+describe('readUsdText()', () => {
+  check(
+    readUsdText,
+    [
+      ['2.50', '2.50'],
+      ['$20', '20'],
+      ['1,500', '1500'],
+      ['0.000000001', '0.000000001'],
+    ],
+    ['-1', '', '1e3', 'x', '.5', '2.', 'Infinity'],
   )
 })
 

@@ -40,6 +40,13 @@ export const readPositive: Reader<number> = (text) => {
   return { fault: `must be a positive number, got ${JSON.stringify(text)}` }
 }
 
+/** Dollars as exact decimal text, with or without the sign. What they may be, the options say. */
+export const readUsdText: Reader<string> = (text) => {
+  const digits = text.replace(/^\$/, '').replaceAll(/(?<=\d),(?=\d{3})/g, '')
+  if (/^\d+(\.\d+)?$/.test(digits)) return { value: digits }
+  return { fault: `must be dollars such as 2.50, got ${JSON.stringify(text)}` }
+}
+
 /** A share, from 0 to 1. */
 export const readShare: Reader<number> = (text) => {
   const value = Number(text)

@@ -208,6 +208,7 @@ function foldOne(fold: Fold, event: RunEvent): void {
     case 'input_ended':
     case 'limits_read':
     case 'binding_changed':
+    case 'budget_used':
     case 'output_blocked':
     case 'notice':
       return

@@ -49,6 +49,10 @@ export interface Drawn {
   readonly overwrite: boolean
   /** A lock that somebody left, before which life. */
   readonly lockLeft: { readonly life: number; readonly kind: 'torn' | 'abandoned' } | undefined
+  /** What may be spent, until its user raises it; the server's books are held to it. */
+  readonly budget: { readonly nanoUsd: number; readonly tokens: number | undefined } | undefined
+  /** Prompts and answers cost nearly all they can, so that nothing is forgiven. */
+  readonly isDear: boolean
   readonly troubles: Troubles
   /** From this instant of the world nothing fails any more. */
   readonly healAt: number
@@ -84,7 +88,10 @@ const plainServer: SimulatorOptions = {
   rampPerSecond: null,
 }
 
-export function draw(seed: number): Drawn {
+/** So many of all worlds have a budget; those that are `budgeted` all do. */
+const budgets = 0.15
+
+export function draw(seed: number, { budgeted = false } = {}): Drawn {
   const random = new Random(seed).fork('draw')
   const first = drawFirst(seed, random)
   // What was added later has a stream of its own: a seed's first draws stay what they were.
@@ -95,6 +102,8 @@ export function draw(seed: number): Drawn {
   // Where no request goes wrong, what is measured is the pace.
   const isFaultless = more.chance(0.25)
   const isPlain = isFaultless && more.chance(0.6)
+  const budget = drawBudget(new Random(seed).fork('budget'), budgeted)
+  const isDear = budget?.isDear === true
   const bound = (...choices: [number, number]): number | undefined =>
     more.pick([undefined, undefined, undefined, ...choices])
   const maxInputTokensPerMinute = bound(20_000, 200_000)
@@ -105,9 +114,12 @@ export function draw(seed: number): Drawn {
       ...first.server,
       ...(isFaultless && { faults: {} }),
       ...(isPlain && plainServer),
+      ...(isDear && { outputTokens: 20_000 }),
     },
     deaths: first.deaths.map((death) => ({
       ...death,
+      // What was sent since the last sync is forgotten with the power, and no budget can know it.
+      kind: budget && death.kind === 'power' && first.fsync !== 'always' ? 'kill' : death.kind,
       midWrite: death.kind !== 'interrupt' && more.chance(0.4),
     })),
     stragglers: more.pick([0, 0, 0.05, 0.3]),
@@ -122,12 +134,25 @@ export function draw(seed: number): Drawn {
     lockLeft: more.chance(0.15)
       ? { life: more.integer(1, 3), kind: more.pick(['torn', 'abandoned'] as const) }
       : undefined,
+    budget,
+    isDear,
     troubles,
     syncMs: more.pick([0, 0, 30, 400]),
     // As many as the rows of a world can come near to within a minute.
     maxRequestsPerMinute: more.chance(0.25) ? 100 : first.maxRequestsPerMinute,
     healAt: Math.max(first.healAt, troubles.endAt),
   }
+}
+
+function drawBudget(
+  random: Random,
+  always: boolean,
+): (NonNullable<Drawn['budget']> & { readonly isDear: boolean }) | undefined {
+  const isDrawn = random.chance(budgets)
+  const nanoUsd = random.pick([50_000_000, 200_000_000, 600_000_000, 3_000_000_000])
+  const tokens = random.pick([undefined, undefined, undefined, 30_000, 100_000])
+  const isDear = random.chance(0.75)
+  return isDrawn || always ? { nanoUsd, tokens, isDear } : undefined
 }
 
 /** What the disk and the machine suffer, as it was first drawn. */
@@ -149,6 +174,8 @@ type DrawnLater =
   | 'retryFailedEarly'
   | 'overwrite'
   | 'lockLeft'
+  | 'budget'
+  | 'isDear'
   | 'troubles'
 
 function drawFirst(

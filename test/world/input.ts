@@ -19,12 +19,18 @@ export function keyOf(line: string): string {
 export class WorldInput {
   readonly #random: Random
   readonly #poison: number
+  readonly #word: string
   #next = 0
   rows: WorldRow[]
 
-  constructor(random: Random, { rows, poison }: { rows: number; poison: number }) {
+  constructor(
+    random: Random,
+    { rows, poison, isDear }: { rows: number; poison: number; isDear: boolean },
+  ) {
     this.#random = random
     this.#poison = poison
+    // Nearly a token a byte, by the tokenizer that makes the most of them.
+    this.#word = isDear ? 'ab,' : 'word '
     this.rows = Array.from({ length: rows }, () => this.#make())
     this.#count()
   }
@@ -65,7 +71,7 @@ export class WorldInput {
     const body = {
       model: random.pick(['claude-haiku-4-5', 'claude-haiku-4-5', 'claude-opus-5']),
       max_tokens: random.pick([16, 200, 1000, 9000]),
-      messages: [{ role: 'user', content: `Row ${number}: ${'word '.repeat(words)}` }],
+      messages: [{ role: 'user', content: `Row ${number}: ${this.#word.repeat(words)}` }],
       ...(poison && { frequency_penalty: 1 }),
     }
     // A few rows are alike to the byte: distinct work all the same.

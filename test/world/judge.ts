@@ -123,7 +123,8 @@ export class Judge {
     const start = this.#start
     if (start === undefined || !this.#knowsLimits(start)) return
     const { life, rows, idle } = start
-    const { retryFailed, first } = life.plan.options
+    const { retryFailed, first, maxBudgetUsd } = life.plan.options
+    if (maxBudgetUsd !== undefined) return
     const isStopping = life.events.some(({ type }) => type === 'run_stopping')
     if (retryFailed === true || first !== undefined || isStopping || life.isBlocked) return
     const { maxInputTokensPerMinute, maxOutputTokensPerMinute } = this.#drawn
@@ -176,10 +177,11 @@ export class Judge {
     const { size } = this.#kept
     if (size !== output.length)
       this.fault(`${size} answers were read and kept, ${output.length} are in the output`)
-    const leftovers = this.leftovers()
+    // What may have been billed is kept on record for whoever goes on.
+    const leftovers = this.leftovers().filter((path) => !path.endsWith('.sluice/spend'))
     if (leftovers.length > 0) this.fault(`left behind: ${leftovers.join(', ')}`)
     if (overwrite && !this.#isMovedAside()) this.fault('what was overwritten is not kept aside')
-    this.#checkPace(now - healAt)
+    if (this.#drawn.budget === undefined) this.#checkPace(now - healAt)
   }
 
   #isMovedAside(): boolean {
@@ -217,6 +219,8 @@ export class Judge {
 
   /** The headers say all there is to know, and nothing has changed in this life. */
   #knowsLimits({ changes }: Start): boolean {
+    // Answers longer than a minute's tokens have checks of their own.
+    if (this.#drawn.isDear) return false
     const { headers, slice, rampPerSecond, outputAssessment } = this.#drawn.server
     if (headers !== true || slice !== 'none' || typeof rampPerSecond === 'number') return false
     if (outputAssessment !== 'produced') return false
@@ -340,7 +344,7 @@ export class Judge {
 
   /** A run stops only for what there was. */
   #checkStop(code: ErrorCode, life: Life): void {
-    const { troubles, server, patienceMs, lockLeft } = this.#drawn
+    const { troubles, server, patienceMs, lockLeft, budget } = this.#drawn
     const { faults = {} } = server
     const reasons: Readonly<Partial<Record<ErrorCode, boolean>>> = {
       INTERRUPTED: life.wasInterrupted,
@@ -350,6 +354,7 @@ export class Judge {
         faults['spend-limit'] !== undefined || faults['customer-spend-limit'] !== undefined,
       PATIENCE_EXHAUSTED: troubles.outage !== undefined || patienceMs < 900_000,
       OUTPUT_UNWRITABLE: troubles.diskFull !== undefined || troubles.brokenDisk !== undefined,
+      BUDGET_REACHED: budget !== undefined,
       OUTPUT_LOCKED: lockLeft !== undefined,
     }
     if (reasons[code] !== true) this.fault(`it stopped for ${code}, which there was no cause for`)

@@ -30,6 +30,7 @@ const drawnTroubles: readonly (readonly [name: string, drawn: (drawn: Drawn) => 
   ['first rows only', ({ firstGrows, deaths }) => firstGrows && deaths.length > 0],
   ['failed rows asked again', ({ retryFailedEarly }) => retryFailedEarly],
   ['output moved aside', ({ overwrite }) => overwrite],
+  ['budget reached', ({ budget }) => budget !== undefined],
   ['stream input', ({ stream }) => stream],
 ]
 

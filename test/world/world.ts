@@ -9,9 +9,10 @@
 
 import { createHash } from 'node:crypto'
 import { Random } from '../../src/random.ts'
-import { SimulatorModel } from '../../src/simulator/index.ts'
 import type { RunOptions } from '../../src/options.ts'
 import { SimFiles } from '../sim-files.ts'
+import { BillingModel } from './billing.ts'
+import { checkBudget, type Purse, raised } from './checkers-budget.ts'
 import { type Death, draw, type Drawn } from './draw.ts'
 import { WorldInput } from './input.ts'
 import { files, foreignText, Judge } from './judge.ts'
@@ -38,13 +39,15 @@ export interface History {
 const livesMax = 40
 const startAgainMs = 20_000
 const lookEveryMs = 250
+/** By then the server has done all it was asked. */
+const settledMs = 10 * 60_000
 const lineFeed = 10
 const lockPath = `${files.output}.sluice/lock`
 const abandonedMs = 30 * 60_000
 
 /** Plays the history of a seed. */
-export async function runWorld(seed: number): Promise<History> {
-  const world = new World(draw(seed))
+export async function runWorld(seed: number, kind: { budgeted?: boolean } = {}): Promise<History> {
+  const world = new World(draw(seed, kind))
   await world.play()
   return world.history()
 }
@@ -54,7 +57,7 @@ class World {
   readonly #random: Random
   readonly #clock = new SimClock()
   readonly #disk = new SimFiles(() => this.#clock.wallTime())
-  readonly #model: SimulatorModel
+  readonly #model: BillingModel
   readonly #input: WorldInput
   readonly #weather: Weather
   readonly #judge: Judge
@@ -66,12 +69,14 @@ class World {
   #boots = 1
   #requests = 0
   #isOverwritten = false
+  #budget: Purse | undefined
 
   constructor(drawn: Drawn) {
     this.#drawn = drawn
+    this.#budget = drawn.budget
     this.#random = new Random(drawn.seed).fork('world')
     const { seed, healAt, server } = drawn
-    this.#model = new SimulatorModel({ ...server, faultUntil: healAt })
+    this.#model = new BillingModel({ ...server, faultUntil: healAt })
     this.#input = new WorldInput(this.#random.fork('input'), drawn)
     this.#shortWrites = this.#random.fork('short writes')
     const scene = {
@@ -134,6 +139,11 @@ class World {
       const leftMs = healAt - this.#clock.now()
       await this.#wait(refusals > 0 ? startAgainMs * 2 ** Math.min(refusals, 6) : leftMs)
     }
+    if (this.#budget !== undefined) {
+      await this.#wait(settledMs)
+      for (const problem of checkBudget(this.#budget, this.#model.billed))
+        this.#judge.fault(problem)
+    }
     this.#judge.finish(this.#clock.now())
   }
 
@@ -176,8 +186,23 @@ class World {
     this.#countTraces(life)
     if (life.events.length > 0) this.#isOverwritten = true
     this.#judge.end(this.#clock.now(), ending)
+    await this.#checkBudget(ending)
     this.#record(life, ending)
     return ending
+  }
+
+  /** The server bills no more than it was told; then its user may raise it. */
+  async #checkBudget(ending: Ending): Promise<void> {
+    const budget = this.#budget
+    if (budget === undefined) return
+    const isReached = ending.type === 'summary' && ending.summary.stopped?.code === 'BUDGET_REACHED'
+    if (isReached) {
+      this.#count('budget reached')
+      // What is still at work for nobody is billed when it is done.
+      await this.#wait(settledMs)
+      this.#budget = raised(budget)
+    }
+    for (const problem of checkBudget(budget, this.#model.billed)) this.#judge.fault(problem)
   }
 
   #stage(): Stage {
@@ -214,6 +239,10 @@ class World {
       maxInFlightBytes,
       ordered,
       fsync,
+      ...(this.#budget && {
+        maxBudgetUsd: String(this.#budget.nanoUsd / 1e9),
+        maxTotalTokens: this.#budget.tokens,
+      }),
       patienceMs: this.#isHealed ? undefined : drawn.patienceMs,
       retryFailed: isEarly || (death === undefined && this.#isHealed),
       overwrite: isOverwriting,

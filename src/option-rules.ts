@@ -1,0 +1,58 @@
+/**
+ * Rules for options that need more than a type: what may be a key, a header, a URL.
+ */
+
+import type { z } from 'zod'
+
+/** A key is not the words that stand for one in examples. */
+export function isNoPlaceholder(key: string): boolean {
+  return key !== 'your-api-key-here'
+}
+
+/** What HTTP/1.1 lets a header carry, less the bytes that are no one's text. */
+export function isHeaderValue(value: string): boolean {
+  return /^[\t\u0020-\u007e\u00a0-\u00ff]*$/.test(value)
+}
+
+/** Headers that say how a request is framed; two of them would be a fault or a way to smuggle. */
+const framingHeaders = new Set([
+  'connection',
+  'content-encoding',
+  'content-length',
+  'expect',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/** Headers that can be sent, and that are not ours to set. */
+export function checkHeaders(headers: Record<string, string>, context: z.RefinementCtx): void {
+  const fail = (message: string): void => context.addIssue({ code: 'custom', message })
+  for (const [name, value] of Object.entries(headers)) {
+    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name))
+      fail(`must not name ${JSON.stringify(name)}: no header can`)
+    else if (framingHeaders.has(name.toLowerCase()))
+      fail(`must not set ${name}, which sluice sets itself`)
+    else if (!isHeaderValue(value))
+      fail(`must hold characters a header can carry: ${name} does not`)
+  }
+}
+
+/** An origin and an optional prefix. */
+export function checkBaseUrl(given: string, context: z.RefinementCtx): void {
+  const fail = (message: string): void => context.addIssue({ code: 'custom', message })
+  const url = URL.parse(given)
+  const trimmed = given.replace(/\/+$/, '')
+  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+    fail('must be an http or https URL')
+  } else if (url.username !== '' || url.password !== '') {
+    fail('must not hold credentials')
+  } else if (url.search !== '' || url.hash !== '') {
+    fail('must be an origin and an optional prefix, without query or fragment')
+  } else if (trimmed.endsWith('/v1/messages')) {
+    const fixed = trimmed.slice(0, -'/v1/messages'.length)
+    fail(`must not end in /v1/messages, which is appended: use ${fixed}`)
+  }
+}
