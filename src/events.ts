@@ -128,8 +128,8 @@ export interface BindingChanged extends Base {
   readonly type: 'binding_changed'
   /**
    * `requests`, `input`, `output`, `tokens`, a bound's flag, `concurrency`, `ramp`, `retry-after`,
-   * `outage`, `budget`, `reading` (the input), `disk` (the output), `results` (that nobody takes)… What is of
-   * one pool has its name before it where there are several: `claude-opus-4.x: requests`.
+   * `outage`, `budget`, `reading` (the input), `disk` (the output), `results` (that nobody takes)…
+   * What is of one pool has its name before it where there are several: `claude-opus-4.x: requests`.
    */
   readonly binds: string
 }

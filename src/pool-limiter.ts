@@ -259,8 +259,8 @@ export class PoolLimiter {
   }
 
   /**
-   * What the server's level may be below ours: it holds more input than is counted in the end, until
-   * it has counted; and answers are longer than expected as often as shorter.
+   * What the server's level may be below ours: it holds more input than is counted in the end,
+   * until it has counted; and answers are longer than expected as often as shorter.
    */
   #margin(unit: MeterUnit, { outputDeviation = 0 }: Cost): number {
     if (unit === 'requests') return 0

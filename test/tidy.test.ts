@@ -29,7 +29,7 @@ const nodeImports: Readonly<Record<string, readonly string[]>> = {
 /** Packages, and who may import them. */
 const packages: Readonly<Record<string, RegExp>> = {
   undici: /^src\/(admin|http(-exchange|-route)?)\.ts$/,
-  zod: /^src\/(options|price-override)\.ts$/,
+  zod: /^src\/(options|option-rules|price-override)\.ts$/,
   commander: /^src\/cli\//,
   pino: /^src\/cli\//,
   'log-update': /^src\/cli\//,
