@@ -129,7 +129,7 @@ export interface BindingChanged extends Base {
   /**
    * `requests`, `input`, `output`, `tokens`, a bound's flag, `concurrency`, `ramp`, `retry-after`,
    * `outage`, `budget`, `reading` (the input), `disk` (the output), `results` (that nobody takes)…
-   * What is of one pool has its name before it where there are several: `claude-opus-4.x: requests`.
+   * Of several pools, the one it is of stands before it: `claude-opus-4.x: requests`.
    */
   readonly binds: string
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Bucket } from './bucket.ts'
 import { Pace } from './pace.ts'
+import { Random } from './random.ts'
 
 /** A server that lets `perSecond` through, asked as often as the pace allows, up to `ask` a second. */
 function play(
@@ -54,14 +55,32 @@ describe('Pace', () => {
     expect(pace.delay(30_000)).toBe(0)
   })
 
+  test.each([0.005, 0.01])('refusals by chance (%d) do not starve a run', (share) => {
+    const pace = new Pace()
+    const random = new Random(1)
+    let answered = 0
+    for (let now = 0, waitUntil = 0; now < 600_000; now += 10) {
+      if (now < waitUntil || pace.delay(now) > 0) continue
+      pace.take(now)
+      if (random.chance(share)) {
+        pace.refused(now, true)
+        waitUntil = now + 1000
+      } else answered += 1
+    }
+    // A hundred a second are asked for, and one refusal stops all for a second.
+    const possible = 60_000 / (1 + 100 * share)
+    expect(answered / possible).toBeGreaterThan(0.6)
+  })
+
   test('refusals one upon the other halve the rate', () => {
     const pace = new Pace()
     for (let count = 0; count < 100; count++) pace.take(count * 10)
-    pace.refused(1000, true)
+    // Three within a few requests are no chance any more.
+    for (let count = 0; count < 3; count++) pace.refused(1000, true)
     for (let count = 0; count < 10; count++) pace.take(1100)
     const before = pace.delay(1100)
     for (let count = 0; count < 4; count++) pace.take(1100)
-    pace.refused(1200, true)
+    for (let count = 0; count < 3; count++) pace.refused(1200, true)
     expect(pace.delay(1200)).toBeGreaterThan(1.5 * before)
   })
 })

@@ -5,6 +5,9 @@
  * refusals is what was refilled between them: that, over the time, is the limit. Sending goes on a
  * little below it and grows, slowly at first and ever faster, until the next refusal measures it
  * again. Refusals that come one upon the other measure nothing, and halve the rate.
+ *
+ * A gateway may refuse now and then for reasons of its own. So one that comes below the rate that
+ * was measured, or before any was, is chance, unless more follow within few requests.
  */
 
 import { Bucket } from './bucket.ts'
@@ -16,9 +19,14 @@ const cut = 0.5
 const measureMsMin = 5000
 const startsMin = 3
 const recentMs = 2000
-const growthPerSecond = 0.001
+const growthPerSecond = 0.002
 /** The growth doubles in so many seconds, or in the time of so many requests. */
-const growthSeconds = 20
+const growthSeconds = 10
+/** Refusals by chance are half forgotten after so many requests, and more than these are none. */
+const chanceRequests = 60
+const chancesMax = 2.5
+/** This close to what was measured, a refusal is what was waited for. */
+const nearShare = 0.99
 const growthRequests = 30
 const burstSeconds = 0.1
 
@@ -28,8 +36,13 @@ export class Pace {
   #perSecond: number | undefined
   #bucket: Bucket | undefined
   #grownAt = 0
+  /** Requests a second, as measured last. */
+  #limit = Infinity
+  #chances = 0
+  /** Since the last refusal. */
+  #startsSinceAny = 0
+  /** The last refusal that was measured, and what was let through since. */
   #refusedAt = 0
-  /** Since the last refusal that was measured. */
   #startsSince = 0
   /** In the present span of `recentMs` and the one before, for the first refusal. */
   #startsRecent = 0
@@ -46,6 +59,7 @@ export class Pace {
   /** A request starts. */
   take(now: number): void {
     this.#startsSince += 1
+    this.#startsSinceAny += 1
     if (now >= this.#recentAt + recentMs) {
       this.#startsBefore = now < this.#recentAt + 2 * recentMs ? this.#startsRecent : 0
       this.#startsRecent = 0
@@ -58,7 +72,7 @@ export class Pace {
   /** One was refused, which is no start; `isFirst` of those that were sent together. */
   refused(now: number, isFirst: boolean): void {
     this.#startsSince = Math.max(0, this.#startsSince - 1)
-    if (!isFirst) return
+    if (!isFirst || this.#isChance()) return
     const elapsedMs = now - this.#refusedAt
     if (this.#perSecond === undefined) {
       // A few requests cannot have been too many a second.
@@ -69,11 +83,21 @@ export class Pace {
     } else if (elapsedMs < measureMsMin) this.#set(now, this.#perSecond * cut)
     else {
       // Never above what has just been refused.
-      const measured = (this.#startsSince * 1000) / elapsedMs
-      this.#set(now, Math.min(measured, this.#perSecond) * share)
+      this.#limit = Math.min((this.#startsSince * 1000) / elapsedMs, this.#perSecond)
+      this.#set(now, this.#limit * share)
     }
     this.#startsSince = 0
     this.#refusedAt = now
+  }
+
+  #isChance(): boolean {
+    this.#chances *= 0.5 ** (this.#startsSinceAny / chanceRequests)
+    this.#chances += 1
+    this.#startsSinceAny = 0
+    const isNear = this.#perSecond !== undefined && this.#perSecond > this.#limit * nearShare
+    if (!isNear && this.#chances <= chancesMax) return true
+    this.#chances = 0
+    return false
   }
 
   #recentPerSecond(now: number): number {
