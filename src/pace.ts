@@ -41,6 +41,8 @@ export class Pace {
   #chances = 0
   /** Since the last refusal. */
   #startsSinceAny = 0
+  /** The rate was set for what is being refused now. */
+  #isAnswered = false
   /** The last refusal that was measured, and what was let through since. */
   #refusedAt = 0
   #startsSince = 0
@@ -72,14 +74,18 @@ export class Pace {
   /** One was refused, which is no start; `isFirst` of those that were sent together. */
   refused(now: number, isFirst: boolean): void {
     this.#startsSince = Math.max(0, this.#startsSince - 1)
-    if (!isFirst || this.#isChance()) return
+    if (isFirst) this.#isAnswered = false
+    // Of a burst that is refused, one is enough.
+    if (this.#isAnswered || this.#isChance()) return
+    this.#isAnswered = true
     const elapsedMs = now - this.#refusedAt
     if (this.#perSecond === undefined) {
       // A few requests cannot have been too many a second.
       if (this.#startsRecent + this.#startsBefore < startsMin) return
       this.#set(now, this.#recentPerSecond(now) * cut)
-    } else if (this.#startsSince === 0) {
-      // Nothing was let through: a debt from before is still being paid.
+    } else if (this.#startsSince < startsMin) {
+      // Hardly anything was let through: a debt from before is still being paid.
+      return
     } else if (elapsedMs < measureMsMin) this.#set(now, this.#perSecond * cut)
     else {
       // Never above what has just been refused.
