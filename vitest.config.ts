@@ -11,6 +11,7 @@ const commandTests = [
   'test/ancestor.test.ts',
   'test/kill.test.ts',
   'test/package.test.ts',
+  'test/recipes.test.ts',
 ]
 
 const config: ViteUserConfig = defineConfig({
