@@ -16,7 +16,7 @@ import { type RunningSimulator, type StartOptions, startSimulator } from '../src
 import { bin, type Ended, folder, key, read, row, rows, sluice, toEnd, write } from './spawned.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const pages = ['docs/recipes.md']
+const pages = ['docs/recipes.md', 'docs/from-python-script.md', 'docs/from-batches-by-hand.md']
 
 /** One `sh` block. */
 interface Step {

@@ -47,7 +47,7 @@ export function summaryLines(summary: RunSummary, paint: Paint): string[] {
     ['bound by', boundText(summary)],
     ['excess', excessText(summary)],
     ['estimate', estimateText(summary)],
-    ['failed', summary.rows.failed > 0 ? printable(summary.failedOutput) : ''],
+    ['failed', failedText(summary)],
     ['note', notInInputText(summary)],
   ]
   return parts
@@ -151,6 +151,13 @@ function estimateText({ estimateErrorPercent }: RunSummary): string {
   if (percent < 0.05) return 'input tokens as estimated'
   const side = estimateErrorPercent > 0 ? 'too high' : 'too low'
   return `input tokens ${percent.toFixed(1)} % ${side}`
+}
+
+/** Where the rows are that failed. */
+function failedText({ rows, output, failedOutput }: RunSummary): string {
+  if (rows.failed === 0) return ''
+  if (failedOutput === '-') return 'on stdout, among the answers'
+  return failedOutput === output ? 'in the same file, among the answers' : printable(failedOutput)
 }
 
 function notInInputText({ notInInput }: RunSummary): string {
