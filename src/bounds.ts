@@ -35,6 +35,10 @@ export const bounds = {
   socketsMax: 10_000,
   /** A reply kept whole: far above 128,000 output tokens in any encoding (ours). */
   replyBytesMax: 67_108_864,
+  /** Results of a stream that nobody has taken: at so many nothing more is started (ours). */
+  unreadResultsMax: 1000,
+  /** The same, by the bytes of their text (ours). */
+  unreadBytesMax: 67_108_864,
   /** `metadata.user_id` (API, "Common 400s"). */
   metadataUserIdCharsMax: 256,
   /**
@@ -50,4 +54,5 @@ assert(bounds.bodyBytesMax <= bounds.windowBytesMax, 'The window must hold any b
 assert(bounds.bodyBytesMax <= bounds.inFlightBytesDefault, 'Any body must be able to start')
 assert(bounds.readChunkBytes < bounds.lineBytesMax, 'A read must not be longer than a line')
 assert(bounds.lineHeadBytes < bounds.lineBytesMax, 'The head of a line must be a part of it')
+assert(bounds.replyBytesMax <= bounds.unreadBytesMax, 'Any reply must fit among the unread')
 assert(bounds.connectsUnderWayMax <= bounds.socketsMax, 'Connects are sockets')

@@ -30,8 +30,8 @@ export interface SchedulerOptions {
   readonly rereadable: boolean
 }
 
-/** Why nothing may start for now. */
-export type Hold = 'output' | 'pause'
+/** Why nothing may start for now: a full disk, results that nobody takes, the user's wish. */
+export type Hold = 'output' | 'results' | 'pause'
 
 /** An outcome that is no answer. */
 export type Unanswered = Exclude<Outcome, Answered>

@@ -83,7 +83,12 @@ export const errorCodes: Readonly<Record<ErrorCode, number>> = {
 
 /**
  * Stops a run, or keeps it from starting. The message says action, value and place; the hint, the
- * fix.
+ * fix. *
+ * @example
+ * ```ts
+ * const error = new RunError('KEY_MISSING', 'Cannot start without an API key')
+ * error.exitCode // => 2
+ * ```
  */
 export class RunError extends Error {
   override readonly name = 'RunError'

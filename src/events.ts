@@ -127,7 +127,7 @@ export interface BindingChanged extends Base {
   readonly type: 'binding_changed'
   /**
    * `requests`, `input`, `output`, `tokens`, a bound's flag, `concurrency`, `ramp`, `retry-after`,
-   * `outage`, `reading` (the input), `disk` (the output)…
+   * `outage`, `reading` (the input), `disk` (the output), `results` (that nobody takes)…
    */
   readonly binds: string
 }

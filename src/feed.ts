@@ -65,7 +65,8 @@ export class Feed {
       if (this.#taker.isStopping) return false
       if (this.#plan.count >= this.#settings.first) break
     }
-    return true
+    // A source may end because what it reads from failed, and has said so.
+    return !this.#taker.isStopping
   }
 
   /**

@@ -1,7 +1,9 @@
 /**
- * sluice as a library: `run` takes what the command takes, and tells what the command shows.
+ * sluice as a library: `run` takes what the command takes, and tells what the command shows;
+ * `stream` takes and gives objects.
  */
 
+export type * from './api-types.ts'
 export { RunError } from './errors.ts'
 export type { ErrorCode } from './errors.ts'
 export type {
@@ -23,7 +25,12 @@ export type {
 } from './events.ts'
 export type { RunOptions } from './options.ts'
 export type { ApiError, LimitReading, LimitReadings, Usage } from './outcome.ts'
+export type { Producer } from './object-source.ts'
+export type { Errored, Result, ResultRun, Succeeded } from './result.ts'
 export { run } from './run.ts'
 export type { RunHooks } from './run.ts'
 export type { PoolSnapshot, Snapshot, TokenTotals } from './stats.ts'
+export { stream } from './stream.ts'
+export type { ResultStream } from './stream.ts'
+export type { StreamOptions } from './stream-options.ts'
 export type { RunSummary, Stopped } from './summary.ts'

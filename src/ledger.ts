@@ -10,8 +10,8 @@
  */
 
 import { Appender, type AppenderEvents } from './appender.ts'
+import type { Answer, Books, Failure } from './books.ts'
 import type { RunContext } from './context.ts'
-import type { Unanswered } from './decision.ts'
 import { RunError } from './errors.ts'
 import { compactFailed } from './failed-file.ts'
 import { systemErrorCode } from './files.ts'
@@ -23,7 +23,6 @@ import { usdNumber } from './money.ts'
 import { moveAside } from './move-aside.ts'
 import { failedPath, type Settings } from './options.ts'
 import { OrderedOutput } from './ordered-output.ts'
-import type { Answered } from './outcome.ts'
 import type { Planned } from './plan.ts'
 import { Held, type Holding, recover, type Recovered } from './record.ts'
 import { rewriteInOrder } from './reorder.ts'
@@ -41,21 +40,6 @@ export interface LedgerListener {
   lost(error: RunError): void
 }
 
-/** How a row was answered. */
-export interface Answer {
-  readonly outcome: Answered
-  readonly costNanoUsd: number | null
-  readonly latencyMs: number
-  readonly attempts: number
-}
-
-/** How a row failed. */
-export interface Failure {
-  readonly outcome: Unanswered
-  readonly latencyMs: number
-  readonly attempts: number
-}
-
 /** How the run ended, as far as the files are concerned. */
 export interface Ending {
   /** All rows of the input, or the first ones asked for, were read and settled or left. */
@@ -68,7 +52,7 @@ export interface Ending {
 
 const standardOutput = '-'
 
-export class Ledger {
+export class Ledger implements Books {
   readonly #context: RunContext
   readonly #settings: Settings
   readonly #lock: Lock | undefined

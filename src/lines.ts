@@ -22,6 +22,8 @@ export interface Line {
   readonly bytes: Uint8Array
   /** The length of a line beyond `lineBytesMax`, of which only the head is here. */
   readonly truncated?: number
+  /** Why a value given as a row has no JSON; `bytes` then tell only its id. */
+  readonly problem?: string
 }
 
 const lineFeed = 0x0a

@@ -9,13 +9,13 @@
  * `write()`, not when it was read.
  */
 
+import type { Books } from './books.ts'
 import type { Cancel } from './clock.ts'
 import type { RunContext } from './context.ts'
 import type { Decision, SchedulerEvent, Unanswered } from './decision.ts'
 import { RunError } from './errors.ts'
 import type { Observer, RunEvent } from './events.ts'
 import { Feed } from './feed.ts'
-import type { Ledger } from './ledger.ts'
 import type { Prices } from './money.ts'
 import type { Settings } from './options.ts'
 import type { Answered, LimitReadings, Outcome } from './outcome.ts'
@@ -35,7 +35,7 @@ export interface LoopParts {
   readonly plan: Plan
   readonly scheduler: Scheduler
   readonly transport: Transport
-  readonly ledger: Ledger
+  readonly books: Books
   readonly prices: Prices
   readonly observe: Observer
 }
@@ -56,6 +56,7 @@ export class Loop {
   readonly #settled = new Settled()
   readonly #limitsShownAt = new Map<string, number>()
   #timer: { at: number; cancel: Cancel } | undefined
+  #grace: Cancel | undefined
   #beat: Cancel | undefined
   #mostInFlight = 0
   #binds = ''
@@ -89,6 +90,11 @@ export class Loop {
     this.#giveUp = resolve
   })
 
+  /** To be called when nothing is waited for any more. */
+  close(): void {
+    this.#grace?.()
+  }
+
   /** Rows that were read and are not counted out. */
   get unsettled(): number {
     return this.#parts.plan.count - this.#settled.count
@@ -100,6 +106,8 @@ export class Loop {
       this.#finish = resolve
       this.#fail = reject
     })
+    // It may have been stopped before it began.
+    if (this.#parts.scheduler.finished) return
     this.#scheduleBeat()
     try {
       // Reading may wait for ever for a pipe; a run that is told to stop does not wait for it.
@@ -117,10 +125,7 @@ export class Loop {
   /** Starts nothing more, and ends what is under way after `graceMs`. */
   stop(error: RunError, graceMs: number): void {
     this.#step({ type: 'stop', error })
-    this.#parts.context.clock.after(graceMs, () => {
-      this.#step({ type: 'abandon' })
-      this.#giveUp()
-    })
+    this.#grace ??= this.#parts.context.clock.after(graceMs, () => this.abandon(error))
   }
 
   /** The output cannot be written (`ENOSPC`…), or can again (null). */
@@ -129,8 +134,13 @@ export class Loop {
     this.#step({ type: 'hold', why: 'output', on: code !== null })
   }
 
-  /** The files are lost to us: nothing that arrives can be kept. */
-  lost(error: RunError): void {
+  /** Results wait for someone to take them; nothing starts until some are taken. */
+  awaitTaker(on: boolean): void {
+    this.#step({ type: 'hold', why: 'results', on })
+  }
+
+  /** Starts nothing more, and ends what is under way: what arrives can not be kept any more. */
+  abandon(error: RunError): void {
     this.#step({ type: 'stop', error })
     this.#step({ type: 'abandon' })
     this.#giveUp()
@@ -167,14 +177,14 @@ export class Loop {
   }
 
   #take(planned: Planned, sequence: number): void {
-    const { ledger } = this.#parts
+    const { books } = this.#parts
     if (planned.type === 'work') return this.#step({ type: 'row', work: planned.work })
     if (planned.type === 'held') {
       this.#settled.mark(sequence)
-      return ledger.held(sequence, planned.key, planned.as)
+      return books.held(sequence, planned.key, planned.as)
     }
     const { fault } = planned
-    ledger.fault(planned, () => {
+    books.fault(planned, () => {
       this.#settled.mark(sequence)
       this.#observe(telling.faultFailed(this.#now(), fault))
     })
@@ -262,13 +272,13 @@ export class Loop {
   }
 
   #scheduleBeat(): void {
-    const { context, ledger, scheduler } = this.#parts
+    const { context, books, scheduler } = this.#parts
     this.#beat = context.clock.after(beatMs, () => {
       try {
-        ledger.beat(this.#mostInFlight)
+        books.beat(this.#mostInFlight)
       } catch (error) {
         if (!(error instanceof RunError)) return this.#fail(error)
-        this.lost(error)
+        this.abandon(error)
       }
       this.#mostInFlight = scheduler.inFlight
       this.#scheduleBeat()
@@ -347,12 +357,12 @@ export class Loop {
   // Settling.
 
   #succeed({ work, startedAt }: Attempt, outcome: Answered): void {
-    const { context, ledger, prices } = this.#parts
+    const { context, books, prices } = this.#parts
     const at = context.clock.wallTime()
     const costNanoUsd = prices.costNanoUsd(outcome.model, outcome.usage, { at })
     const latencyMs = this.#now() - startedAt
     const answer = { outcome, costNanoUsd, latencyMs, attempts: work.attempts + 1 }
-    ledger.succeed(work, answer, () => {
+    books.succeed(work, answer, () => {
       this.#settled.mark(work.sequence)
       this.#observe(telling.rowSucceeded(this.#now(), work, answer))
     })
@@ -362,7 +372,7 @@ export class Loop {
   #failRow({ work, startedAt }: Attempt, outcome: Unanswered): void {
     const latencyMs = this.#now() - startedAt
     const failure = { outcome, latencyMs, attempts: Math.max(1, work.attempts) }
-    this.#parts.ledger.fail(work, failure, () => {
+    this.#parts.books.fail(work, failure, () => {
       this.#settled.mark(work.sequence)
       this.#observe(telling.rowFailed(this.#now(), work, failure))
     })
@@ -370,9 +380,9 @@ export class Loop {
   }
 
   #leave(work: Work): void {
-    const { ledger, scheduler } = this.#parts
+    const { books, scheduler } = this.#parts
     this.#settled.mark(work.sequence)
-    ledger.leave(work, scheduler.stopping === undefined)
+    books.leave(work, scheduler.stopping === undefined)
     work.body = undefined
     this.#observe(telling.rowLeft(this.#now(), work))
   }

@@ -128,7 +128,8 @@ function parseRow(line: Line, options: ParseOptions): Row | RowFault {
   }
   const value = parseJson(text)
   if (typeof value === 'string') return rawFault({ ...place, key: digest(bytes) }, value, bytes)
-  return parseObject(bytes, place, value, options)
+  const row = parseObject(bytes, place, value, options)
+  return line.problem === undefined ? row : rawFault(row, line.problem, bytes)
 }
 
 /** The part of a line that is the request. */

@@ -4,25 +4,22 @@
  *   source ─► plan ─► scheduler ⇄ limiter ─► transport ─► Outcome ─► ledger
  *   lines     rows    which, when             one try                files
  *
- * Here the parts are made, joined and closed; the loop (loop.ts) does the running. What stops a run
- * before anything was sent is thrown; what stops it later is in the summary.
+ * Here both ends are made and closed; what lies between is joined in pipeline.ts, and the loop
+ * (loop.ts) does the running. `stream` (stream.ts) is the same between other ends: objects come in,
+ * objects go out. What stops a run before anything was sent is thrown; what stops it later is in
+ * the summary.
  */
 
 import { type RunContext, systemContext } from './context.ts'
-import { RunError, exitCodes } from './errors.ts'
-import type { Observer, RunEvent, RunStarted } from './events.ts'
+import { RunError } from './errors.ts'
+import type { Observer, RunStarted } from './events.ts'
 import { checkInput } from './input-check.ts'
 import { Ledger } from './ledger.ts'
-import { Loop } from './loop.ts'
 import { loadPrices } from './money.ts'
-import { parseOptionsOf, readOptions, type RunOptions, type Settings } from './options.ts'
-import { Plan } from './plan.ts'
-import { Random } from './random.ts'
-import { Scheduler } from './scheduler.ts'
-import { bounds } from './bounds.ts'
+import { readOptions, type RunOptions, type Settings } from './options.ts'
+import { join } from './pipeline.ts'
 import { fileSource, type Source, streamSource } from './source.ts'
-import { Stats } from './stats.ts'
-import type { RunSummary, Stopped } from './summary.ts'
+import { type RunSummary, summarize } from './summary.ts'
 
 /** What a caller may hold on to while a run goes on. */
 export interface RunHooks {
@@ -39,6 +36,21 @@ export interface RunHooks {
  *
  * @throws {RunError} when nothing was started: unusable options, input or output, or another run
  * on it
+ * @example
+ * ```ts
+ * const simulator = await startSimulator({ latencyMs: 0 })
+ * const fs = process.getBuiltinModule('node:fs')
+ * const folder = fs.mkdtempSync(`${process.getBuiltinModule('node:os').tmpdir()}/sluice-`)
+ * const messages = [{ role: 'user', content: 'Hi' }]
+ * const request = { model: 'claude-haiku-4-5', max_tokens: 10, messages }
+ * fs.writeFileSync(`${folder}/in.jsonl`, JSON.stringify(request))
+ * const options = { input: `${folder}/in.jsonl`, apiKey: 'any', baseUrl: simulator.url }
+ * const { rows, output } = await run(options)
+ * rows // => { selected: 1, succeeded: 1, failed: 0, left: 0 }
+ * output.endsWith('in.results.jsonl') // => true
+ * fs.rmSync(folder, { recursive: true })
+ * await simulator.close()
+ * ```
  */
 export async function run(
   options: RunOptions,
@@ -50,17 +62,14 @@ export async function run(
   const source = openSource(context, settings)
   if (settings.onInvalidRow === 'stop') await checkInput(source, settings)
   const { clock } = context
-  const scheduler = makeScheduler(context, settings, source)
-  const stats = new Stats()
-  const observe = observers([(event) => stats.observe(event), ...(hooks.observers ?? [])])
+  const transport = context.transport(settings)
   const ledger = await Ledger.open(context, settings, {
     blocked: (code) => loop.hold(code),
-    lost: (error) => loop.lost(error),
+    lost: (error) => loop.abandon(error),
   })
-  const plan = new Plan(ledger, { ...parseOptionsOf(settings), retryFailed: settings.retryFailed })
-  const transport = context.transport(settings)
-  const parts = { context, settings, source, plan, scheduler, transport, ledger, prices, observe }
-  const loop = new Loop(parts)
+  const { observers = [] } = hooks
+  const ends = { source, books: ledger, transport, prices, observers }
+  const { loop, scheduler, stats, observe } = join(context, settings, ends)
   observe({
     type: 'run_started',
     at: clock.now(),
@@ -89,6 +98,7 @@ export async function run(
     })
   } finally {
     hooks.signal?.removeEventListener('abort', interrupt)
+    loop.close()
     source.close()
     await transport.close()
     ledger.close()
@@ -126,79 +136,4 @@ function flushed(ledger: Ledger): Promise<boolean> {
     () => true,
     () => false,
   )
-}
-
-/** The disk stayed full until the grace was over. */
-function notWritten(rows: number, output: string): RunError {
-  const answers = rows === 1 ? 'an answer' : `${rows} answers`
-  const message = `Cannot write ${answers} to ${output}: the disk is still full`
-  const hint = 'make room, then run the same command again; those rows are asked again'
-  return new RunError('OUTPUT_UNWRITABLE', message, { hint })
-}
-
-function makeScheduler(context: RunContext, settings: Settings, source: Source): Scheduler {
-  const { maxRequestsPerMinute, maxInputTokensPerMinute, maxOutputTokensPerMinute } = settings
-  const options = {
-    ...settings,
-    bounds: {
-      requestsPerMinute: maxRequestsPerMinute,
-      inputTokensPerMinute: maxInputTokensPerMinute,
-      outputTokensPerMinute: maxOutputTokensPerMinute,
-    },
-    windowRowsMax: bounds.windowRowsMax,
-    windowBytesMax: bounds.windowBytesMax,
-    rereadable: source.reread !== undefined,
-  }
-  return new Scheduler(context.clock.now(), options, new Random(settings.seed ?? context.seed()))
-}
-
-/** All observers as one. One that throws is dropped: watching must not change what is watched. */
-function observers(all: readonly Observer[]): Observer {
-  const watching = new Set(all)
-  return (event: RunEvent) => {
-    for (const observer of watching) {
-      try {
-        observer(event)
-      } catch (error) {
-        watching.delete(observer)
-        const message = `an observer failed and was dropped: ${String(error)}`
-        for (const other of watching) other({ type: 'notice', at: event.at, message })
-      }
-    }
-  }
-}
-
-/** `unwritten`: rows whose lines were in hand and could not be written. */
-function summarize(
-  scheduler: Scheduler,
-  unwritten: number,
-  closed: Pick<RunSummary, 'input' | 'output' | 'failedOutput' | 'notInInput' | 'snapshot'>,
-): RunSummary {
-  const { rows } = closed.snapshot
-  const succeeded = rows.succeeded + rows.heldSucceeded
-  const failed = rows.failed + rows.heldFailed
-  const modelsGone = [...scheduler.modelsGone.values()].map(stoppedBy)
-  const finished = failed > 0 ? exitCodes.someFailed : exitCodes.succeeded
-  let error = scheduler.stopping ?? [...scheduler.modelsGone.values()][0]
-  if (unwritten > 0 && error?.code === 'INTERRUPTED') error = notWritten(unwritten, closed.output)
-  return {
-    ...closed,
-    exitCode: error ? exitCodeOf(error) : finished,
-    stopped: error ? stoppedBy(error) : null,
-    modelsGone,
-    rows: { selected: rows.read, succeeded, failed, left: rows.left + unwritten },
-    estimateErrorPercent: scheduler.estimator.errorPercent(),
-    boundExcess: Object.fromEntries(
-      scheduler.limiter.bounds.map((meter) => [meter.name, Math.round(meter.worstExcess)]),
-    ),
-  }
-}
-
-/** Once something was sent, no error is one of usage. */
-function exitCodeOf({ exitCode }: RunError): number {
-  return exitCode === exitCodes.usage ? exitCodes.stopped : exitCode
-}
-
-function stoppedBy({ code, message, hint }: RunError): Stopped {
-  return { code, message, hint: hint ?? null }
 }

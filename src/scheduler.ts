@@ -74,14 +74,14 @@ export class Scheduler {
     this.#checkedAt = now
   }
 
-  /** True while more rows may be given to it. */
+  /** True while more rows may be given to it. A row at fault is a result as soon as it is read. */
   get hasRoom(): boolean {
-    return this.#backlog.fill < 1
+    return this.#backlog.fill < 1 && !this.#holds.has('results')
   }
 
   /** True when reading on is worth waking the reader. */
   get wantsRows(): boolean {
-    return this.#backlog.fill < 0.75
+    return this.#backlog.fill < 0.75 && !this.#holds.has('results')
   }
 
   /** Tries under way. */
@@ -194,7 +194,7 @@ export class Scheduler {
    */
   #startRows(now: number): number {
     if (this.#holds.size > 0) {
-      this.#binds = this.#holds.has('output') ? 'disk' : 'pause'
+      this.#binds = this.#holds.has('output') ? 'disk' : String([...this.#holds][0])
       return Infinity
     }
     this.#round += 1

@@ -5,8 +5,9 @@
  * includes what earlier runs of the same output had settled.
  */
 
-import type { ErrorCode } from './errors.ts'
+import { type ErrorCode, exitCodes, RunError } from './errors.ts'
 import { usdNumber } from './money.ts'
+import type { Scheduler } from './scheduler.ts'
 import type { Snapshot } from './stats.ts'
 
 /** Why a run ended before its input did. */
@@ -40,6 +41,37 @@ export interface RunSummary {
   /** The most by which measured usage took one minute over a bound of the user's, by flag. */
   readonly boundExcess: Readonly<Record<string, number>>
   readonly snapshot: Snapshot
+}
+
+/** How a run went. `unwritten`: rows whose lines were in hand and could not be written. */
+export function summarize(
+  scheduler: Scheduler,
+  unwritten: number,
+  closed: Pick<RunSummary, 'input' | 'output' | 'failedOutput' | 'notInInput' | 'snapshot'>,
+): RunSummary {
+  const { rows } = closed.snapshot
+  const succeeded = rows.succeeded + rows.heldSucceeded
+  const failed = rows.failed + rows.heldFailed
+  const modelsGone = [...scheduler.modelsGone.values()].map(stoppedBy)
+  const finished = failed > 0 ? exitCodes.someFailed : exitCodes.succeeded
+  let error = endedBy(scheduler)
+  if (unwritten > 0 && error?.code === 'INTERRUPTED') error = notWritten(unwritten, closed.output)
+  return {
+    ...closed,
+    exitCode: error ? exitCodeOf(error) : finished,
+    stopped: error ? stoppedBy(error) : null,
+    modelsGone,
+    rows: { selected: rows.read, succeeded, failed, left: rows.left + unwritten },
+    estimateErrorPercent: scheduler.estimator.errorPercent(),
+    boundExcess: Object.fromEntries(
+      scheduler.limiter.bounds.map((meter) => [meter.name, Math.round(meter.worstExcess)]),
+    ),
+  }
+}
+
+/** Why rows were left, if any were: what stopped the run, or the model that is gone. */
+export function endedBy({ stopping, modelsGone }: Scheduler): RunError | undefined {
+  return stopping ?? [...modelsGone.values()][0]
 }
 
 /**
@@ -121,3 +153,20 @@ function exactUsd(nanoUsd: number | null): unknown {
 
 /** `JSON.rawJSON`: every Node we run on has it, the compiler's library for our target does not. */
 const rawJson: (text: string) => unknown = Reflect.get(JSON, 'rawJSON')
+
+/** Once something was sent, no error is one of usage. */
+function exitCodeOf({ exitCode }: RunError): number {
+  return exitCode === exitCodes.usage ? exitCodes.stopped : exitCode
+}
+
+function stoppedBy({ code, message, hint }: RunError): Stopped {
+  return { code, message, hint: hint ?? null }
+}
+
+/** The disk stayed full until the grace was over. */
+function notWritten(rows: number, output: string): RunError {
+  const answers = rows === 1 ? 'an answer' : `${rows} answers`
+  const message = `Cannot write ${answers} to ${output}: the disk is still full`
+  const hint = 'make room, then run the same command again; those rows are asked again'
+  return new RunError('OUTPUT_UNWRITABLE', message, { hint })
+}

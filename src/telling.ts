@@ -2,9 +2,17 @@
  * What observers are told of tries and rows, made from what the loop has in hand.
  */
 
+import type { Answer, Failure } from './books.ts'
 import type { Unanswered } from './decision.ts'
-import type { AttemptFailed, AttemptStarted, RowFailed, RowLeft, RowSucceeded } from './events.ts'
-import type { Answer, Failure } from './ledger.ts'
+import type {
+  AttemptFailed,
+  AttemptStarted,
+  Observer,
+  RowFailed,
+  RowLeft,
+  RowSucceeded,
+  RunEvent,
+} from './events.ts'
 import type { Prices } from './money.ts'
 import type { RowFault } from './request.ts'
 import type { Attempt, Work } from './work.ts'
@@ -71,4 +79,20 @@ export function costNanoUsdMax(prices: Prices, { work, cost }: Attempt, at: numb
   const inputTokens = Math.min(work.bodyBytes, 2 * cost.input)
   const request = { inputTokens, outputTokensMax: work.row.maxTokens, at }
   return prices.worstCaseNanoUsd(work.row.model, request)
+}
+
+/** All observers as one. One that throws is dropped: watching must not change what is watched. */
+export function toAll(observers: readonly Observer[]): Observer {
+  const watching = new Set(observers)
+  return (event: RunEvent) => {
+    for (const observer of watching) {
+      try {
+        observer(event)
+      } catch (error) {
+        watching.delete(observer)
+        const message = `an observer failed and was dropped: ${String(error)}`
+        for (const other of watching) other({ type: 'notice', at: event.at, message })
+      }
+    }
+  }
 }

@@ -36,6 +36,8 @@ describe.skipIf(npmCli === undefined || !npmCli.endsWith('.js'))('the packed pac
     expect(paths).toContain('bin/sluice.js')
     expect(paths).toContain('dist/index.d.ts')
     expect(paths).toContain('LICENSE')
+    expect(paths).toContain('docs/library.md')
+    expect(paths).toContain('schemas/result-line.json')
     expect(paths.filter((file) => /^(test|bench|examples)\/|\.test\./.test(file))).toEqual([])
   })
 
@@ -65,11 +67,20 @@ describe.skipIf(npmCli === undefined || !npmCli.endsWith('.js'))('the packed pac
     )
     writeFileSync(
       path.join(folder, 'use.ts'),
-      `import { run, RunError, type RunSummary } from 'sluice'
+      `import { run, RunError, stream, type Result, type RunSummary } from 'sluice'
+import schema from 'sluice/schemas/result-line' with { type: 'json' }
 import { startSimulator } from 'sluice/simulator'
 const simulator = await startSimulator({ requestsPerMinute: 50 })
 const summary: RunSummary = await run({ input: 'in.jsonl', apiKey: 'k', baseUrl: simulator.url })
 const rows: number = summary.rows.succeeded
+const request = { model: 'm', max_tokens: 1, messages: [{ role: 'user', content: 'Hi' }] }
+await using results = stream([{ ...request, metadata: { page: 1 } }], { apiKey: 'k' })
+for await (const { result, metadata } of results) {
+  const page: number | undefined = metadata?.page
+  if (result.type === 'succeeded' && page === 1) result.message.usage.output_tokens.toFixed()
+}
+export const rest: Promise<IteratorResult<Result<{ page: number }>, undefined>> = results.next()
+export const title: string = schema.title
 export const failed = (error: unknown): boolean => error instanceof RunError && rows > 0
 `,
     )

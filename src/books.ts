@@ -1,0 +1,83 @@
+/**
+ * The books: where a run says what became of every row, whatever keeps it.
+ *
+ * A row passes exactly one of `held`, `succeed`, `fail`, `fault` and `leave`. `run` keeps its books
+ * in files (ledger.ts), `stream` hands results over in memory (delivery.ts); the loop knows this
+ * interface alone.
+ */
+
+import type { Unanswered } from './decision.ts'
+import { usdNumber } from './money.ts'
+import type { Answered } from './outcome.ts'
+import type { Held, Planned } from './plan.ts'
+import type { Holding } from './record.ts'
+import type { RowFault } from './request.ts'
+import type { RunFields } from './result-line.ts'
+import type { Work } from './work.ts'
+
+/** How a row was answered. */
+export interface Answer {
+  readonly outcome: Answered
+  readonly costNanoUsd: number | null
+  readonly latencyMs: number
+  readonly attempts: number
+}
+
+/** How a row failed. */
+export interface Failure {
+  readonly outcome: Unanswered
+  readonly latencyMs: number
+  readonly attempts: number
+}
+
+/** A line that cannot be asked. */
+export type Fault = Extract<Planned, { type: 'fault' }>
+
+/** `onWritten` is called when the row is out of our hands: then it counts as done. */
+export interface Books extends Held {
+  /** The row has its line from an earlier run. */
+  held(sequence: number, key: string, as: Holding): void
+  /** The row was answered. */
+  succeed(work: Work, answer: Answer, onWritten: () => void): void
+  /** The row failed. */
+  fail(work: Work, failure: Failure, onWritten: () => void): void
+  /** The row is no request, and was not sent. */
+  fault(planned: Fault, onWritten: () => void): void
+  /** The row stays as it was. `forGood`: the run goes on without it. */
+  leave(work: Work, forGood: boolean): void
+  /** Shows that the run lives. @throws {RunError} `LOCK_LOST` */
+  beat(inFlight: number): void
+}
+
+/** What `run` of a result says of a row that was answered. */
+export function answeredFields(work: Work, answer: Answer): RunFields {
+  const { outcome, costNanoUsd, latencyMs, attempts } = answer
+  return {
+    line: work.row.lineNumber,
+    key: work.row.key,
+    attempts,
+    requestId: outcome.requestId,
+    latencyMs: Math.round(latencyMs),
+    costUsd: costNanoUsd === null ? null : usdNumber(costNanoUsd),
+    unknownAttempts: work.unknownAttempts,
+  }
+}
+
+/** What it says of a row that failed. */
+export function failedFields(work: Work, { outcome, latencyMs, attempts }: Failure): RunFields {
+  return {
+    line: work.row.lineNumber,
+    key: work.row.key,
+    attempts,
+    requestId: outcome.requestId,
+    latencyMs: Math.round(latencyMs),
+    // What was refused costs nothing; what was lost, nobody knows.
+    costUsd: work.unknownAttempts > 0 ? null : '0',
+    unknownAttempts: work.unknownAttempts,
+  }
+}
+
+/** What it says of a row that was not sent. */
+export function faultFields({ lineNumber, key }: RowFault): RunFields {
+  return { line: lineNumber, key, attempts: 0, requestId: null, latencyMs: 0, costUsd: '0' }
+}
