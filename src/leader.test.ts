@@ -36,7 +36,8 @@ describe('with a leader', () => {
     const [first, second, ...rest] = starts
     expect(second?.attempt.work.sequence).toBe(leader)
     expect(second?.attempt.stream).toBe(true)
-    expect(new Set(rest.map(({ at }) => at))).toEqual(new Set([(second?.at ?? 0) + 700]))
+    // What waits for its retry comes later still.
+    expect(Math.min(...rest.map(({ at }) => at))).toBe((second?.at ?? 0) + 700)
     expect((second?.at ?? 0) > (first?.at ?? 0)).toBe(true)
     expect(settled.size).toBe(5)
   })

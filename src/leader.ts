@@ -2,9 +2,9 @@
  * The leader: the first row of a run, which writes the prefix that the others share to the prompt
  * cache.
  *
- * An entry can be read only once its writer's answer has begun: rows sent together would all pay for
- * writing it. So the leader goes alone and streamed, and the rest follow at its first byte. If it is
- * refused or breaks, it leads again; if it fails, the next row does. Nothing waits for its end.
+ * An entry can be read only once its writer's answer has begun: rows sent together would all pay
+ * for writing it. So the leader goes alone and streamed, and the rest follow at its first byte. If
+ * it is refused or breaks, the next try leads. Nothing waits for its end.
  */
 
 import { findModel } from './models.ts'
@@ -55,21 +55,22 @@ export class Leader {
   finding(attempt: Attempt, usage: Usage): string | undefined {
     if (attempt !== this.#attempt) return undefined
     const { lineNumber, model } = attempt.work.row
+    const line = `line ${lineNumber}`
     const written = usage.cacheWrite5mTokens + usage.cacheWrite1hTokens
     if (written > 0) {
-      const tokens = `${written} tokens of line ${lineNumber}`
-      return `the prompt cache took ${tokens}: rows that begin alike read them at a fraction of the price`
+      const cheap = 'rows that begin alike read them at a fraction of the price'
+      return `the prompt cache took ${written} tokens of ${line}: ${cheap}`
     }
     if (usage.cacheReadTokens > 0) {
-      const tokens = `${usage.cacheReadTokens} tokens of line ${lineNumber}`
-      return `the prompt cache has ${tokens} already: rows that begin alike read them too`
+      const known = `the prompt cache has ${usage.cacheReadTokens} tokens of ${line} already`
+      return `${known}: rows that begin alike read them too`
     }
     if (!attempt.work.body?.length || !isMarked(attempt.work.body)) {
-      return `nothing is cached: line ${lineNumber} has no cache_control to say where its shared part ends`
+      return `nothing is cached: ${line} has no cache_control to say where its shared part ends`
     }
     const least = findModel(model)?.cacheTokensMin
     const known = least === undefined ? '' : ` (${least} tokens for ${model})`
-    return `nothing is cached: what line ${lineNumber} marks is shorter than the model caches${known}`
+    return `nothing is cached: what ${line} marks is shorter than the model caches${known}`
   }
 }
 

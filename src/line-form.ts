@@ -12,7 +12,9 @@ import {
 import type { FailedRow, ResultLine, SucceededRow } from './result-line.ts'
 import { failedTuple, parseTupleLine, startsLikeTuple, succeededTuple } from './tuple-line.ts'
 
-/** `results`: the Message Batches result line; `tuple`: `[request, message or errors, metadata]`. */
+/**
+ * `results`: the Message Batches result line; `tuple`: `[request, message or errors, metadata]`.
+ */
 export type OutputFormat = 'results' | 'tuple'
 
 /** One form; lines are written with their newline and read without. */

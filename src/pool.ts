@@ -93,7 +93,7 @@ export class Pool {
     work.firstAskedAt ??= now
     const attempt: Attempt = {
       ...asked,
-      stream: leads || this.#streams(work, cost),
+      stream: this.#streams(work, cost, leads),
       probe: this.#congestion.inOutage,
       startedAt: now,
       deadlineAt: Math.min(
@@ -186,9 +186,13 @@ export class Pool {
     this.#goodPerSecond = Math.max(kept, perSecond)
   }
 
-  /** Whether a try should be streamed: a probe, for its early signs, and what takes long. */
-  #streams(work: Work, cost: Cost): boolean {
-    if (!this.limiter.heard || this.#congestion.inOutage) return true
+  /**
+   * Whether a try should be streamed: a leader or probe for its early signs, and what takes long.
+   */
+  #streams(work: Work, cost: Cost, leads: boolean): boolean {
+    // The API refuses to stream an answer of no tokens, by which a cache is warmed.
+    if (work.row.maxTokens === 0) return false
+    if (leads || !this.limiter.heard || this.#congestion.inOutage) return true
     if (work.row.maxTokens > plainMaxTokensMax) return true
     return (this.#latency.expectedMs(cost.output) ?? 0) > plainExpectedMsMax
   }

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { assert, dictionary, jsonValue, property, string } from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   failedTuple,
@@ -95,8 +95,8 @@ describe('the key of a tuple is that of its line', () => {
   })
 
   test('whatever the line is', () => {
-    fc.assert(
-      fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.jsonValue(), (members, told) => {
+    assert(
+      property(dictionary(string(), jsonValue()), jsonValue(), (members, told) => {
         const { metadata: _metadata, ...request } = members
         const bytes = Buffer.from(JSON.stringify({ ...request, metadata: told }))
         const original = tupleRequest(bytes)

@@ -8,8 +8,8 @@
  * third element is absent where the line had no metadata.
  *
  * Such a line has no room for a key. It is computed from what the line says instead: two are alike
- * if they say the same in JSON. So a file that another program wrote in this form, with other blanks
- * and escapes, can be gone on with too.
+ * if they say the same in JSON. So a file that another program wrote in this form, with other
+ * blanks and escapes, can be gone on with too.
  */
 
 import { digest } from './hash.ts'

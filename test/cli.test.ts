@@ -61,7 +61,7 @@ describe.concurrent('sluice run', () => {
   test('writes failed rows apart, tells them, and exits with 1', async () => {
     const cwd = folder()
     const url = await simulate()
-    write(cwd, 'in.jsonl', rows(5) + row(5, { max_tokens: 0 }) + 'no json\n')
+    write(cwd, 'in.jsonl', rows(5) + row(5, { max_tokens: 64_001 }) + 'no json\n')
     const args = ['run', 'in.jsonl', '--base-url', url]
     const { code, stderr } = await sluice(args, { cwd })
     expect(code).toBe(1)
@@ -165,7 +165,7 @@ describe.concurrent('sluice run', () => {
 
   test.each([
     ['all succeeded', rows(2), 0],
-    ['one failed', rows(2) + row(2, { max_tokens: 0 }), 1],
+    ['one failed', rows(2) + row(2, { max_tokens: 64_001 }), 1],
   ])('prints one JSON object when %s', async (_what, text, exitCode) => {
     const cwd = folder()
     write(cwd, 'in.jsonl', text)
@@ -243,7 +243,7 @@ describe.concurrent('sluice run', () => {
 
   test('logs every failed try as a line of JSON', async () => {
     const cwd = folder()
-    write(cwd, 'in.jsonl', row(0, { max_tokens: 0 }) + rows(3))
+    write(cwd, 'in.jsonl', row(0, { max_tokens: 64_001 }) + rows(3))
     const args = ['run', 'in.jsonl', '--log-file', 'run.log', '--base-url', await simulate()]
     await sluice(args, { cwd })
     const lines = read(cwd, 'run.log').trimEnd().split('\n')
@@ -278,7 +278,7 @@ describe.concurrent('sluice run', () => {
 
   test('goes on when nobody reads standard error any more', async () => {
     const cwd = folder()
-    write(cwd, 'in.jsonl', rows(40) + row(40, { max_tokens: 0 }))
+    write(cwd, 'in.jsonl', rows(40) + row(40, { max_tokens: 64_001 }))
     const running = start(['run', 'in.jsonl', '--base-url', await simulate({ latencyMs: 50 })], {
       cwd,
     })
@@ -313,7 +313,7 @@ describe.concurrent('on a terminal', () => {
     [100, { NO_COLOR: '1' }, false],
   ])('of %d columns keeps one block up to date, with %j', async (columns, env, coloured) => {
     const cwd = folder()
-    write(cwd, 'in.jsonl', rows(30) + row(30, { max_tokens: 0 }))
+    write(cwd, 'in.jsonl', rows(30) + row(30, { max_tokens: 64_001 }))
     const url = await simulate({ latencyMs: 700, latencySigma: 0 })
     const command = `stty cols ${columns} rows 24; ${process.execPath} ${bin} run in.jsonl --base-url ${url}`
     const child = spawn(scriptCommand, ['-qec', command, '/dev/null'], {
@@ -399,6 +399,13 @@ describe.concurrent('signals', () => {
   })
 })
 
+const everySwitch = (
+  '--profile build --rpm 5 --itpm 5 --otpm none --tpm 5 --ramp-per-second 5 --slice shown' +
+  ' --output-assessment reserved --no-admission-estimate --no-headers --no-retry-after' +
+  ' --bare-refusals --refusals-cost-requests --no-cache --cache-life-seconds 8 --reads-count' +
+  ' --latency 2s --refusal-rate 0.1 --models any --seed 3'
+).split(' ')
+
 describe.concurrent('sluice simulate', () => {
   test('serves until ^C, says where, and sums up', async () => {
     const cwd = folder()
@@ -422,6 +429,10 @@ describe.concurrent('sluice simulate', () => {
     [['--fault', 'cut=2'], '--fault must look like NAME=RATE'],
     [['--burst-seconds', '99'], '"burstSeconds" must be seconds from 0.001 to 60'],
     [['extra'], 'unexpected argument "extra"'],
+    [['--refusal-rate', '2'], '--refusal-rate must be a share from 0 to 1'],
+    [['--profile', 'tier4'], '--profile must be start, build or scale'],
+    // All the others are in order, or they would be named first.
+    [[...everySwitch, '--burst-seconds', '99'], 'Cannot simulate as "burstSeconds" must be'],
   ])('refuses %j', async (args, words) => {
     const { code, stdout, stderr } = await sluice(['simulate', ...args], { cwd: folder() })
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })

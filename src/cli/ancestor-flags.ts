@@ -147,7 +147,7 @@ export const ancestorFlags: readonly Flag[] = [
 /** The script's names for what is read in another way under the name that `run` has. */
 const readApart = new Set(['base-url', 'log-level'])
 
-/** The flags of `run`, in the help of such a command line: what two names stand for is told once. */
+/** The flags of `run` in the help of such a line: what two names stand for is told once. */
 const furtherFlags: readonly Flag[] = runFlags.map((flag) => {
   if (flag.name === 'output-format') return { ...flag, otherwise: 'tuple' }
   const same = ancestorFlags.find(({ name }) => name === flag.name)
@@ -203,5 +203,6 @@ export function ancestorNotice({ values }: Layer): string {
   const isDefault = held.every(({ source }) => source === 'default')
   const most = held.map((each) => each.most).join(' and ')
   const lift = `to lift that: ${held.map(({ flag }) => `${flag} none`).join(' ')}`
-  return `${isDefault ? "the script's defaults bound this run: " : ''}at most ${most} a minute; ${lift}`
+  const whose = isDefault ? "the script's defaults bound this run: " : ''
+  return `${whose}at most ${most} a minute; ${lift}`
 }

@@ -10,9 +10,11 @@ import type { CommandSpec } from './command.ts'
 export const about = 'Sends a file of Claude Messages API requests as fast as your limits allow.'
 
 /** What stands behind the help. */
-export const epilogue = `A command line of the Python script api_request_parallel_processor.py runs as it
-stands: "sluice" takes the place of "python" and the script. What else changes is
-in docs/from-python-script.md.`
+export const epilogue: string = [
+  'A command line of the Python script api_request_parallel_processor.py runs as it',
+  'stands: "sluice" takes the place of "python" and the script. What else changes is',
+  'in docs/from-python-script.md.',
+].join('\n')
 
 /** `sluice run`. */
 export const runSpec: CommandSpec = {
@@ -34,6 +36,7 @@ export const simulateSpec: CommandSpec = {
   flags: simulateFlags,
   examples: [
     'sluice simulate',
+    'sluice simulate --profile build',
     'sluice simulate --rpm 50 --itpm 30000 --otpm 8000 --latency 2s',
     'sluice simulate --fault overloaded=0.05 --fault reset-after=0.01',
   ],

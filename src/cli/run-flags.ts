@@ -43,7 +43,8 @@ const filesFlags: readonly Flag[] = [
     read: readOneOf('results', 'tuple'),
     group: files,
     about:
-      'results: Message Batches result lines; tuple: [request, message or errors, metadata] in one file',
+      'results: Message Batches result lines; ' +
+      'tuple: [request, message or errors, metadata], all in one file',
     otherwise: 'results',
   },
   {

@@ -2,6 +2,7 @@
  * The flags of `sluice simulate`, in the order of its help.
  */
 
+import { profileNames } from '../simulator/limit-profiles.ts'
 import { faultNames } from '../simulator/options.ts'
 import type { Flag } from './flag.ts'
 import {
@@ -12,10 +13,13 @@ import {
   readOneOf,
   readPort,
   readPositive,
+  readShare,
 } from './values.ts'
 
 const server = 'Server'
 const limits = 'Limits of every pool of models'
+const refusals = 'Refusals and headers'
+const caching = 'Prompt caching'
 const behaviour = 'Behaviour'
 
 /** All flags of `simulate`. */
@@ -29,12 +33,20 @@ export const simulateFlags: readonly Flag[] = [
     otherwise: '4010',
   },
   {
+    name: 'profile',
+    value: 'TIER',
+    read: readOneOf(...profileNames),
+    group: limits,
+    about: 'the tier whose limits hold, pool by pool: start, build or scale',
+    otherwise: 'start',
+  },
+  {
     name: 'rpm',
     value: 'N',
     read: readLimit,
     group: limits,
     about: 'requests per minute, or none',
-    otherwise: '1000',
+    otherwise: "the profile's",
   },
   {
     name: 'itpm',
@@ -42,7 +54,7 @@ export const simulateFlags: readonly Flag[] = [
     read: readLimit,
     group: limits,
     about: 'input tokens per minute, or none',
-    otherwise: '2000000',
+    otherwise: "the profile's",
   },
   {
     name: 'otpm',
@@ -50,7 +62,23 @@ export const simulateFlags: readonly Flag[] = [
     read: readLimit,
     group: limits,
     about: 'output tokens per minute, or none',
-    otherwise: '400000',
+    otherwise: "the profile's",
+  },
+  {
+    name: 'tpm',
+    value: 'N',
+    read: readLimit,
+    group: limits,
+    about: 'input and output tokens together per minute, or none',
+    otherwise: 'none',
+  },
+  {
+    name: 'ramp-per-second',
+    value: 'N',
+    read: readLimit,
+    group: limits,
+    about: 'acceleration limit: starts a second that are always allowed; beyond, they may double',
+    otherwise: 'none',
   },
   {
     name: 'slice',
@@ -69,6 +97,61 @@ export const simulateFlags: readonly Flag[] = [
     otherwise: '60',
   },
   {
+    name: 'output-assessment',
+    value: 'KIND',
+    read: readOneOf('produced', 'reserved'),
+    group: limits,
+    about: 'output tokens count as they are produced, or max_tokens are reserved at the start',
+    otherwise: 'produced',
+  },
+  {
+    name: 'admission-estimate',
+    negated: true,
+    group: limits,
+    about: 'take the true input at the start, not bytes/4 until the first byte',
+  },
+  {
+    name: 'headers',
+    negated: true,
+    group: refusals,
+    about: 'send no rate limit headers',
+  },
+  {
+    name: 'retry-after',
+    negated: true,
+    group: refusals,
+    about: 'send no retry-after with a 429',
+  },
+  {
+    name: 'bare-refusals',
+    group: refusals,
+    about: 'send 429s with neither rate limit headers nor retry-after',
+  },
+  {
+    name: 'refusals-cost-requests',
+    group: refusals,
+    about: 'a 429 takes from the requests limit too',
+  },
+  {
+    name: 'cache',
+    negated: true,
+    group: caching,
+    about: 'cache no prompt, whatever requests ask',
+  },
+  {
+    name: 'cache-life-seconds',
+    value: 'N',
+    read: readPositive,
+    group: caching,
+    about: 'how long an entry of 5m lives after its last use',
+    otherwise: '300',
+  },
+  {
+    name: 'reads-count',
+    group: caching,
+    about: 'the input limit counts what is read from the cache too',
+  },
+  {
     name: 'latency',
     value: 'DURATION',
     read: readDuration,
@@ -84,6 +167,14 @@ export const simulateFlags: readonly Flag[] = [
     group: behaviour,
     about: `the share of requests, 0 to 1, that a fault befalls: ${faultNames.join(', ')}`,
     otherwise: 'no faults',
+  },
+  {
+    name: 'refusal-rate',
+    value: 'RATE',
+    read: readShare,
+    group: behaviour,
+    about: 'the share of requests, 0 to 1, that the model declines (stop reason refusal)',
+    otherwise: '0',
   },
   {
     name: 'models',

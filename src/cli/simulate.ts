@@ -9,7 +9,7 @@ import { exitCodes, RunError } from '../errors.ts'
 import { systemErrorCode } from '../files.ts'
 import { type RunningSimulator, startSimulator, type StartOptions } from '../simulator/index.ts'
 import type { CommandLine } from './command.ts'
-import type { Layer } from './flag.ts'
+import { camelCase, type Layer } from './flag.ts'
 import { complaintLines } from './messages.ts'
 import { painter } from './paint.ts'
 import { faultsMessage } from './run-setup.ts'
@@ -18,13 +18,13 @@ import { formatCount, formatShort, plural } from './text.ts'
 
 const portDefault = 4010
 
-/** Options of the simulator whose name is not that of their flag. */
+/** Options of the simulator that are not called as their flag is. */
 const optionNames: Readonly<Record<string, string>> = {
   rpm: 'requestsPerMinute',
   itpm: 'inputTokensPerMinute',
   otpm: 'outputTokensPerMinute',
+  tpm: 'combinedTokens',
   latency: 'latencyMs',
-  'burst-seconds': 'burstSeconds',
 }
 
 /** Serves until it is told to stop; resolves to the exit code. */
@@ -67,7 +67,7 @@ function startOptions(values: Layer['values']): StartOptions {
   const options: Record<string, unknown> = { port: portDefault }
   for (const [name, { value }] of values) {
     if (name === 'fault') options['faults'] = Object.fromEntries(Array.isArray(value) ? value : [])
-    else options[optionNames[name] ?? name] = value
+    else options[optionNames[name] ?? camelCase(name)] = value
   }
   return options
 }
@@ -90,8 +90,14 @@ function signalled(): Promise<void> {
 
 function totalLines({ model: { totals } }: RunningSimulator): readonly string[] {
   const { received, answered, refused429, faulted, inputTokens, outputTokens } = totals
+  const { cacheReadTokens, cacheWrite5mTokens, cacheWrite1hTokens } = totals
   const counts = [`${formatCount(answered)} answered`, `429s ${formatCount(refused429)}`]
   if (faulted > 0) counts.push(`${formatCount(faulted)} faulted`)
-  const tokens = `${formatShort(inputTokens)} input and ${formatShort(outputTokens)} output tokens`
-  return ['', `${plural(received, 'request')}: ${counts.join(', ')}; ${tokens}`]
+  const tokens = [
+    `${formatShort(inputTokens)} input and ${formatShort(outputTokens)} output tokens`,
+  ]
+  const writtenTokens = cacheWrite5mTokens + cacheWrite1hTokens
+  if (writtenTokens > 0) tokens.push(`${formatShort(writtenTokens)} written to the cache`)
+  if (cacheReadTokens > 0) tokens.push(`${formatShort(cacheReadTokens)} read from it`)
+  return ['', `${plural(received, 'request')}: ${counts.join(', ')}; ${tokens.join(', ')}`]
 }

@@ -12,6 +12,7 @@ import {
   readOneOf,
   readPort,
   readPositive,
+  readShare,
   readSwitch,
   readText,
 } from './values.ts'
@@ -47,6 +48,19 @@ describe('readCount()', () => {
       ['1_000_000', 1_000_000],
     ],
     ['0', '-1', '1.5', '1e3', '', 'many', '1 000', '99999999999999999999', '1,00'],
+  )
+})
+
+describe('readShare()', () => {
+  check(
+    readShare,
+    [
+      ['0', 0],
+      ['.5', 0.5],
+      ['0.01', 0.01],
+      ['1', 1],
+    ],
+    ['1.1', '-0.1', '5%', '', 'half', '1.'],
   )
 })
 

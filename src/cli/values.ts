@@ -40,6 +40,13 @@ export const readPositive: Reader<number> = (text) => {
   return { fault: `must be a positive number, got ${JSON.stringify(text)}` }
 }
 
+/** A share, from 0 to 1. */
+export const readShare: Reader<number> = (text) => {
+  const value = Number(text)
+  if (/^\d*\.?\d+$/.test(text) && value <= 1) return { value }
+  return { fault: `must be a share from 0 to 1, got ${JSON.stringify(text)}` }
+}
+
 /** A number of units a minute, or `none`: null. */
 export const readLimit: Reader<number | null> = (text) =>
   text === 'none' ? { value: null } : readPositive(text)

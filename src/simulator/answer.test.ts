@@ -5,8 +5,11 @@
 import { assert, describe, expect, test } from 'vitest'
 
 import { Random } from '../random.ts'
-import { AskCounts, composeMessage, drawWork, hashBytes, identifier } from './answer.ts'
-import type { CheckedRequest } from './check.ts'
+import { answerForm } from './answer-form.ts'
+import { AskCounts, composeMessage, drawWork, hashBytes } from './answer.ts'
+import { noCacheUse } from './cache-store.ts'
+import type { AdmittedRequest } from './check.ts'
+import { identifier } from './identifier.ts'
 import { findSimulatedModel } from './model-rules.ts'
 import { defaultSettings } from './options.ts'
 import { prose } from './prose.ts'
@@ -23,8 +26,9 @@ function works(options: Partial<typeof defaultSettings> = {}, maxTokens = 100_00
 }
 
 /** All that is drawn for one request, the next draw included. */
-function drawn(seed: number, text: string, asks: number): object {
-  const { random, ...work } = drawWork({ ...defaultSettings, seed }, hash(text), asks, 100_000)
+function drawn(seed: number, text: string, asks: number, refusalRate = 0): object {
+  const settings = { ...defaultSettings, seed, refusalRate }
+  const { random, ...work } = drawWork(settings, hash(text), asks, 100_000)
   return { ...work, next: random.uint32() }
 }
 
@@ -49,6 +53,16 @@ describe('drawWork()', () => {
     expect(drawn(2, 'row', 0)).not.toEqual(drawn(1, 'row', 0))
     expect(drawn(1, 'other row', 0)).not.toEqual(drawn(1, 'row', 0))
     expect(drawn(1, 'row', 1)).not.toEqual(drawn(1, 'row', 0))
+  })
+
+  test('of a row that is not declined is the same at any rate of refusals', () => {
+    const rows = Array.from({ length: 200 }, (_, index) => `row ${index}`)
+    const answered = rows.filter(
+      (row) => !JSON.stringify(drawn(1, row, 0, 0.5)).includes('"category"'),
+    )
+    expect(answered.length).toBeGreaterThan(60)
+    expect(answered.length).toBeLessThan(140)
+    for (const row of answered) expect(drawn(1, row, 0, 0.5)).toEqual(drawn(1, row, 0))
   })
 
   test('has the means and spreads that were asked for', () => {
@@ -98,7 +112,7 @@ test('AskCounts counts each hash by itself', () => {
 test('composeMessage() is a whole Message (streaming page, API reference)', () => {
   const model = findSimulatedModel(0, 'claude-haiku-4-5', 'current')
   assert(model !== undefined)
-  const request: CheckedRequest = {
+  const request: AdmittedRequest = {
     model,
     answeringModel: model.answersAs,
     maxTokens: 50,
@@ -106,9 +120,15 @@ test('composeMessage() is a whole Message (streaming page, API reference)', () =
     inputTokens: 123,
     speed: 'standard',
     inferenceGeo: 'global',
+    workspace: '',
   }
   const settings = { ...defaultSettings, outputTokens: 50, outputSigma: 0 }
-  const message = composeMessage(request, drawWork(settings, 5, 0, 50))
+  const message = composeMessage(
+    request,
+    answerForm({}, model),
+    drawWork(settings, 5, 0, 50),
+    noCacheUse,
+  )
   expect(message).toEqual({
     id: expect.stringMatching(/^msg_01[1-9A-HJ-NP-Za-km-z]{22}$/),
     type: 'message',

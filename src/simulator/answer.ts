@@ -6,39 +6,48 @@
  * how often those bytes were asked before. The cost of a row is thus the same in
  * whatever order rows are sent, so two clients can be compared on one file, while
  * asking a row again may give another answer.
+ *
+ * What an answer consists of (`answer-content.ts`) never changes what it costs: the length is
+ * drawn first, and thinking and tools are a part of it.
  */
 
 import { Random } from '../random.ts'
-import type { CheckedRequest } from './check.ts'
+import {
+  answerContent,
+  type AnswerContent,
+  type RefusalCategory,
+  type Refusing,
+} from './answer-content.ts'
+import type { AnswerForm } from './answer-form.ts'
+import type { CacheUse } from './cache-store.ts'
+import type { AdmittedRequest } from './check.ts'
+import { identifier } from './identifier.ts'
 import type { SimulatorSettings } from './options.ts'
-import { prose } from './prose.ts'
 import { tokenRatio } from './tokens.ts'
 
 /** What was drawn for one request. */
 export interface Work {
-  /** Billed output, 1 to `max_tokens`. */
+  /** Billed output, 1 to `max_tokens`; 0 of a prompt only cached, or refused at once. */
   readonly outputTokens: number
   /** Whether the answer was cut at `max_tokens`. */
   readonly isCapped: boolean
   readonly firstByteMs: number
   /** From the first byte to the last. */
   readonly productionMs: number
+  /** Set when the model declines to answer. */
+  readonly refusing: Refusing | undefined
   /** Goes on to draw the answer's words. */
   readonly random: Random
 }
 
 /** A Message, as the API answers. */
-export interface Message {
+export interface Message extends AnswerContent {
   readonly id: string
   readonly type: 'message'
   readonly role: 'assistant'
   readonly model: string
-  readonly content: readonly { readonly type: 'text'; readonly text: string }[]
   readonly container: null
   readonly diagnostics: null
-  readonly stop_reason: 'end_turn' | 'max_tokens' | null
-  readonly stop_sequence: null
-  readonly stop_details: null
   readonly usage: MessageUsage
 }
 
@@ -61,7 +70,13 @@ export interface MessageUsage {
 
 type WorkSettings = Pick<
   SimulatorSettings,
-  'seed' | 'latencyMs' | 'latencySigma' | 'firstByteShare' | 'outputTokens' | 'outputSigma'
+  | 'seed'
+  | 'latencyMs'
+  | 'latencySigma'
+  | 'firstByteShare'
+  | 'outputTokens'
+  | 'outputSigma'
+  | 'refusalRate'
 >
 
 /** How often each request was asked, in a table of fixed size: few of a million share a slot. */
@@ -95,7 +110,8 @@ export function drawWork(
     (bodyHash ^ Math.imul(settings.seed | 0, 0x9e3779b1) ^ Math.imul(asks, 0x85ebca6b)) >>> 0,
   )
   const length = Math.round(random.logNormal(settings.outputTokens, settings.outputSigma))
-  const outputTokens = Math.min(maxTokens, Math.max(1, length))
+  const refusing = maxTokens === 0 ? undefined : drawRefusing(random, settings.refusalRate)
+  const outputTokens = refusing?.isAtOnce === true ? 0 : Math.min(maxTokens, Math.max(1, length))
   // A slow server is slow in both phases; only production grows with the answer.
   const meanMs = settings.latencyMs * random.logNormal(1, settings.latencySigma)
   return {
@@ -103,33 +119,40 @@ export function drawWork(
     isCapped: length >= maxTokens,
     firstByteMs: meanMs * settings.firstByteShare,
     productionMs: meanMs * (1 - settings.firstByteShare) * (outputTokens / settings.outputTokens),
+    refusing,
     random,
   }
 }
 
 /** The complete Message for this work. */
-export function composeMessage(request: CheckedRequest, work: Work): Message {
+export function composeMessage(
+  request: AdmittedRequest,
+  form: AnswerForm,
+  work: Work,
+  cacheUse: CacheUse,
+): Message {
   const id = `msg_01${identifier(work.random, 22)}`
-  // Words are counted by the older tokenizer.
-  const text = prose(work.random, work.outputTokens / tokenRatio(request.model))
+  const { thinkingTokens, ...content } = answerContent(form, work, tokenRatio(request.model))
+  const { readTokens, write5mTokens, write1hTokens } = cacheUse
+  const writeTokens = write5mTokens + write1hTokens
   return {
     id,
     type: 'message',
     role: 'assistant',
     model: request.answeringModel,
-    content: [{ type: 'text', text }],
+    ...content,
     container: null,
     diagnostics: null,
-    stop_reason: work.isCapped ? 'max_tokens' : 'end_turn',
-    stop_sequence: null,
-    stop_details: null,
     usage: {
-      input_tokens: request.inputTokens,
-      cache_creation_input_tokens: 0,
-      cache_read_input_tokens: 0,
-      cache_creation: { ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 0 },
+      input_tokens: request.inputTokens - readTokens - writeTokens,
+      cache_creation_input_tokens: writeTokens,
+      cache_read_input_tokens: readTokens,
+      cache_creation: {
+        ephemeral_5m_input_tokens: write5mTokens,
+        ephemeral_1h_input_tokens: write1hTokens,
+      },
       output_tokens: work.outputTokens,
-      output_tokens_details: { thinking_tokens: 0 },
+      output_tokens_details: { thinking_tokens: thinkingTokens },
       server_tool_use: null,
       service_tier: 'standard',
       speed: request.speed,
@@ -138,18 +161,16 @@ export function composeMessage(request: CheckedRequest, work: Work): Message {
   }
 }
 
-const identifierChars = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
+/** Refusals before any output of these categories are billed all the same. */
+const billedAtOnce: readonly RefusalCategory[] = ['bio', 'frontier_llm', 'reasoning_extraction']
+const categories = ['cyber', 'general_harms', ...billedAtOnce] as const
 
-/** A name such as the API gives: `length` letters and digits. */
-export function identifier(random: Random, length: number): string {
-  let name = ''
-  while (name.length < length) {
-    // Five characters of base 58 fit into one draw.
-    let draw = random.uint32()
-    for (let count = 0; count < 5 && name.length < length; count++) {
-      name += identifierChars.charAt(draw % 58)
-      draw = Math.floor(draw / 58)
-    }
-  }
-  return name
+/** Draws from a stream of its own: a row that is answered costs the same at any rate. */
+function drawRefusing(random: Random, rate: number): Refusing | undefined {
+  if (rate === 0) return undefined
+  const own = random.fork('refusal')
+  if (!own.chance(rate)) return undefined
+  const category = own.pick(categories)
+  const isAtOnce = own.chance(0.5)
+  return { category, isAtOnce, isBilled: !isAtOnce || billedAtOnce.includes(category) }
 }

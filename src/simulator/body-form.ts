@@ -7,14 +7,10 @@
  * Field names: the official SDK's types (1.12.0), and the sampling fields of the older version.
  */
 
+import { findBreakpoints } from './cache-marks.ts'
 import { isOneOf, isRecord, type JsonRecord } from './json.ts'
-import {
-  breakpointsProblem,
-  extra,
-  messagesProblem,
-  systemProblem,
-  type ApiVersion,
-} from './message-form.ts'
+import { extra, messagesProblem, systemProblem, type ApiVersion } from './message-form.ts'
+import { promptBlocks } from './prompt-blocks.ts'
 
 /** The first fault in the body's form. */
 export function bodyFormProblem(body: JsonRecord, version: ApiVersion): string | undefined {
@@ -29,7 +25,8 @@ export function bodyFormProblem(body: JsonRecord, version: ApiVersion): string |
     thinkingProblem(body['thinking'], body['max_tokens']) ??
     toolsProblem(body['tools'], body['tool_choice']) ??
     outputConfigProblem(body['output_config']) ??
-    breakpointsProblem(body)
+    breakpointsProblem(body) ??
+    prewarmProblem(body)
   )
 }
 
@@ -107,7 +104,7 @@ function maxTokensProblem(value: unknown): string | undefined {
   if (typeof value !== 'number' || !Number.isInteger(value)) {
     return 'max_tokens: Input should be a valid integer'
   }
-  return value >= 1 ? undefined : 'max_tokens: Input should be greater than or equal to 1'
+  return value >= 0 ? undefined : 'max_tokens: Input should be greater than or equal to 0'
 }
 
 function metadataProblem(metadata: unknown): string | undefined {
@@ -175,6 +172,28 @@ function outputConfigProblem(config: unknown): string | undefined {
   return isOpen
     ? "output_config.format.schema: For 'object' type, 'additionalProperties' must be false"
     : undefined
+}
+
+function breakpointsProblem(body: JsonRecord): string | undefined {
+  const found = findBreakpoints(body, promptBlocks(body))
+  return typeof found === 'string' ? found : undefined
+}
+
+/**
+ * What a request that only fills the cache (`max_tokens` 0) must not ask. Of thinking that is what
+ * is `enabled`, whose budget can never be below 0; the adaptive kind, which some models cannot do
+ * without, passes.
+ */
+function prewarmProblem(body: JsonRecord): string | undefined {
+  if (body['max_tokens'] !== 0) return undefined
+  const { stream, tool_choice: choice, output_config: config } = body
+  const isRefused: readonly (readonly [string, boolean])[] = [
+    ['stream', stream === true],
+    ['output_config.format', isRecord(config) && isRecord(config['format'])],
+    ['tool_choice', isRecord(choice) && isOneOf(choice['type'], ['any', 'tool'])],
+  ]
+  const name = isRefused.find(([, refused]) => refused)?.[0]
+  return name === undefined ? undefined : `max_tokens: 0 is not supported with ${name}`
 }
 
 function isStrings(value: unknown): boolean {

@@ -155,9 +155,9 @@ describe('checkRequest() refuses with 400', () => {
     ['no model', { body: { model: undefined } }, 'model: Field required'],
     ['no max_tokens', { body: { max_tokens: undefined } }, 'max_tokens: Field required'],
     [
-      'max_tokens 0',
-      { body: { max_tokens: 0 } },
-      'max_tokens: Input should be greater than or equal to 1',
+      'max_tokens below 0',
+      { body: { max_tokens: -1 } },
+      'max_tokens: Input should be greater than or equal to 0',
     ],
     [
       'max_tokens as a fraction',
@@ -277,6 +277,82 @@ describe('checkRequest() refuses with 400', () => {
       "cache_control: a ttl='1h' block must not come after a ttl='5m' block",
     ],
     [
+      'a 5m mark before the automatic one of 1h (prompt caching page)',
+      {
+        body: {
+          cache_control: { type: 'ephemeral', ttl: '1h' },
+          system: [text({ cache_control: mark })],
+        },
+      },
+      "cache_control: a ttl='1h' block must not come after a ttl='5m' block",
+    ],
+    [
+      'an automatic mark of another life than its block asks for (prompt caching page)',
+      {
+        body: {
+          cache_control: { type: 'ephemeral', ttl: '1h' },
+          messages: [{ role: 'user', content: [text({ cache_control: mark })] }],
+        },
+      },
+      "cache_control: the last block has a cache_control with another 'ttl'",
+    ],
+    [
+      'a mark of another life than there is (API reference)',
+      { body: { cache_control: { type: 'ephemeral', ttl: '1d' } } },
+      "cache_control: Input should be of type 'ephemeral', with a ttl of '5m' or '1h'",
+    ],
+    [
+      'a mark on thinking (prompt caching page)',
+      {
+        body: {
+          messages: [
+            user,
+            {
+              role: 'assistant',
+              content: [{ type: 'thinking', thinking: '', signature: '', cache_control: mark }],
+            },
+            user,
+          ],
+        },
+      },
+      'messages.1.content.0: cache_control is not permitted on thinking blocks',
+    ],
+    [
+      'a mark on an empty text (prompt caching page)',
+      { body: { system: [text({ text: '', cache_control: mark })] } },
+      'system.0: cache_control cannot be set for empty text blocks',
+    ],
+    [
+      'a prompt only to cache, streamed (prompt caching page)',
+      { body: { max_tokens: 0, stream: true } },
+      'max_tokens: 0 is not supported with stream',
+    ],
+    [
+      'a prompt only to cache, with an output format (prompt caching page)',
+      {
+        body: {
+          max_tokens: 0,
+          output_config: {
+            format: {
+              type: 'json_schema',
+              schema: { type: 'object', additionalProperties: false },
+            },
+          },
+        },
+      },
+      'max_tokens: 0 is not supported with output_config.format',
+    ],
+    [
+      'a prompt only to cache, with thinking (prompt caching page)',
+      { body: { max_tokens: 0, thinking: { type: 'enabled', budget_tokens: 1024 } } },
+      '`max_tokens` must be greater than `thinking.budget_tokens`',
+    ],
+    [
+      'a prompt only to cache, with a forced tool (prompt caching page)',
+      { body: { max_tokens: 0, tools: [tool], tool_choice: { type: 'any' } } },
+      'max_tokens: 0 is not supported with tool_choice',
+    ],
+    [
       'a thinking budget below 1,024 (API reference)',
       { body: { model: 'claude-opus-4-5', thinking: { type: 'enabled', budget_tokens: 1023 } } },
       'thinking.enabled.budget_tokens: Input should be greater than or equal to 1024',
@@ -293,6 +369,29 @@ describe('checkRequest() refuses with 400', () => {
     ],
   ])('%s', (_name, call, message) => {
     expect(check(call)).toEqual(invalid(message))
+  })
+
+  test.each<[name: string, body: object]>([
+    [
+      'four marks of which the automatic one says nothing new',
+      {
+        cache_control: mark,
+        tools: [{ ...tool, cache_control: mark }],
+        system: Array(2).fill(text({ cache_control: mark })),
+        messages: [{ role: 'user', content: [text({ cache_control: mark })] }],
+      },
+    ],
+    [
+      '1h marks before 5m ones',
+      {
+        cache_control: mark,
+        system: [text({ cache_control: { type: 'ephemeral', ttl: '1h' } })],
+      },
+    ],
+    ['a mark that is null', { cache_control: null, system: [text({ cache_control: null })] }],
+    ['a prompt only to cache', { max_tokens: 0, tools: [tool], tool_choice: { type: 'auto' } }],
+  ])('not %s (prompt caching page)', (_name, body) => {
+    expect(check({ body })).not.toHaveProperty('status')
   })
 
   test('a prompt longer than the context, with both figures (errors page)', () => {

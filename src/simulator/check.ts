@@ -11,7 +11,7 @@ import { isRecord, type JsonRecord } from './json.ts'
 import { findSimulatedModel, modelRuleProblem, type SimulatedModel } from './model-rules.ts'
 import type { ApiVersion } from './message-form.ts'
 import type { SimulatorSettings } from './options.ts'
-import { requestTokens } from './tokens.ts'
+import { countPrompt, type CountedPrompt } from './tokens.ts'
 import type { WireRequest } from './wire.ts'
 
 /** An error answer: its status, and the error object. */
@@ -33,7 +33,14 @@ export interface CheckedRequest {
   readonly inputTokens: number
   readonly speed: 'standard' | 'fast'
   readonly inferenceGeo: string
+  /** What `anthropic-workspace-id` names; empty without it. */
+  readonly workspace: string
+  readonly body: JsonRecord
+  readonly prompt: CountedPrompt
 }
+
+/** What is kept of a request while its answer is produced: not its prompt, which may be large. */
+export type AdmittedRequest = Omit<CheckedRequest, 'body' | 'prompt'>
 
 /** The most bytes of a Messages body. */
 export const requestBytesMax: number = 32 * 2 ** 20
@@ -79,7 +86,8 @@ function checkBody(
   const betas = (headers['anthropic-beta'] ?? '').split(',').map((beta) => beta.trim())
   const ruleProblem = modelRuleProblem(body, model, betas)
   if (ruleProblem !== undefined) return invalid(ruleProblem)
-  const inputTokens = requestTokens(body, model)
+  const prompt = countPrompt(body, model)
+  const { inputTokens } = prompt
   if (inputTokens > model.contextTokensMax) {
     return invalid(`prompt is too long: ${inputTokens} tokens > ${model.contextTokensMax} maximum`)
   }
@@ -92,6 +100,9 @@ function checkBody(
     // Opus 4.6 takes the word and answers at the ordinary speed.
     speed: body['speed'] === 'fast' && model.generation !== 4.6 ? 'fast' : 'standard',
     inferenceGeo: typeof body['inference_geo'] === 'string' ? body['inference_geo'] : 'global',
+    workspace: headers['anthropic-workspace-id'] ?? '',
+    body,
+    prompt,
   }
 }
 

@@ -11,8 +11,10 @@
  * at the end. Otherwise all of it at the end, with headers that show the levels after it.
  */
 
-import { composeMessage, type Work } from './answer.ts'
-import type { CheckedRequest } from './check.ts'
+import type { AnswerForm } from './answer-form.ts'
+import { composeMessage, type Message, type Work } from './answer.ts'
+import type { CacheStore, CacheUse } from './cache-store.ts'
+import type { AdmittedRequest } from './check.ts'
 import { problems } from './faults.ts'
 import { rateLimitHeaders, type Header } from './headers.ts'
 import type { Hold, PoolLimiter } from './limits.ts'
@@ -32,8 +34,13 @@ import type { Step, WireAction } from './wire.ts'
 export interface ExchangeParts {
   readonly limiter: PoolLimiter
   readonly hold: Hold
-  readonly request: CheckedRequest
+  readonly request: AdmittedRequest
+  readonly form: AnswerForm
   readonly work: Work
+  readonly cache: CacheStore
+  readonly cacheUse: CacheUse
+  /** Input tokens that count to the limits. */
+  readonly countedInput: number
   readonly fault: FaultName | undefined
   readonly requestId: string
   readonly organizationId: string
@@ -47,6 +54,8 @@ export interface ExchangeResult {
   readonly isBilled: boolean
   /** A complete answer was handed over. */
   readonly isAnswered: boolean
+  readonly cacheUse: CacheUse
+  /** Neither read from the cache nor written to it. */
   readonly inputTokens: number
   readonly outputTokens: number
 }
@@ -64,6 +73,7 @@ const slowFirstByteFactor = 10
 /** An admitted request under way. */
 export class Exchange {
   readonly #parts: ExchangeParts
+  readonly #startedAt: number
   readonly #firstByteAt: number
   #endAt: number
   #phase: 'prompt' | 'producing' | 'silent' | 'done' = 'prompt'
@@ -79,6 +89,7 @@ export class Exchange {
     const { work, fault } = parts
     const factor = fault === 'slow-first-byte' ? slowFirstByteFactor : 1
     this.#parts = parts
+    this.#startedAt = now
     this.#firstByteAt = now + work.firstByteMs * factor
     this.#endAt = this.#firstByteAt + work.productionMs
   }
@@ -118,20 +129,21 @@ export class Exchange {
 
   /** The prompt is processed: the input is known, production starts. */
   #begin(now: number, wallTime: number, actions: WireAction[]): void {
-    const { limiter, hold, request, work, fault } = this.#parts
+    const { limiter, hold, request, work, fault, cache, cacheUse, countedInput } = this.#parts
     if (fault === 'server-error' || (fault === 'stream-error' && !request.isStreamed)) {
-      limiter.firstByte(now, hold, request.inputTokens, 0, 0)
+      limiter.firstByte(now, hold, countedInput, 0, 0)
       limiter.end(now, hold, 0)
       this.#send(actions, errorReply(this.#context(wallTime), problems['server-error']))
       this.#phase = 'done'
-      const { inputTokens } = request
-      this.#result = { isBilled: false, isAnswered: false, inputTokens, outputTokens: 0 }
+      this.#result = this.#makeResult({ isBilled: false, isAnswered: false, outputTokens: 0 })
       return
     }
+    // What is not billed leaves nothing behind; whether anybody hears the answer does not matter.
+    if (fault !== 'gateway-timeout') cache.write(now, this.#startedAt, cacheUse)
     // A driver that comes late shortens production; one that comes very late skips it.
     this.#endAt = Math.max(now, this.#endAt)
     if (this.#isDeliveredAsStream()) this.#openStream(now, wallTime, actions)
-    limiter.firstByte(now, hold, request.inputTokens, work.outputTokens, this.#endAt - now)
+    limiter.firstByte(now, hold, countedInput, work.outputTokens, this.#endAt - now)
     this.#phase = 'producing'
   }
 
@@ -144,8 +156,8 @@ export class Exchange {
 
   /** Sends the head, whose figures still show the estimate, and plans the rest of the stream. */
   #openStream(now: number, wallTime: number, actions: WireAction[]): void {
-    const { request, work, fault, requestId } = this.#parts
-    const message = composeMessage(request, work)
+    const { fault, requestId } = this.#parts
+    const message = this.#compose()
     const { opening, middle, closing } = streamPieces(message, fault === 'stream-error' ? 0.5 : 1)
     const headers = this.#rateHeaders(now, wallTime)
     const type = 'text/event-stream; charset=utf-8'
@@ -193,20 +205,31 @@ export class Exchange {
 
   /** The work is done: settles the limits, and delivers what is delivered only now. */
   #finish(now: number, wallTime: number, actions: WireAction[]): void {
-    const { limiter, hold, request, work, fault } = this.#parts
+    const { limiter, hold, work, fault } = this.#parts
     limiter.end(now, hold, work.outputTokens)
     if (!this.#isDeliveredAsStream()) this.#replyWhole(now, wallTime, actions)
     this.#phase = this.#isSilent ? 'silent' : 'done'
-    this.#result = {
-      isBilled: fault !== 'gateway-timeout',
+    this.#result = this.#makeResult({
+      isBilled: fault !== 'gateway-timeout' && work.refusing?.isBilled !== false,
       isAnswered: !this.#isClientGone && (fault === undefined || fault === 'slow-first-byte'),
-      inputTokens: request.inputTokens,
       outputTokens: work.outputTokens,
-    }
+    })
+  }
+
+  #makeResult(members: Omit<ExchangeResult, 'cacheUse' | 'inputTokens'>): ExchangeResult {
+    const { request, cacheUse } = this.#parts
+    const { readTokens, write5mTokens, write1hTokens } = cacheUse
+    const inputTokens = request.inputTokens - readTokens - write5mTokens - write1hTokens
+    return { ...members, cacheUse, inputTokens }
+  }
+
+  #compose(): Message {
+    const { request, form, work, cacheUse } = this.#parts
+    return composeMessage(request, form, work, cacheUse)
   }
 
   #replyWhole(now: number, wallTime: number, actions: WireAction[]): void {
-    const { request, work, fault } = this.#parts
+    const { fault } = this.#parts
     const context = this.#context(wallTime)
     if (fault === 'hang-head') {
       this.#isSilent = true
@@ -216,7 +239,7 @@ export class Exchange {
     if (fault === 'gateway-timeout') {
       return this.#send(actions, errorReply(context, problems['gateway-timeout']))
     }
-    const body = encodeJson(composeMessage(request, work))
+    const body = encodeJson(this.#compose())
     const headers = this.#rateHeaders(now, wallTime)
     const half = body.subarray(0, Math.floor(body.length / 2))
     if (fault === 'invalid-json') return this.#send(actions, jsonReply(context, 200, half, headers))

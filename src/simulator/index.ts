@@ -11,14 +11,10 @@
 
 export { startSimulator } from './listen.ts'
 export type { RunningSimulator, SimulatorEvent, StartOptions } from './listen.ts'
+export { profileLimits, profileNames } from './limit-profiles.ts'
+export type { PoolLimits, ProfileName } from './limit-profiles.ts'
 export { SimulatorModel } from './model.ts'
 export type { Reception, SimulatorTotals } from './model.ts'
 export { defaultSettings, faultNames } from './options.ts'
-export type {
-  FaultName,
-  FaultRates,
-  PoolLimits,
-  SimulatorOptions,
-  SimulatorSettings,
-} from './options.ts'
+export type { FaultName, FaultRates, SimulatorOptions, SimulatorSettings } from './options.ts'
 export type { Step, WireAction, WireRequest } from './wire.ts'

@@ -14,8 +14,9 @@
  * Invariant: a request that ended has cost 1, its real input and its real output.
  */
 
-import type { SimulatorSettings, PoolLimits } from './options.ts'
 import { EnforcedMeter, type EnforcedMeterReading } from './enforced-meter.ts'
+import type { PoolLimits } from './limit-profiles.ts'
+import type { SimulatorSettings } from './options.ts'
 
 /** What a request asks of the limiter. */
 export interface Ask {

@@ -1,11 +1,11 @@
 /**
- * The form of what a Messages body says: `system`, `messages`, their blocks and their cache marks.
+ * The form of what a Messages body says: `system`, `messages` and their blocks.
  *
  * Fields that are not known are refused in messages and in text blocks. Inside other
  * blocks little more than their `type` is looked at, so a fault there passes.
  */
 
-import { isOneOf, isRecord, type JsonRecord } from './json.ts'
+import { isRecord, type JsonRecord } from './json.ts'
 
 /** `anthropic-version` values the API knows. */
 export type ApiVersion = '2023-06-01' | '2026-10-21'
@@ -116,38 +116,6 @@ function textBlockProblem(
   return undefined
 }
 
-/** Marks in the order of the prefix they cut: tools, system, messages; at most four, 1h first. */
-export function breakpointsProblem(body: JsonRecord): string | undefined {
-  const messages = Array.isArray(body['messages']) ? body['messages'] : []
-  const contents = messages.flatMap((message: unknown) =>
-    isRecord(message) && Array.isArray(message['content']) ? message['content'] : [],
-  )
-  const blocks: readonly unknown[] = [
-    ...(Array.isArray(body['tools']) ? body['tools'] : []),
-    ...(Array.isArray(body['system']) ? body['system'] : []),
-    ...contents,
-    // The mark of the whole request stands on its last block.
-    { cache_control: body['cache_control'] },
-  ]
-  const marks = blocks
-    .map((block) => (isRecord(block) ? block['cache_control'] : undefined))
-    .filter((mark) => mark !== undefined && mark !== null)
-  let hasShort = false
-  for (const mark of marks) {
-    const ttl = isRecord(mark) ? (mark['ttl'] ?? '5m') : undefined
-    if (!isRecord(mark) || mark['type'] !== 'ephemeral' || !isOneOf(ttl, ['5m', '1h'])) {
-      return "cache_control: Input should be of type 'ephemeral', with a ttl of '5m' or '1h'"
-    }
-    if (ttl === '1h' && hasShort) {
-      return "cache_control: a ttl='1h' block must not come after a ttl='5m' block"
-    }
-    hasShort ||= ttl === '5m'
-  }
-  if (marks.length <= breakpointsMax) return undefined
-  const maximum = `A maximum of ${breakpointsMax} blocks with cache_control may be provided.`
-  return `${maximum} Found ${marks.length}.`
-}
-
 const contentTypes = new Set([
   'text',
   'image',
@@ -168,4 +136,3 @@ const contentTypes = new Set([
 ])
 
 const messagesMax = 100_000
-const breakpointsMax = 4

@@ -18,6 +18,8 @@ export interface SimulatedModel {
   readonly tokenizer: ModelFacts['tokenizer']
   readonly contextTokensMax: number
   readonly outputTokensMax: number
+  /** A prefix shorter than this is not cached. */
+  readonly cacheTokensMin: number
 }
 
 /**
@@ -42,6 +44,7 @@ export function findSimulatedModel(
     tokenizer: facts.tokenizer,
     contextTokensMax: facts.contextTokensMax,
     outputTokensMax: facts.outputTokensMax ?? outputTokensMaxUnpublished,
+    cacheTokensMin: facts.cacheTokensMin,
   }
 }
 
@@ -67,6 +70,37 @@ export function modelRuleProblem(
   )
 }
 
+/** The thinking that holds for a request. */
+export interface Thinking {
+  readonly type: 'enabled' | 'disabled' | 'adaptive' | 'between_tools'
+  /** Of `enabled`. */
+  readonly budget?: number
+}
+
+/** What a body asks of thinking; where it asks nothing, the model's default. */
+export function thinkingOf(body: JsonRecord, { generation }: SimulatedModel): Thinking {
+  const asked = isRecord(body['thinking']) ? body['thinking'] : {}
+  const { type, budget_tokens: budget } = asked
+  switch (type) {
+    case 'enabled':
+      return { type, budget: Number(budget) }
+    case 'disabled':
+    case 'adaptive':
+    case 'between_tools':
+      return { type }
+    default:
+      return { type: generation >= 5 ? 'adaptive' : 'disabled' }
+  }
+}
+
+/** The effort a body asks for; where it asks nothing, the model's default. */
+export function effortOf(body: JsonRecord, { line, generation }: SimulatedModel): string {
+  const config = isRecord(body['output_config']) ? body['output_config'] : {}
+  const { effort } = config
+  if (typeof effort === 'string') return effort
+  return generation === 5.5 && (line === 'opus' || line === 'haiku') ? 'medium' : 'high'
+}
+
 const modelName = /^claude-([a-z]+)(?:-(\d+))?(?:-(\d+))?/
 
 /** For a model whose greatest answer is not published: the least of the current ones. */
@@ -81,6 +115,7 @@ function unknownModel(name: string): SimulatedModel {
     tokenizer: 'older',
     contextTokensMax: 1_000_000,
     outputTokensMax: 128_000,
+    cacheTokensMin: 1024,
   }
 }
 

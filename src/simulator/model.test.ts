@@ -241,6 +241,20 @@ describe('a 429 (rate limits page)', () => {
     expect(deliver(model, 0, request()).headers).not.toHaveProperty('retry-after')
   })
 
+  test('may come bare, as some of the API’s do (rate limits page)', () => {
+    const options = { latencyMs: 0, requestsPerMinute: 1, bareRefusals: true }
+    const model = new SimulatorModel(options)
+    expect(ratelimits(deliver(model, 0, request()).headers)).toHaveLength(12)
+    const refused = deliver(model, 0, request())
+    expect(refused.status).toBe(429)
+    expect(ratelimits(refused.headers)).toEqual([])
+    expect(refused.headers).not.toHaveProperty('retry-after')
+    model.setFaults({ 'rate-limit': 1 })
+    const faulted = deliver(model, 0, request())
+    expect(ratelimits(faulted.headers)).toEqual([])
+    expect(faulted.headers).not.toHaveProperty('retry-after')
+  })
+
   test('for acceleration has its code (rate limits page)', () => {
     const model = new SimulatorModel({ latencyMs: 0, rampPerSecond: 1 })
     deliver(model, 0, request())
@@ -258,6 +272,27 @@ test('pools have limits of their own, models of one pool share them (rate limits
   expect(status('claude-opus-4-5')).toBe(429)
   expect(status('claude-opus-5')).toBe(200)
   expect(status('claude-opus-5-5')).toBe(200)
+})
+
+test('a pool has its tier’s limits, unless options say otherwise (rate limits page)', () => {
+  const limits = (options: SimulatorOptions, name: string): readonly (string | undefined)[] => {
+    const model = new SimulatorModel({ latencyMs: 0, ...options })
+    const { headers } = deliver(model, 0, request({ model: name }))
+    return ['requests', 'input-tokens', 'output-tokens', 'tokens'].map(
+      (meter) => headers[`anthropic-ratelimit-${meter}-limit`],
+    )
+  }
+  expect(limits({}, 'claude-opus-5')).toEqual(['1000', '2000000', '400000', '2400000'])
+  expect(limits({}, 'claude-fable-5-1')).toEqual(['1000', '500000', '100000', '600000'])
+  expect(limits({ profile: 'scale' }, 'claude-haiku-4-5')).toEqual([
+    '10000',
+    '10000000',
+    '2000000',
+    '12000000',
+  ])
+  const own = { profile: 'build', requestsPerMinute: 7, combinedTokens: 99_000 } as const
+  expect(limits(own, 'claude-fable-5-1')).toEqual(['7', '1500000', '300000', '99000'])
+  expect(limits({ profile: 'build', requestsPerMinute: null }, 'claude-opus-5')[0]).toBeUndefined()
 })
 
 test('setLimits() changes every pool, or one, also before its first request', () => {

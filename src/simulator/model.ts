@@ -5,26 +5,30 @@
  * drives it (`listen.ts`, the tests' world) says what time it is and comes back when a
  * step's `nextAt` is due. The same calls with the same arguments give the same steps.
  *
- * A request passes: path → checks (`check.ts`) → faults at the door → the limits of its
- * pool → its work (`exchange.ts`). Only work under way is kept; totals are all that
- * remains of the rest, so memory is bounded by what is in flight.
+ * A request passes: path → checks (`check.ts`) → faults at the door → a look into the prompt
+ * cache → the limits of its pool → its work (`exchange.ts`). Only work under way is kept, and
+ * a bounded number of cache entries; totals are all that remains of the rest.
  */
 
 import { poolOf } from '../pools.ts'
 import { Random } from '../random.ts'
 import { RunError } from '../errors.ts'
-import { AskCounts, drawWork, hashBytes, identifier } from './answer.ts'
+import { answerForm } from './answer-form.ts'
+import { AskCounts, drawWork, hashBytes } from './answer.ts'
+import { planCache } from './cache-prefix.ts'
+import { CacheStore, noCacheUse, type CacheUse } from './cache-store.ts'
 import { checkRequest, type CheckedRequest, type Problem } from './check.ts'
 import { Exchange, type ExchangeResult } from './exchange.ts'
 import { doorFault, drawFault, shouldRetry } from './faults.ts'
 import { rateLimitHeaders, requestHeaders, type Header } from './headers.ts'
+import { identifier } from './identifier.ts'
+import { poolCountsReads, profileLimits, type PoolLimits } from './limit-profiles.ts'
 import { PoolLimiter, type Refusal } from './limits.ts'
 import {
   faultsProblem,
   resolveSettings,
   type FaultName,
   type FaultRates,
-  type PoolLimits,
   type SimulatorOptions,
   type SimulatorSettings,
 } from './options.ts'
@@ -49,8 +53,14 @@ export interface SimulatorTotals {
   refused429: number
   /** Requests that met a fault; one that is only slow is not counted. */
   faulted: number
-  /** Of billed requests. */
+  /** Of billed requests; neither read from the cache nor written to it. */
   inputTokens: number
+  /** Of billed requests. */
+  cacheReadTokens: number
+  /** Of billed requests, to live 5 minutes. */
+  cacheWrite5mTokens: number
+  /** Of billed requests, to live an hour. */
+  cacheWrite1hTokens: number
   /** Of billed requests. */
   outputTokens: number
   /** Work that was charged, whether or not anybody got its answer. */
@@ -78,17 +88,21 @@ export class SimulatorModel {
   readonly #asks = new AskCounts()
   readonly #exchanges = new Map<number, Exchange>()
   readonly #pools = new Map<string, PoolLimiter>()
+  readonly #cache: CacheStore
   readonly #totals: SimulatorTotals = {
     received: 0,
     answered: 0,
     refused429: 0,
     faulted: 0,
     inputTokens: 0,
+    cacheReadTokens: 0,
+    cacheWrite5mTokens: 0,
+    cacheWrite1hTokens: 0,
     outputTokens: 0,
     billedRequests: 0,
   }
-  /** Limits that differ from the settings: of all pools, and of single ones. */
-  #limits: PoolLimits
+  /** Limits that differ from the profile's: of all pools, and of single ones. */
+  #limits: Partial<PoolLimits>
   readonly #poolLimits = new Map<string, Partial<PoolLimits>>()
   #faults: FaultRates
   #lastId = 0
@@ -97,7 +111,8 @@ export class SimulatorModel {
     const settings = resolveSettings(options)
     const random = new Random(settings.seed)
     this.#settings = settings
-    this.#limits = settings
+    this.#limits = settings.limits
+    this.#cache = new CacheStore({ shortLifeMs: settings.cacheLifeSeconds * 1000 })
     this.#faults = settings.faults
     this.#faultRandom = random.fork('faults')
     this.#pageRandom = random.fork('pages')
@@ -187,14 +202,16 @@ export class SimulatorModel {
     now: number,
     id: number,
     context: ReplyContext,
-    request: CheckedRequest,
-    body: Uint8Array,
+    checked: CheckedRequest,
+    wire: Uint8Array,
   ): Reception {
     const settings = this.#settings
-    const limiter = this.#limiter(now, request)
+    const { body, prompt: _prompt, ...request } = checked
+    const limiter = this.#limiter(now, request.model.id)
     const fault = this.#drawFault(now)
+    /** Of a 429. */
     const headersNow = (): readonly Header[] => {
-      if (!settings.headers) return []
+      if (!settings.headers || settings.bareRefusals) return []
       const readings = limiter.readings(now)
       return rateLimitHeaders(
         context.wallTime,
@@ -204,14 +221,16 @@ export class SimulatorModel {
     }
     if (fault !== undefined) {
       const random = this.#pageRandom
-      const saysRetryAfter = settings.retryAfter
+      const saysRetryAfter = settings.retryAfter && !settings.bareRefusals
       const actions = doorFault(fault, { context, random, headersNow, saysRetryAfter })
       if (actions !== undefined) {
         this.#totals.faulted++
         return { id, step: done(actions), fault }
       }
     }
-    const heldInput = settings.admissionEstimate ? Math.ceil(body.length / 4) : request.inputTokens
+    const cacheUse = this.#lookUp(now, checked)
+    const countedInput = request.inputTokens - this.#freeReads(request, cacheUse)
+    const heldInput = settings.admissionEstimate ? Math.ceil(wire.length / 4) : countedInput
     const admission = limiter.admit(now, { heldInput, maxTokens: request.maxTokens })
     if ('meter' in admission) {
       this.#totals.refused429++
@@ -219,13 +238,18 @@ export class SimulatorModel {
       const problem = refusalProblem(admission, context, request.model.id)
       return { id, step: done(errorReply(context, problem, extra)) }
     }
+    this.#cache.refresh(now, cacheUse)
     if (fault !== undefined && fault !== 'slow-first-byte') this.#totals.faulted++
-    const bodyHash = hashBytes(body)
+    const bodyHash = hashBytes(wire)
     const { requestId, organizationId, wallTime } = context
     const exchange = new Exchange(now, {
       limiter,
       hold: admission,
       request,
+      form: answerForm(body, request.model),
+      cache: this.#cache,
+      cacheUse,
+      countedInput,
       work: drawWork(settings, bodyHash, this.#asks.count(bodyHash), request.maxTokens),
       fault,
       requestId,
@@ -239,12 +263,27 @@ export class SimulatorModel {
     return fault === undefined ? { id, step } : { id, step, fault }
   }
 
-  #count({ isBilled, isAnswered, inputTokens, outputTokens }: ExchangeResult): void {
+  /** What the request would get of the cache if it started now. */
+  #lookUp(now: number, request: CheckedRequest): CacheUse {
+    if (!this.#settings.cache) return noCacheUse
+    const plan = planCache(request)
+    return plan === undefined ? noCacheUse : this.#cache.look(now, plan)
+  }
+
+  /** Input tokens that do not count to the limits. */
+  #freeReads({ model }: Pick<CheckedRequest, 'model'>, { readTokens }: CacheUse): number {
+    return this.#settings.readsCount || poolCountsReads(poolOf(model.id)) ? 0 : readTokens
+  }
+
+  #count({ isBilled, isAnswered, inputTokens, outputTokens, cacheUse }: ExchangeResult): void {
     if (isAnswered) this.#totals.answered++
     if (!isBilled) return
     this.#totals.billedRequests++
     this.#totals.inputTokens += inputTokens
     this.#totals.outputTokens += outputTokens
+    this.#totals.cacheReadTokens += cacheUse.readTokens
+    this.#totals.cacheWrite5mTokens += cacheUse.write5mTokens
+    this.#totals.cacheWrite1hTokens += cacheUse.write1hTokens
   }
 
   #drawFault(now: number): FaultName | undefined {
@@ -254,19 +293,24 @@ export class SimulatorModel {
     return faultUntil !== null && now >= faultUntil ? undefined : fault
   }
 
-  #limiter(now: number, { model }: CheckedRequest): PoolLimiter {
-    const pool = poolOf(model.id)
+  #limiter(now: number, model: string): PoolLimiter {
+    const pool = poolOf(model)
     const name = this.#pools.has(pool) || this.#pools.size < poolsMax ? pool : 'others'
     const known = this.#pools.get(name)
     if (known !== undefined) return known
-    const limits = { ...this.#limits, ...this.#poolLimits.get(name) }
+    const { profile } = this.#settings
+    const limits = {
+      ...profileLimits(profile, name),
+      ...this.#limits,
+      ...this.#poolLimits.get(name),
+    }
     const limiter = new PoolLimiter(now, this.#settings, limits)
     this.#pools.set(name, limiter)
     return limiter
   }
 
   #retryAfter({ retryAfterMs }: Refusal): readonly Header[] {
-    if (!this.#settings.retryAfter) return []
+    if (!this.#settings.retryAfter || this.#settings.bareRefusals) return []
     return [['retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000)))]]
   }
 }

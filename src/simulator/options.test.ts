@@ -5,7 +5,7 @@
 import { assert, expect, test } from 'vitest'
 
 import { RunError } from '../errors.ts'
-import { defaultSettings, resolveSettings } from './options.ts'
+import { defaultSettings, resolveSettings, type SimulatorOptions } from './options.ts'
 
 /** The message of the error that these options lead to. */
 function problem(options: object): string {
@@ -22,7 +22,7 @@ test('resolveSettings() keeps defaults for what is not given', () => {
   expect(resolveSettings({})).toEqual(defaultSettings)
   expect(resolveSettings({ requestsPerMinute: null, seed: 7 })).toEqual({
     ...defaultSettings,
-    requestsPerMinute: null,
+    limits: { requestsPerMinute: null },
     seed: 7,
   })
 })
@@ -36,7 +36,7 @@ test('resolveSettings() names everything wrong in one error', () => {
   )
 })
 
-test.each<[option: keyof typeof defaultSettings, bad: unknown]>([
+test.each<[option: keyof SimulatorOptions, bad: unknown]>([
   ['seed', '1'],
   ['requestsPerMinute', 0],
   ['inputTokensPerMinute', Number.NaN],
@@ -49,6 +49,12 @@ test.each<[option: keyof typeof defaultSettings, bad: unknown]>([
   ['refusalsCostRequests', 'no'],
   ['retryAfter', null],
   ['headers', 'off'],
+  ['profile', 'tier 4'],
+  ['bareRefusals', 1],
+  ['readsCount', 'yes'],
+  ['cache', null],
+  ['cacheLifeSeconds', 0],
+  ['refusalRate', 1.5],
   ['rampPerSecond', 0],
   ['latencyMs', Number.POSITIVE_INFINITY],
   ['latencySigma', -0.1],

@@ -4,21 +4,12 @@
  * Where the facts about the real API are uncertain there is a switch, so that a
  * client can be held against every reading of them. The defaults are the reading the
  * documents favour, on the Start tier.
+ *
+ * Limits come from the tier (`limit-profiles.ts`) unless an option sets them, of all pools at once.
  */
 
 import { RunError } from '../errors.ts'
-
-/** Limits of every pool, in units a minute; null: no such limit. */
-export interface PoolLimits {
-  /** @default 1000 */
-  readonly requestsPerMinute: number | null
-  /** @default 2_000_000 */
-  readonly inputTokensPerMinute: number | null
-  /** @default 400_000 */
-  readonly outputTokensPerMinute: number | null
-  /** Input and output together, as a workspace's limit may count them. @default null */
-  readonly combinedTokens: number | null
-}
+import { profileNames, type PoolLimits, type ProfileName } from './limit-profiles.ts'
 
 /** What can go wrong, by name; see `faults.ts` for what each does. */
 export const faultNames = [
@@ -46,10 +37,14 @@ export type FaultName = (typeof faultNames)[number]
 /** The share of requests, 0 to 1, that each fault befalls; together at most 1. */
 export type FaultRates = Readonly<Partial<Record<FaultName, number>>>
 
-/** Everything that can be set, with its value. */
-export interface SimulatorSettings extends PoolLimits {
+/** Everything that can be set but limits, with its value. */
+export interface SimulatorSettings {
+  /** Limits set for all pools, instead of the profile's. */
+  readonly limits: Partial<PoolLimits>
   /** All that is drawn comes from it. @default 1 */
   readonly seed: number
+  /** The tier whose limits hold. @default 'start' */
+  readonly profile: ProfileName
   /**
    * A shorter enforcement of the same limits: `none`; `hidden`, where headers go on showing the
    * minute; `shown`, where they show the slice. @default 'none'
@@ -73,6 +68,19 @@ export interface SimulatorSettings extends PoolLimits {
   readonly retryAfter: boolean
   /** Whether answers and 429s carry the `anthropic-ratelimit-*` headers. @default true */
   readonly headers: boolean
+  /**
+   * Whether 429s come with neither rate limit headers nor `retry-after`, as some of the API's do.
+   * @default false
+   */
+  readonly bareRefusals: boolean
+  /** Whether the input limit counts what is read from the cache. @default false */
+  readonly readsCount: boolean
+  /** Whether prompts are cached at all; marks are checked either way. @default true */
+  readonly cache: boolean
+  /** Seconds a cache entry of 5m lives after its last use. @default 300 */
+  readonly cacheLifeSeconds: number
+  /** The share of requests, 0 to 1, that the model refuses to answer. @default 0 */
+  readonly refusalRate: number
   /**
    * The acceleration limit: requests a second that are always allowed. Beyond it, a pool may
    * start at most twice what it started in the second before. @default null
@@ -99,15 +107,13 @@ export interface SimulatorSettings extends PoolLimits {
 }
 
 /** Settings a caller wants other than the defaults. */
-export type SimulatorOptions = Partial<SimulatorSettings>
+export type SimulatorOptions = Partial<Omit<SimulatorSettings, 'limits'> & PoolLimits>
 
 /** The defaults. */
 export const defaultSettings: SimulatorSettings = {
+  limits: {},
   seed: 1,
-  requestsPerMinute: 1000,
-  inputTokensPerMinute: 2_000_000,
-  outputTokensPerMinute: 400_000,
-  combinedTokens: null,
+  profile: 'start',
   slice: 'none',
   burstSeconds: 60,
   outputAssessment: 'produced',
@@ -115,6 +121,11 @@ export const defaultSettings: SimulatorSettings = {
   refusalsCostRequests: false,
   retryAfter: true,
   headers: true,
+  bareRefusals: false,
+  readsCount: false,
+  cache: true,
+  cacheLifeSeconds: 300,
+  refusalRate: 0,
   rampPerSecond: null,
   latencyMs: 700,
   latencySigma: 1,
@@ -133,7 +144,7 @@ export const defaultSettings: SimulatorSettings = {
  *
  * @example
  * ```ts
- * resolveSettings({ requestsPerMinute: 50 }).inputTokensPerMinute // => 2000000
+ * resolveSettings({ requestsPerMinute: 50 }).limits // => { requestsPerMinute: 50 }
  * ```
  */
 export function resolveSettings(options: SimulatorOptions): SimulatorSettings {
@@ -141,7 +152,20 @@ export function resolveSettings(options: SimulatorOptions): SimulatorSettings {
   if (problems.length > 0) {
     throw new RunError('OPTIONS_INVALID', `Cannot simulate as ${problems.join('; ')}`)
   }
-  return { ...defaultSettings, ...options }
+  const {
+    requestsPerMinute,
+    inputTokensPerMinute,
+    outputTokensPerMinute,
+    combinedTokens,
+    ...others
+  } = options
+  const limits = {
+    ...(requestsPerMinute === undefined ? {} : { requestsPerMinute }),
+    ...(inputTokensPerMinute === undefined ? {} : { inputTokensPerMinute }),
+    ...(outputTokensPerMinute === undefined ? {} : { outputTokensPerMinute }),
+    ...(combinedTokens === undefined ? {} : { combinedTokens }),
+  }
+  return { ...defaultSettings, ...others, limits }
 }
 
 /** Why a value cannot be an option's, in words that follow its name. */
@@ -170,7 +194,8 @@ const notNegative = numberRule(0, Number.MAX_VALUE, 'must be 0 or more')
 const limit = orNull(positive, 'must be a positive number, or null for no such limit')
 const flag: Rule = (value) => (typeof value === 'boolean' ? undefined : 'must be true or false')
 
-const rules: Readonly<Record<keyof SimulatorSettings, Rule>> = {
+const rules: Readonly<Record<keyof Required<SimulatorOptions>, Rule>> = {
+  profile: oneOf(...profileNames),
   seed: numberRule(-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, 'must be a number'),
   requestsPerMinute: limit,
   inputTokensPerMinute: limit,
@@ -183,6 +208,11 @@ const rules: Readonly<Record<keyof SimulatorSettings, Rule>> = {
   refusalsCostRequests: flag,
   retryAfter: flag,
   headers: flag,
+  bareRefusals: flag,
+  readsCount: flag,
+  cache: flag,
+  cacheLifeSeconds: positive,
+  refusalRate: numberRule(0, 1, 'must be from 0 to 1'),
   rampPerSecond: limit,
   latencyMs: notNegative,
   latencySigma: numberRule(0, 5, 'must be from 0 to 5'),

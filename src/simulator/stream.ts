@@ -6,6 +6,7 @@
  * of characters, because that is how a network hands them over.
  */
 
+import type { ContentBlock } from './answer-content.ts'
 import type { Message } from './answer.ts'
 
 /** One server-sent event. */
@@ -16,41 +17,47 @@ export interface StreamEvent {
 
 /** The wire form of a stream. */
 export interface StreamPieces {
-  /** Sent at the first byte: `message_start`, the block's start, a ping. */
+  /** Sent at the first byte: `message_start`, the first block's start, a ping. */
   readonly opening: Uint8Array
   /** Sent while the answer is produced. */
   readonly middle: readonly Uint8Array[]
-  /** Sent at the end: the block's stop, `message_delta`, `message_stop`. */
+  /** Sent at the end: the last block's stop, `message_delta`, `message_stop`. */
   readonly closing: Uint8Array
 }
 
 const deltasMax = 16
 const deltaChars = 60
 
-/** All events of a message, in order. */
+/** All events of a message, in order: those at its start, in between and at its end. */
 export function messageEvents(message: Message): {
   readonly opening: readonly StreamEvent[]
   readonly deltas: readonly StreamEvent[]
   readonly closing: readonly StreamEvent[]
 } {
-  const { usage, stop_reason, stop_sequence, stop_details, container } = message
+  const { content, usage, stop_reason, stop_sequence, stop_details, container } = message
   const started: Message = {
     ...message,
     content: [],
     stop_reason: null,
+    stop_sequence: null,
+    stop_details: null,
     // Input is final from the start; of the output, one token is there.
-    usage: { ...usage, output_tokens: Math.min(1, usage.output_tokens) },
+    usage: {
+      ...usage,
+      output_tokens: Math.min(1, usage.output_tokens),
+      output_tokens_details: { thinking_tokens: 0 },
+    },
   }
-  const opening: StreamEvent[] = [
+  const blocks = content.map((block, index) => blockEvents(block, index, content.length))
+  const [firstStart] = blocks[0] ?? []
+  const lastStop = blocks.at(-1)?.at(-1)
+  const ping = event('ping', {})
+  const opening: readonly StreamEvent[] = [
     event('message_start', { message: started }),
-    event('content_block_start', { index: 0, content_block: { type: 'text', text: '' } }),
-    event('ping', {}),
+    ...(firstStart === undefined ? [ping] : [firstStart, ping]),
   ]
-  const deltas = sliceText(message.content[0]?.text ?? '').map((text) =>
-    event('content_block_delta', { index: 0, delta: { type: 'text_delta', text } }),
-  )
   const closing = [
-    event('content_block_stop', { index: 0 }),
+    ...(lastStop === undefined ? [] : [lastStop]),
     event('message_delta', {
       delta: { stop_reason, stop_sequence, stop_details, container },
       usage: {
@@ -64,10 +71,41 @@ export function messageEvents(message: Message): {
     }),
     event('message_stop', {}),
   ]
-  return { opening, deltas, closing }
+  return { opening, deltas: blocks.flat().slice(1, -1), closing }
 }
 
-/** The bytes of a message's stream; of its text, only this share (it always ends with an event). */
+/** A block from its start to its stop; together the blocks have about `deltasMax` slices. */
+function blockEvents(block: ContentBlock, index: number, blocks: number): readonly StreamEvent[] {
+  const [empty, deltas] = blockParts(block, Math.max(1, Math.floor(deltasMax / blocks)))
+  return [
+    event('content_block_start', { index, content_block: empty }),
+    ...deltas.map((delta) => event('content_block_delta', { index, delta })),
+    event('content_block_stop', { index }),
+  ]
+}
+
+/** A block as it starts, and what is added to it. */
+function blockParts(
+  block: ContentBlock,
+  slicesMax: number,
+): readonly [empty: object, deltas: readonly object[]] {
+  if (block.type === 'text') {
+    const slices = sliceText(block.text, slicesMax)
+    return [{ type: 'text', text: '' }, slices.map((text) => ({ type: 'text_delta', text }))]
+  }
+  if (block.type === 'thinking') {
+    const slices = sliceText(block.thinking, slicesMax)
+    const deltas = slices.map((thinking) => ({ type: 'thinking_delta', thinking }))
+    const signed = { type: 'signature_delta', signature: block.signature }
+    return [{ type: 'thinking', thinking: '', signature: '' }, [...deltas, signed]]
+  }
+  // The first delta is empty, as the API's is.
+  const slices = ['', ...sliceText(JSON.stringify(block.input), slicesMax)]
+  const deltas = slices.map((json) => ({ type: 'input_json_delta', partial_json: json }))
+  return [{ ...block, input: {} }, deltas]
+}
+
+/** The bytes of a message's stream; of what is between only this share, ending with an event. */
 export function streamPieces(message: Message, share: number = 1): StreamPieces {
   const { opening, deltas, closing } = messageEvents(message)
   const middle = encodeEvents(deltas.slice(0, Math.floor(deltas.length * share)))
@@ -90,9 +128,9 @@ function event(name: string, members: object): StreamEvent {
   return { name, data: { type: name, ...members } }
 }
 
-/** At most `deltasMax` slices, none of which parts a surrogate pair: JSON would carry halves. */
-function sliceText(text: string): readonly string[] {
-  const size = Math.max(deltaChars, Math.ceil(text.length / deltasMax))
+/** At most `slicesMax` slices, none of which parts a surrogate pair: JSON would carry halves. */
+function sliceText(text: string, slicesMax: number): readonly string[] {
+  const size = Math.max(deltaChars, Math.ceil(text.length / slicesMax))
   const slices: string[] = []
   let start = 0
   while (start < text.length) {

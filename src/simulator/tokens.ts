@@ -11,24 +11,50 @@
 
 import type { ModelFacts } from '../models.ts'
 import { isRecord, type JsonRecord } from './json.ts'
+import { promptBlocks, type PromptBlock } from './prompt-blocks.ts'
+
+/** A prompt, counted. */
+export interface CountedPrompt {
+  readonly blocks: readonly PromptBlock[]
+  /** Tokens of the prompt up to and with each block. */
+  readonly prefixTokens: readonly number[]
+  /** All input tokens of the request. */
+  readonly inputTokens: number
+}
+
+/** Counts a Messages body that has been found valid, and every prefix of its prompt. */
+export function countPrompt(body: JsonRecord, model: Pick<ModelFacts, 'tokenizer'>): CountedPrompt {
+  const { tools, tool_choice: choice, output_config: config } = body
+  const blocks = promptBlocks(body)
+  const ratio = tokenRatio(model)
+  const hidden = Array.isArray(tools) && tools.length > 0 ? hiddenToolTokens(choice) : 0
+  // An output format adds to the system prompt, which comes after the tools.
+  let format = isRecord(config) ? (config['format'] ?? undefined) : undefined
+  let text = 0
+  let media = 0
+  const countMedia: OnMedia = (source, kind) => {
+    media += kind === 'document' ? documentTokens(source) : imageTokens(source, model)
+  }
+  const prefixTokens = blocks.map(({ level, value, role }) => {
+    if (level === 'tools') text += toolTokens(value)
+    else {
+      if (format !== undefined) text += textTokens(JSON.stringify(format))
+      format = undefined
+      text += (role === undefined ? 0 : tokensPerMessage) + valueTokens(value, countMedia)
+    }
+    return Math.ceil(text * ratio) + Math.ceil(media) + hidden
+  })
+  return { blocks, prefixTokens, inputTokens: (prefixTokens.at(-1) ?? 0) + tokensPerRequest }
+}
 
 /** Input tokens of a Messages body that has been found valid. */
 export function requestTokens(body: JsonRecord, model: Pick<ModelFacts, 'tokenizer'>): number {
-  const messages = Array.isArray(body['messages']) ? body['messages'] : []
-  const tools = Array.isArray(body['tools']) ? body['tools'] : []
-  let text = valueTokens(body['system']) + messages.length * tokensPerMessage
-  let media = 0
-  const countMedia = (source: JsonRecord, kind: string): void => {
-    media += kind === 'document' ? documentTokens(source) : imageTokens(source, model)
-  }
-  for (const message of messages) {
-    if (isRecord(message)) text += valueTokens(message['content'], countMedia)
-  }
-  if (tools.length > 0) text += textTokens(JSON.stringify(tools))
-  const format = isRecord(body['output_config']) ? body['output_config']['format'] : undefined
-  if (format !== undefined) text += textTokens(JSON.stringify(format))
-  const hidden = tools.length > 0 ? hiddenToolTokens(body['tool_choice']) : 0
-  return Math.ceil(text * tokenRatio(model)) + Math.ceil(media) + hidden + tokensPerRequest
+  return countPrompt(body, model).inputTokens
+}
+
+/** A tool is read as it is written, but for the mark on it. */
+function toolTokens({ cache_control: _mark, ...tool }: JsonRecord): number {
+  return textTokens(JSON.stringify(tool))
 }
 
 /** Tokens of a text under the older tokenizer; the newer one makes `tokenRatio` times as many. */
@@ -109,8 +135,10 @@ function isCamelHump(text: string, index: number): boolean {
   return before >= 97 && before <= 122 && code >= 65 && code <= 90
 }
 
+type OnMedia = (source: JsonRecord, kind: string) => void
+
 /** Tokens of all text in a value: strings as they stand, members by their names too. */
-function valueTokens(value: unknown, onMedia?: (source: JsonRecord, kind: string) => void): number {
+function valueTokens(value: unknown, onMedia: OnMedia): number {
   if (typeof value === 'string') return textTokens(value)
   if (typeof value === 'number' || typeof value === 'boolean') return 1
   if (Array.isArray(value)) {
@@ -118,7 +146,7 @@ function valueTokens(value: unknown, onMedia?: (source: JsonRecord, kind: string
   }
   if (!isRecord(value)) return 0
   const { type, source } = value
-  if (onMedia && isRecord(source) && typeof type === 'string' && source['type'] !== 'text') {
+  if (isRecord(source) && typeof type === 'string' && source['type'] !== 'text') {
     onMedia(source, type)
     return 0
   }

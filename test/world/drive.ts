@@ -372,6 +372,9 @@ class Drive {
         this.#retries.push({ at, row: work.sequence, kind: outcome.kind, delayMs })
         return
       }
+      case 'notice':
+        this.#log.push(`${at} notice ${decision.message}`)
+        return
       case 'stop':
         this.#log.push(`${at} stop ${decision.error.code}`)
         this.#stops.push(decision.error.code)
