@@ -156,15 +156,10 @@ export class Loop {
     const { plan, scheduler } = this.#parts
     const missing = this.#settled.missing(plan.count, missingShownMax)
     if (missing.length === 0) return
-    const rows = missing.join(', ')
-    throw new RunError(
-      'COUNT_MISMATCH',
-      `Lost count of ${this.unsettled} of ${plan.count} rows, among them ${rows}`,
-      {
-        hint: 'run the same command again: rows without a line are asked',
-        cause: scheduler.stopping,
-      },
-    )
+    const count = `${this.unsettled} of ${plan.count} rows, among them ${missing.join(', ')}`
+    const hint = 'run the same command again: rows without a line are asked'
+    const why = { hint, cause: scheduler.stopping }
+    throw new RunError('COUNT_MISMATCH', `Lost count of ${count}`, why)
   }
 
   // Reading.
