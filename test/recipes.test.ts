@@ -137,25 +137,7 @@ describe.each(pages)('%s', (file) => {
       if (shown !== undefined) expect(stdout).toMatch(pattern(shown))
     }
   })
-
-  test('links to headings and files that are there', () => {
-    const text = readFileSync(path.join(root, file), 'utf8')
-    for (const [, target = ''] of text.matchAll(/\]\((?!https?:)([^)]+)\)/g)) {
-      const [name = '', anchor] = target.split('#')
-      const there = name === '' ? text : readFileSync(path.join(root, 'docs', name), 'utf8')
-      const anchors = [...there.matchAll(/^#+ (.*)$/gm)].map(([, title = '']) => anchorOf(title))
-      if (anchor !== undefined) expect(anchors).toContain(anchor)
-    }
-  })
 })
-
-/** As GitHub makes them. */
-function anchorOf(title: string): string {
-  return title
-    .toLowerCase()
-    .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
-    .replaceAll(' ', '-')
-}
 
 function stepsOf(title: string): readonly Step[] {
   const section = readPage('docs/recipes.md').sections.find((each) => each.title === title)
