@@ -1,10 +1,10 @@
 /**
  * The pages that people copy commands from are run as they are printed.
  *
- * A page's `jsonl FILE` block is a file of every folder in which its commands are run. Each heading
- * begins in a new folder; its `sh` blocks are run there one after the other, and a `text` block shows
- * what the block before it prints, `…` being whatever comes. Under the heading "After a run" the
- * folders hold the results of `sluice run requests.jsonl --ordered` too.
+ * A page's `jsonl FILE` block is a file of every folder in which its commands are run. Its `sh` blocks
+ * are run one after the other in one folder, and a `text` block shows what the block before it prints,
+ * `…` being whatever comes. A recipe begins in a folder of its own; under "After a run" that holds the
+ * results of `sluice run requests.jsonl --ordered` too.
  */
 
 import { spawn, spawnSync } from 'node:child_process'
@@ -16,7 +16,8 @@ import { type RunningSimulator, type StartOptions, startSimulator } from '../src
 import { bin, type Ended, folder, key, read, row, rows, sluice, toEnd, write } from './spawned.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const pages = ['docs/recipes.md', 'docs/from-python-script.md', 'docs/from-batches-by-hand.md']
+const recipes = 'docs/recipes.md'
+const pages = [recipes, 'docs/from-python-script.md', 'docs/from-batches-by-hand.md']
 
 /** One `sh` block. */
 interface Step {
@@ -100,7 +101,11 @@ function pattern(shown: string): RegExp {
   return new RegExp(`^${escaped.replaceAll('…', '.+')}$`)
 }
 
-async function prepared({ files }: Page, { part }: Section, url: string): Promise<string> {
+async function prepared(
+  { files }: Page,
+  section: Section | undefined,
+  url: string,
+): Promise<string> {
   const cwd = folder()
   // A clone's own files are there too.
   mkdirSync(path.join(cwd, 'examples'))
@@ -109,7 +114,7 @@ async function prepared({ files }: Page, { part }: Section, url: string): Promis
     filter: (file) => !file.includes('/movies/') && !file.includes('/data'),
   })
   for (const [name, text] of files) write(cwd, name, text)
-  if (part === 'After a run') {
+  if (section?.part === 'After a run') {
     const args = ['run', 'requests.jsonl', '--ordered', '--base-url', url]
     expect((await sluice(args, { cwd })).code).toBe(1)
   }
@@ -117,7 +122,7 @@ async function prepared({ files }: Page, { part }: Section, url: string): Promis
 }
 
 /** What a command of a page says when the page is wrong. */
-const mistakes = /^jq: |not found|No such file|error\[OPTIONS_INVALID\]|unknown option|BUG/m
+const mistakes = /^jq: |not found|No such file|error\[(OPTIONS|INPUT|OUTPUT|BUG)|unknown option/m
 
 describe.each(pages)('%s', (file) => {
   const page = readPage(file)
@@ -128,19 +133,30 @@ describe.each(pages)('%s', (file) => {
     expect(shown.filter((text) => text !== undefined).length).toBeGreaterThan(2)
   })
 
-  test.concurrent.each(page.sections)('$title', async (section) => {
-    const server = await simulator()
-    const cwd = await prepared(page, section, server.url)
-    for (const { commands, shown } of section.steps) {
-      const { stdout, stderr } = await shell(commands, cwd, server)
-      expect(stderr).not.toMatch(mistakes)
-      if (shown !== undefined) expect(stdout).toMatch(pattern(shown))
-    }
-  })
+  if (file === recipes) {
+    test.concurrent.each(page.sections)('$title', async (section) => {
+      const server = await simulator()
+      await follow(section, await prepared(page, section, server.url), server)
+    })
+  } else {
+    test('from top to bottom', async () => {
+      const server = await simulator()
+      const cwd = await prepared(page, undefined, server.url)
+      for (const section of page.sections) await follow(section, cwd, server)
+    })
+  }
 })
 
+async function follow({ steps }: Section, cwd: string, server: RunningSimulator): Promise<void> {
+  for (const { commands, shown } of steps) {
+    const { stdout, stderr } = await shell(commands, cwd, server)
+    expect(stderr, commands).not.toMatch(mistakes)
+    if (shown !== undefined) expect(stdout, commands).toMatch(pattern(shown))
+  }
+}
+
 function stepsOf(title: string): readonly Step[] {
-  const section = readPage('docs/recipes.md').sections.find((each) => each.title === title)
+  const section = readPage(recipes).sections.find((each) => each.title === title)
   if (section === undefined) throw new Error(`no recipe ${title}`)
   return section.steps
 }
