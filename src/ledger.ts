@@ -10,6 +10,7 @@
  */
 
 import { Appender, type AppenderEvents } from './appender.ts'
+import { answeredFields, failedFields, faultFields } from './books.ts'
 import type { Answer, Books, Failure } from './books.ts'
 import type { RunContext } from './context.ts'
 import { RunError } from './errors.ts'
@@ -19,7 +20,6 @@ import { Fingerprints } from './fingerprints.ts'
 import { keysOf } from './input-keys.ts'
 import { type LineForm, lineForms } from './line-form.ts'
 import { type Lock, takeLock } from './lock.ts'
-import { usdNumber } from './money.ts'
 import { moveAside } from './move-aside.ts'
 import { failedPath, type Settings } from './options.ts'
 import { OrderedOutput } from './ordered-output.ts'
@@ -176,51 +176,29 @@ export class Ledger implements Books {
 
   /** The row was answered. `onWritten` is called when its line is handed to `write()`. */
   succeed(work: Work, answer: Answer, onWritten: () => void): void {
-    const { outcome, costNanoUsd, latencyMs, attempts } = answer
-    const { id, metadata, original, lineNumber, key } = work.row
+    const { id, metadata, original } = work.row
     const asked = this.#settings.includeRequest ? bodyText(work) : undefined
-    const line = this.#form.succeeded({
-      id,
-      message: outcome.message,
-      metadata,
-      original,
-      request: asked,
-      run: {
-        line: lineNumber,
-        key,
-        attempts,
-        requestId: outcome.requestId,
-        latencyMs: Math.round(latencyMs),
-        costUsd: costNanoUsd === null ? null : usdNumber(costNanoUsd),
-        unknownAttempts: work.unknownAttempts,
-      },
-    })
+    const { message } = answer.outcome
+    const run = answeredFields(work, answer)
+    const line = this.#form.succeeded({ id, message, metadata, original, request: asked, run })
     if (work.retriesFailed) this.#retried = true
     if (this.#ordered) this.#ordered.place(work.sequence, line, onWritten)
     else this.#output.append(line, onWritten)
   }
 
   /** The row failed. */
-  fail(work: Work, { outcome, latencyMs, attempts }: Failure, onWritten: () => void): void {
-    const { id, metadata, original, lineNumber, key } = work.row
+  fail(work: Work, failure: Failure, onWritten: () => void): void {
+    const { id, metadata, original, key } = work.row
+    const { error, requestId } = failure.outcome
     const line = this.#form.failed({
       id,
       type: 'errored',
-      error: outcome.error,
-      requestId: outcome.requestId,
+      error,
+      requestId,
       params: bodyText(work),
       metadata,
       original,
-      run: {
-        line: lineNumber,
-        key,
-        attempts,
-        requestId: outcome.requestId,
-        latencyMs: Math.round(latencyMs),
-        // What was refused costs nothing; what was lost, nobody knows.
-        costUsd: work.unknownAttempts > 0 ? null : '0',
-        unknownAttempts: work.unknownAttempts,
-      },
+      run: failedFields(work, failure),
     })
     this.#appendFailed(line, { ...work, key }, onWritten)
   }
@@ -228,8 +206,8 @@ export class Ledger implements Books {
   /** The row is no request, and was not sent. */
   fault(planned: Extract<Planned, { type: 'fault' }>, onWritten: () => void): void {
     const { fault, sequence, retriesFailed } = planned
-    const { id, key, error, params, raw, rawEncoding, metadata, original, lineNumber } = fault
-    const run = { line: lineNumber, key, attempts: 0, requestId: null, latencyMs: 0, costUsd: '0' }
+    const { id, key, error, params, raw, rawEncoding, metadata, original } = fault
+    const run = faultFields(fault)
     const line = this.#form.failed({
       id,
       type: 'errored',

@@ -178,12 +178,11 @@ export class Loop {
       this.#settled.mark(sequence)
       return books.held(sequence, planned.key, planned.as)
     }
-    const { fault } = planned
     books.fault(planned, () => {
       this.#settled.mark(sequence)
-      this.#observe(telling.faultFailed(this.#now(), fault))
+      this.#observe(telling.faultFailed(this.#now(), planned.fault))
     })
-    this.#step({ type: 'fault', error: fault.error })
+    this.#step({ type: 'fault', error: planned.fault.error })
   }
 
   // Deciding and doing.
@@ -383,8 +382,7 @@ export class Loop {
   }
 
   #stopping({ code, message, hint }: RunError): void {
-    const said = { code, message, hint: hint ?? null }
-    this.#observe({ type: 'run_stopping', at: this.#now(), ...said })
+    this.#observe({ type: 'run_stopping', at: this.#now(), code, message, hint: hint ?? null })
   }
 
   #now(): number {

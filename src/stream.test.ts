@@ -8,6 +8,8 @@ import { run } from './run.ts'
 import { stream } from './stream.ts'
 
 const apiKey = 'sk-ant-stream'
+/** Where an unbounded reader is stopped, so that its test fails instead of hanging. */
+const tooMany = 20_000
 
 describe('stream()', () => {
   test('gives one result for every request, with the very metadata', async () => {
@@ -179,7 +181,7 @@ describe('stream() pushes back', () => {
     const world = new StreamWorld()
     let pulled = 0
     function* nonsense(): Generator<RequestInput> {
-      for (;;) {
+      while (pulled < tooMany) {
         pulled += 1
         yield { max_tokens: 1, messages: [] }
       }
@@ -194,7 +196,7 @@ describe('stream() pushes back', () => {
     const world = new StreamWorld({ latencyMs: 30_000 })
     let pulled = 0
     function* endless(): Generator<RequestInput> {
-      for (;;) yield request(pulled++)
+      while (pulled < tooMany) yield request(pulled++)
     }
     const options = { apiKey, maxConcurrency: 10 }
     const results = stream(endless(), options, {}, world.context)
@@ -306,7 +308,7 @@ describe('stream() pushes back', () => {
         expect(unreadMost).toBeLessThanOrEqual(bounds.unreadResultsMax + drawn.maxConcurrency + 1)
         expect(aheadMost).toBeLessThanOrEqual(bounds.windowRowsMax + 1)
       }),
-      { numRuns: 25 },
+      { numRuns: 20 },
     )
   })
 })
@@ -320,9 +322,11 @@ describe('stream() stops', () => {
       await world.wait(300)
       throw error
     }
-    const results = stream(failing(), { apiKey }, {}, world.context)
+    const hooks = { observers: [world.observe] }
+    const results = stream(failing(), { apiKey }, hooks, world.context)
     const { results: got, thrown } = await world.until(drain(results))
     expect(thrown).toBe(error)
+    expect(world.count('input_ended'), 'it did not end').toBe(0)
     expect(got.length).toBeGreaterThan(0)
     const { rows, stopped } = await results.summary
     expect(stopped).toMatchObject({

@@ -9,6 +9,7 @@ import { describe, expect, test } from 'vitest'
 import { errorCodes } from '../src/errors.ts'
 import type { RunEvent } from '../src/events.ts'
 import { parseLine } from '../src/request.ts'
+import type { RunOptions } from '../src/options.ts'
 import { run } from '../src/run.ts'
 import type { FaultName, SimulatorOptions } from '../src/simulator/index.ts'
 import { errorJson, summaryJson } from '../src/summary.ts'
@@ -51,7 +52,11 @@ const faultRates: Partial<Record<FaultName, number>> = {
 }
 
 /** Everything a run writes, prints and tells. */
-async function written(seed: number, server: SimulatorOptions = {}) {
+async function written(
+  seed: number,
+  server: SimulatorOptions = {},
+  more: Partial<RunOptions> = {},
+) {
   const limits = { requestsPerMinute: 200, faults: faultRates }
   const world = new StreamWorld({ seed, ...limits, ...server })
   const rows: unknown[] = Array.from({ length: 60 }, (_, number) => request(number))
@@ -60,7 +65,14 @@ async function written(seed: number, server: SimulatorOptions = {}) {
   rows.push({ method: 'POST', url: '/v1/messages', body: request(5), custom_id: 'posted' })
   const text = `${rows.map((row) => JSON.stringify(row)).join('\n')}\nno JSON\n`
   world.files.put('/in.jsonl', Buffer.concat([Buffer.from(text), Buffer.of(0xff, 0x0a)]))
-  const options = { input: '/in.jsonl', output: '/out.jsonl', apiKey: 'k', maxAttempts: 2, seed }
+  const options = {
+    input: '/in.jsonl',
+    output: '/out.jsonl',
+    apiKey: 'k',
+    maxAttempts: 2,
+    seed,
+    ...more,
+  }
   const includeRequest = seed % 2 === 0
   const hooks = { observers: [world.observe] }
   const summary = await world.until(run({ ...options, includeRequest }, hooks, world.context))
@@ -177,6 +189,18 @@ test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])(
   },
 )
 
+test.each([1, 2])('what a run in tuple form gives, seed %i', async (seed) => {
+  const { answers: lines } = await written(seed, {}, { outputFormat: 'tuple' })
+  expect(lines.length).toBeGreaterThan(20)
+  for (const line of lines) {
+    expect(faults('tuple-line', line)).toBe('')
+    const [request, response, ...rest] = line as unknown as readonly unknown[]
+    for (const wrong of [[request], [5, response, ...rest], [request, 'text', ...rest]])
+      expect(faults('tuple-line', wrong)).not.toBe('')
+  }
+  expect(lines.some((line) => typeof Reflect.get(line, 0) === 'string')).toBe(true)
+})
+
 test('a summary of a run that did not come about', () => {
   const stopped = { code: 'BUG', message: 'sluice failed', hint: null }
   expect(faults('summary', JSON.parse(errorJson(70, stopped)))).toBe('')
@@ -269,6 +293,8 @@ test.each<[unknown, boolean]>([
   [[body, [{ type: 'error', error: { type: 'api_error', message: 'no' } }]], true],
   [[body, message, 1, 2], false],
   [[body], false],
+  [['no JSON', ['invalid']], true],
+  [[5, message], false],
   [[body, []], false],
   [[body, [5]], false],
   [[body, 'an error'], false],
