@@ -11,8 +11,8 @@ export const about = 'Sends a file of Claude Messages API requests as fast as yo
 
 /** What stands behind the help. */
 export const epilogue: string = [
-  'A command line of the Python script api_request_parallel_processor.py runs as it',
-  'stands: "sluice" takes the place of "python" and the script. What else changes is',
+  'A command line of the Python script api_request_parallel_processor.py runs as',
+  'it stands: "sluice" takes the place of "python" and the script. What changes is',
   'in docs/from-python-script.md.',
 ].join('\n')
 
