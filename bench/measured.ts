@@ -49,16 +49,8 @@ export async function runMeasured(
   args: readonly string[],
   options: ProcessOptions,
 ): Promise<Usage> {
-  const notePath = path.join(options.folder, 'note.json')
   const startedAt = clock.now()
-  const child = startProcess(args, {
-    ...options,
-    variables: {
-      ...options.variables,
-      BENCH_NOTE: notePath,
-      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(note)}`,
-    },
-  })
+  const child = startNoted(args, options)
   let stdout = ''
   let stderr = ''
   child.stdout?.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
@@ -67,8 +59,27 @@ export async function runMeasured(
   const wallMs = clock.now() - startedAt
   if (exitCode !== 0)
     throw new Error(`${args.join(' ')} ended with ${String(exitCode)}:\n${stderr}`)
-  const { cpuMs, peakBytes } = JSON.parse(readFileSync(notePath, 'utf8')) as Usage
-  return { wallMs, cpuMs, peakBytes, stdout }
+  return { wallMs, ...readNote(options), stdout }
+}
+
+/** Starts a script of Node that leaves a note in its folder as it exits. */
+export function startNoted(args: readonly string[], options: ProcessOptions): ChildProcess {
+  const variables = {
+    ...options.variables,
+    BENCH_NOTE: notePath(options),
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(note)}`,
+  }
+  return startProcess(args, { ...options, variables })
+}
+
+/** What the last process of this folder noted. */
+export function readNote(options: ProcessOptions): Pick<Usage, 'cpuMs' | 'peakBytes'> {
+  const { cpuMs, peakBytes } = JSON.parse(readFileSync(notePath(options), 'utf8')) as Usage
+  return { cpuMs, peakBytes }
+}
+
+function notePath({ folder }: ProcessOptions): string {
+  return path.join(folder, 'note.json')
 }
 
 /** Starts a script of Node, with nothing of the surroundings but `PATH`. */

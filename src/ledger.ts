@@ -26,7 +26,7 @@ import { OrderedOutput } from './ordered-output.ts'
 import type { Planned } from './plan.ts'
 import { Held, type Holding, recover, type Recovered } from './record.ts'
 import { rewriteInOrder } from './reorder.ts'
-import { openToAppend, readResultFile } from './result-file.ts'
+import { openToAppend, readResultFile, syncFile } from './result-file.ts'
 import type { ResultLine } from './result-line.ts'
 import type { Source } from './source.ts'
 import { pourSpool } from './spool.ts'
@@ -77,7 +77,7 @@ export class Ledger implements Books {
       ...opened.events,
       // Each file reports for itself; the run goes on when all of them can be written.
       onUnblocked: () => {
-        if (!this.#isBlocked) opened.events.onUnblocked()
+        if (!this.isBlocked) opened.events.onUnblocked()
       },
     }
     const { output, fsync } = settings
@@ -130,6 +130,13 @@ export class Ledger implements Books {
       const paths = { output, failed, folder: folderOf(output) }
       if (settings.overwrite) moveAside(files, paths, stampOf(clock.wallTime()))
       const recovered = recover(files, paths, lineForms[settings.outputFormat])
+      // What is found counts as done, and must outlive the power as what this run writes does.
+      const spools = recovered.spooled?.files.map(({ path }) => path) ?? []
+      if (settings.fsync !== 'never') {
+        for (const path of [paths.output, paths.failed, ...spools]) {
+          if (path !== undefined) syncFile(files, path)
+        }
+      }
       if (!settings.ordered && recovered.spooled) pourSpool(files, output, recovered.spooled)
       // Of several that met at a dead holder's lock, all but one learn it here, before they send.
       lock.beat(0)
@@ -158,6 +165,12 @@ export class Ledger implements Books {
   /** Most requests that were under way when the run before this one was killed; 0 if it was not. */
   get killedInFlight(): number {
     return this.#lock?.previous?.inFlight ?? 0
+  }
+
+  /** Whether lines wait for room on the disk. */
+  get isBlocked(): boolean {
+    const { isBlocked = false } = this.#ordered ?? {}
+    return isBlocked || this.#output.isBlocked || this.#failed.isBlocked
   }
 
   /** Takes a line of this key for a row, if the files hold one. */
@@ -242,8 +255,19 @@ export class Ledger implements Books {
   /**
    * Puts the files into their final form, and lets go of them. Returns how many answers in the
    * output have no row in the input any more; null when not all of it was read.
+   *
+   * @throws {RunError} `OUTPUT_UNWRITABLE` when there is no room for it: every line is kept, and
+   * the next run puts them into their form.
    */
-  async finish({ readAll, stopped, source }: Ending): Promise<number | null> {
+  async finish(ending: Ending): Promise<number | null> {
+    try {
+      return await this.#finish(ending)
+    } catch (error) {
+      throw systemErrorCode(error) === undefined ? error : unwritable(this.output, error)
+    }
+  }
+
+  async #finish({ readAll, stopped, source }: Ending): Promise<number | null> {
     const { files } = this.#context
     const { output, first } = this.#settings
     const whole = readAll && !stopped && first === Number.MAX_SAFE_INTEGER
@@ -265,11 +289,6 @@ export class Ledger implements Books {
   close(): void {
     this.#closeFiles()
     this.#lock?.release()
-  }
-
-  get #isBlocked(): boolean {
-    const { isBlocked = false } = this.#ordered ?? {}
-    return isBlocked || this.#output.isBlocked || this.#failed.isBlocked
   }
 
   #closeFiles(): void {

@@ -73,7 +73,10 @@ export class LockFile {
 
   /** Rewrites the content. */
   write(holder: Holder): void {
-    this.#file.writeAt(contentOf(holder), 0)
+    const content = contentOf(holder)
+    // Half of it would not be readable, and so not ours.
+    for (let at = 0, count = 1; at < content.length && count > 0; at += count)
+      count = this.#file.writeAt(content.subarray(at), at)
   }
 
   close(): void {

@@ -44,11 +44,7 @@ export interface LoopParts {
 const beatMs = 2000
 /** A timer this late means the machine, or the process, did not run. */
 const sleptMs = 5000
-/** After such a pause, what arrived meanwhile is read first. */
-const wakeGraceMs = 2000
 const limitsShownEveryMs = 1000
-/** Rows a failed count names. */
-const missingShownMax = 20
 
 export class Loop {
   readonly #parts: LoopParts
@@ -146,20 +142,10 @@ export class Loop {
     this.#giveUp()
   }
 
-  /**
-   * Every row that was read is settled, or the run says which are not. To be called when all is
-   * written.
-   *
-   * @throws {RunError} `COUNT_MISMATCH`
-   */
+  /** To be called when all is written. @throws {RunError} `COUNT_MISMATCH` */
   countOut(): void {
     const { plan, scheduler } = this.#parts
-    const missing = this.#settled.missing(plan.count, missingShownMax)
-    if (missing.length === 0) return
-    const count = `${this.unsettled} of ${plan.count} rows, among them ${missing.join(', ')}`
-    const hint = 'run the same command again: rows without a line are asked'
-    const why = { hint, cause: scheduler.stopping }
-    throw new RunError('COUNT_MISMATCH', `Lost count of ${count}`, why)
+    this.#settled.countOut(plan.count, scheduler.stopping)
   }
 
   // Reading.
@@ -189,6 +175,7 @@ export class Loop {
 
   #step(event: SchedulerEvent): void {
     try {
+      this.#noticeSleep()
       const { scheduler } = this.#parts
       this.#perform(scheduler.step(this.#now(), event))
       this.#afterStep(scheduler)
@@ -248,21 +235,25 @@ export class Loop {
     // Timers count whole milliseconds, and a wait of none would never let time pass.
     const delayMs = Math.max(1, Math.ceil(at - clock.now()))
     const cancel = clock.after(delayMs, () => {
+      this.#noticeSleep()
+      this.#timer?.cancel()
       this.#timer = undefined
-      this.#noticeSleep(clock.now() - at)
       this.#step({ type: 'wake' })
     })
     this.#timer = { at, cancel }
   }
 
-  #noticeSleep(lateMs: number): void {
+  /** To be called before anything else is made of an event: it may be the first since the sleep. */
+  #noticeSleep(): void {
+    const before = this.#now()
+    const lateMs = before - (this.#timer?.at ?? before)
     if (lateMs < sleptMs) return
-    const { clock } = this.#parts.context
-    const before = clock.now()
-    clock.after(wakeGraceMs, () => this.#step({ type: 'slept', before }))
+    this.#timer?.cancel()
+    this.#timer = undefined
     const seconds = Math.round(lateMs / 1000)
     const message = `the machine slept for about ${seconds} s: connections are opened anew`
     this.#observe({ type: 'notice', at: before, message })
+    this.#step({ type: 'slept', before })
   }
 
   #scheduleBeat(): void {
@@ -282,8 +273,10 @@ export class Loop {
   // Tries.
 
   #start(attempt: Attempt): void {
-    const { transport } = this.#parts
+    const { transport, scheduler } = this.#parts
     const { work, stream } = attempt
+    // The run was stopped by what was done since the decision: a line that could not be written.
+    if (scheduler.stopping !== undefined) return this.#notSent(attempt, scheduler.stopping.message)
     work.body ??= this.#feed.bodyAgain(work)
     if (work.body === undefined) return this.#inputChanged(attempt)
     this.#observe(telling.attemptStarted(attempt.startedAt, attempt))
@@ -295,9 +288,14 @@ export class Loop {
     const message = `Cannot retry line ${attempt.work.row.lineNumber}: the input changed meanwhile`
     const hint = 'run the same command again; only new and edited rows are asked'
     this.#step({ type: 'stop', error: new RunError('INPUT_CHANGED', message, { hint }) })
-    // Nothing was sent; the run is stopping, so the row is left.
-    const error = { type: 'input_changed', message }
-    this.#outcome(attempt, { kind: 'broken', status: 0, requestId: null, error, unknown: false })
+    this.#notSent(attempt, message)
+  }
+
+  /** The run is stopping, so the row is left. Nobody was told that a try began. */
+  #notSent(attempt: Attempt, message: string): void {
+    const error = { type: 'not_sent', message }
+    const outcome = { kind: 'broken', status: 0, requestId: null, error, unknown: false } as const
+    this.#step({ type: 'outcome', attempt, outcome })
   }
 
   #listener(attempt: Attempt): Listener {
@@ -316,6 +314,7 @@ export class Loop {
 
   #outcome(attempt: Attempt, outcome: Outcome): void {
     try {
+      this.#noticeSleep()
       attempt.exchange = undefined
       const { scheduler } = this.#parts
       const decisions = scheduler.step(this.#now(), { type: 'outcome', attempt, outcome })

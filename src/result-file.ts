@@ -82,6 +82,24 @@ export function openToAppend(files: Files, path: string): File {
   }
 }
 
+/**
+ * Makes durable what the file holds, if there is one: its writer may have been killed before it
+ * could.
+ *
+ * @throws {RunError} `OUTPUT_UNWRITABLE`
+ */
+export function syncFile(files: Files, path: string): void {
+  if (files.stat(path) === undefined) return
+  const file = openToAppend(files, path)
+  try {
+    file.syncNow()
+  } catch (error) {
+    throw unwritable(path, error)
+  } finally {
+    file.close()
+  }
+}
+
 function readLine(scan: LineScan, form: LineForm): ResultLine | undefined {
   // The quick way looks at the ends of a line alone. NUL bytes mean that a power loss was here.
   const { buffer, start, end } = scan

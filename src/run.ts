@@ -14,7 +14,8 @@ import { type RunContext, systemContext } from './context.ts'
 import { RunError } from './errors.ts'
 import type { Observer, RunStarted } from './events.ts'
 import { checkInput } from './input-check.ts'
-import { Ledger } from './ledger.ts'
+import { type Ending, Ledger } from './ledger.ts'
+import type { Loop } from './loop.ts'
 import { loadPrices } from './money.ts'
 import { readOptions, type RunOptions, type Settings } from './options.ts'
 import { join } from './pipeline.ts'
@@ -85,9 +86,9 @@ export async function run(
     hooks.signal?.addEventListener('abort', interrupt)
     await loop.run()
     const ending = { readAll: loop.readAll, stopped: scheduler.stopping !== undefined, source }
-    const isWritten = await Promise.race([flushed(ledger), loop.graceOver.then(() => false)])
+    const isWritten = await written(ledger, loop)
     const unwritten = isWritten ? 0 : loop.unsettled
-    const notInInput = isWritten ? await ledger.finish(ending) : null
+    const notInInput = isWritten ? await finish(ledger, ending, loop) : null
     if (unwritten === 0) loop.countOut()
     return summarize(scheduler, unwritten, {
       input: nameOf(settings),
@@ -130,10 +131,26 @@ function opening(
   }
 }
 
-/** Whether all that is in hand could be written; waits while the disk is full. */
-function flushed(ledger: Ledger): Promise<boolean> {
-  return ledger.flush().then(
+/**
+ * Whether all that is in hand could be written. On a full disk that is waited for until the grace
+ * is over; what only has to be synced is waited for in any case.
+ */
+function written(ledger: Ledger, loop: Loop): Promise<boolean> {
+  const flushed = ledger.flush().then(
     () => true,
     () => false,
   )
+  const given = loop.graceOver.then(() => (ledger.isBlocked ? false : flushed))
+  return Promise.race([flushed, given])
+}
+
+/** What cannot be put into its final form any more stops the run, for another to do it. */
+async function finish(ledger: Ledger, ending: Ending, loop: Loop): Promise<number | null> {
+  try {
+    return await ledger.finish(ending)
+  } catch (error) {
+    if (!(error instanceof RunError)) throw error
+    loop.abandon(error)
+    return null
+  }
 }

@@ -37,6 +37,8 @@ import type { Attempt, Work } from './work.ts'
 
 /** Deadlines are looked at this often; they are tens of seconds long. */
 const checkMs = 1000
+/** After the machine slept, what arrived meanwhile is read first. */
+const wakeGraceMs = 2000
 
 /** Decides for one run; see above. */
 export class Scheduler {
@@ -257,7 +259,8 @@ export class Scheduler {
     this.#checkedAt = now
     for (const pool of this.#pools.all) pool.countRate(seconds)
     for (const attempt of this.#underWay.attempts) {
-      const reason = this.#pools.of(now, attempt.work).overdue(now, attempt)
+      const isOld = attempt.startedAt <= this.#sleptAt
+      const reason = isOld ? 'slept' : this.#pools.of(now, attempt.work).overdue(now, attempt)
       if (reason) this.#decisions.push({ type: 'abort', attempt, reason })
     }
   }
@@ -271,11 +274,8 @@ export class Scheduler {
   #slept(now: number, before: number): void {
     this.#sleptAt = before
     this.#patience.restart(now)
+    this.#checkedAt = now + wakeGraceMs - checkMs
     for (const pool of this.#pools.all) pool.limiter.forget(now)
-    for (const attempt of this.#underWay.attempts) {
-      if (attempt.startedAt > before) continue
-      this.#decisions.push({ type: 'abort', attempt, reason: 'slept' })
-    }
   }
 
   #head(now: number, attempt: Attempt, status: number, limits: LimitReadings | undefined): void {

@@ -3,6 +3,10 @@
  */
 
 import { assert } from './assert.ts'
+import { RunError } from './errors.ts'
+
+/** Rows a failed count names. */
+const missingShownMax = 20
 
 export class Settled {
   #bits = new Uint32Array(128)
@@ -25,6 +29,20 @@ export class Settled {
     assert((before & bit) === 0, `Row ${sequence + 1} was settled twice`)
     this.#bits[word] = before | bit
     this.#count += 1
+  }
+
+  /**
+   * Every one of so many rows is settled, or the run says which are not.
+   *
+   * @throws {RunError} `COUNT_MISMATCH`, caused by what stopped the run, if anything did
+   */
+  countOut(count: number, stopping: RunError | undefined): void {
+    const missing = this.missing(count, missingShownMax)
+    if (missing.length === 0) return
+    const rows = missing.join(', ')
+    const message = `Lost count of ${count - this.#count} of ${count} rows, among them ${rows}`
+    const hint = 'run the same command again: rows without a line are asked'
+    throw new RunError('COUNT_MISMATCH', message, { hint, cause: stopping })
   }
 
   /** Row numbers, from 1, below `count` that were not counted out; at most `max` of them. */

@@ -55,7 +55,8 @@ export function summarize(
   const modelsGone = [...scheduler.modelsGone.values()].map(stoppedBy)
   const finished = failed > 0 ? exitCodes.someFailed : exitCodes.succeeded
   let error = endedBy(scheduler)
-  if (unwritten > 0 && error?.code === 'INTERRUPTED') error = notWritten(unwritten, closed.output)
+  const isTold = error?.code.startsWith('OUTPUT_') === true || error?.code === 'LOCK_LOST'
+  if (unwritten > 0 && !isTold) error = notWritten(unwritten, closed.output)
   return {
     ...closed,
     exitCode: error ? exitCodeOf(error) : finished,
@@ -163,10 +164,10 @@ function stoppedBy({ code, message, hint }: RunError): Stopped {
   return { code, message, hint: hint ?? null }
 }
 
-/** The disk stayed full until the grace was over. */
+/** The disk stayed full until the grace was over, or failed in a run that was stopping already. */
 function notWritten(rows: number, output: string): RunError {
   const answers = rows === 1 ? 'an answer' : `${rows} answers`
-  const message = `Cannot write ${answers} to ${output}: the disk is still full`
+  const message = `Cannot write ${answers} to ${output}: the disk is full, or fails`
   const hint = 'make room, then run the same command again; those rows are asked again'
   return new RunError('OUTPUT_UNWRITABLE', message, { hint })
 }

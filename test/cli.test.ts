@@ -7,6 +7,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import {
@@ -403,7 +404,7 @@ const everySwitch = (
   '--profile build --rpm 5 --itpm 5 --otpm none --tpm 5 --ramp-per-second 5 --slice shown' +
   ' --output-assessment reserved --no-admission-estimate --no-headers --no-retry-after' +
   ' --bare-refusals --refusals-cost-requests --no-cache --cache-life-seconds 8 --reads-count' +
-  ' --latency 2s --refusal-rate 0.1 --models any --seed 3'
+  ' --latency 2s --refusal-rate 0.1 --models any --seed 3 --count-rpm 5 --edge-refuses-size'
 ).split(' ')
 
 describe.concurrent('sluice simulate', () => {
@@ -437,6 +438,58 @@ describe.concurrent('sluice simulate', () => {
     const { code, stdout, stderr } = await sluice(['simulate', ...args], { cwd: folder() })
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr).toContain(words)
+  })
+
+  test('answers as a module of the user says, and says how that fails', async () => {
+    const file = fileURLToPath(new URL('../examples/respond.mjs', import.meta.url))
+    const args = ['simulate', '--port', '0', '--latency', '0', '--respond', file]
+    const running = start(args, { cwd: folder() })
+    await running.says('--base-url http://127.0.0.1:')
+    const ask = async (content: string, members: object = {}): Promise<unknown> => {
+      const messages = [{ role: 'user', content }]
+      const response = await fetch(`${running.stdout().trim()}/v1/messages`, {
+        method: 'POST',
+        headers: { 'x-api-key': key, 'anthropic-version': '2023-06-01' },
+        body: row(0, { messages, max_tokens: 500, ...members }),
+      })
+      return response.json()
+    }
+    expect(await ask('What is the capital of France?')).toMatchObject({
+      content: [{ type: 'text', text: 'Paris.' }],
+    })
+    const tools = [{ name: 'look', input_schema: { type: 'object' } }]
+    expect(await ask('What is the weather?', { tools })).toMatchObject({
+      content: [{ type: 'tool_use', name: 'look', input: { city: 'Paris' } }],
+      stop_reason: 'tool_use',
+    })
+    expect(await ask('Anything')).toMatchObject({ type: 'message', role: 'assistant' })
+    const failed = { type: 'api_error', message: 'respond failed: asked to fail' }
+    expect(await ask('Please fail')).toMatchObject({ type: 'error', error: failed })
+    expect(await ask('Please fail')).toMatchObject({ type: 'error', error: failed })
+    running.child.kill('SIGINT')
+    const { code, stderr } = await running.ended
+    expect(code).toBe(0)
+    expect(
+      stderr.match(/^respond failed: Error: asked to fail \(at .*respond\.mjs:\d+/gm),
+    ).toHaveLength(1)
+  })
+
+  test.each([
+    ['nothing.mjs', undefined, /Cannot load --respond nothing\.mjs: /],
+    ['broken.mjs', 'export default (', /Cannot load --respond broken\.mjs: /],
+    [
+      'named.mjs',
+      'export const respond = () => 1',
+      /named\.mjs: it exports no function by default\n {2}hint: /,
+    ],
+    ['value.mjs', 'export default "Paris."', /value\.mjs: it exports no function by default/],
+  ])('refuses --respond %s', async (name, text, message) => {
+    const cwd = folder()
+    if (text !== undefined) write(cwd, name, text)
+    const { code, stdout, stderr } = await sluice(['simulate', '--respond', name], { cwd })
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toMatch(/^error\[OPTIONS_INVALID\]: /)
+    expect(stderr).toMatch(message)
   })
 
   test('says that its port is taken', async () => {

@@ -27,7 +27,7 @@ export class StreamWorld {
   readonly events: RunEvent[] = []
   /** When each request left. */
   readonly sentAt: number[] = []
-  readonly #transports: SimTransport[] = []
+  inFlight = 0
   readonly context: RunContext
 
   /** Without limits, each answer in a second, unless `server` says otherwise. */
@@ -53,16 +53,23 @@ export class StreamWorld {
           model,
           random: new Random(1),
           networkMs: 5,
-          sent: (at) => this.sentAt.push(at),
         })
-        this.#transports.push(transport)
-        return transport
+        return {
+          send: (dispatch, listener) => {
+            this.sentAt.push(this.clock.now())
+            this.inFlight += 1
+            return transport.send(dispatch, {
+              ...listener,
+              outcome: (outcome) => {
+                this.inFlight -= 1
+                listener.outcome(outcome)
+              },
+            })
+          },
+          close: () => transport.close(),
+        }
       },
     }
-  }
-
-  get inFlight(): number {
-    return this.#transports.reduce((sum, transport) => sum + transport.inFlight, 0)
   }
 
   readonly observe = (event: RunEvent): void => {

@@ -39,6 +39,7 @@ export const simulateSpec: CommandSpec = {
     'sluice simulate --profile build',
     'sluice simulate --rpm 50 --itpm 30000 --otpm 8000 --latency 2s',
     'sluice simulate --fault overloaded=0.05 --fault reset-after=0.01',
+    'sluice simulate --respond respond.mjs',
   ],
 }
 

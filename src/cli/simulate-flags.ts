@@ -13,6 +13,7 @@ import {
   readOneOf,
   readPort,
   readPositive,
+  readText,
   readShare,
 } from './values.ts'
 
@@ -71,6 +72,14 @@ export const simulateFlags: readonly Flag[] = [
     group: limits,
     about: 'input and output tokens together per minute, or none',
     otherwise: 'none',
+  },
+  {
+    name: 'count-rpm',
+    value: 'N',
+    read: readLimit,
+    group: limits,
+    about: 'token counts per minute, or none',
+    otherwise: "the profile's",
   },
   {
     name: 'ramp-per-second',
@@ -133,6 +142,11 @@ export const simulateFlags: readonly Flag[] = [
     about: 'a 429 takes from the requests limit too',
   },
   {
+    name: 'edge-refuses-size',
+    group: refusals,
+    about: 'what is too large is refused with a page, as by a proxy, and not with JSON',
+  },
+  {
     name: 'cache',
     negated: true,
     group: caching,
@@ -175,6 +189,14 @@ export const simulateFlags: readonly Flag[] = [
     group: behaviour,
     about: 'the share of requests, 0 to 1, that the model declines (stop reason refusal)',
     otherwise: '0',
+  },
+  {
+    name: 'respond',
+    value: 'FILE.mjs',
+    read: readText,
+    group: behaviour,
+    about: 'a module whose default export decides the answer to each request',
+    otherwise: 'invented prose',
   },
   {
     name: 'models',

@@ -5,16 +5,24 @@
  * standard error.
  */
 
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { exitCodes, RunError } from '../errors.ts'
 import { systemErrorCode } from '../files.ts'
-import { type RunningSimulator, startSimulator, type StartOptions } from '../simulator/index.ts'
+import {
+  type Respond,
+  type RunningSimulator,
+  type SimulatorEvent,
+  startSimulator,
+  type StartOptions,
+} from '../simulator/index.ts'
 import type { CommandLine } from './command.ts'
 import { camelCase, type Layer } from './flag.ts'
 import { complaintLines } from './messages.ts'
 import { painter } from './paint.ts'
 import { faultsMessage } from './run-setup.ts'
 import { printData, printMessage, stderrTakesColor } from './streams.ts'
-import { formatCount, formatShort, plural } from './text.ts'
+import { formatCount, formatShort, plural, printable } from './text.ts'
 
 const portDefault = 4010
 
@@ -24,6 +32,7 @@ const optionNames: Readonly<Record<string, string>> = {
   itpm: 'inputTokensPerMinute',
   otpm: 'outputTokensPerMinute',
   tpm: 'combinedTokens',
+  'count-rpm': 'countRequestsPerMinute',
   latency: 'latencyMs',
 }
 
@@ -33,7 +42,7 @@ export async function simulateCommand(line: CommandLine): Promise<number> {
   let simulator: RunningSimulator
   try {
     if (line.faults.length > 0) throw new RunError('OPTIONS_INVALID', faultsMessage(line.faults))
-    simulator = await start(startOptions(line.values))
+    simulator = await start(await startOptions(line.values))
   } catch (error) {
     if (!(error instanceof RunError)) throw error
     printMessage(complaintLines(error, paint))
@@ -63,13 +72,59 @@ async function start(options: StartOptions): Promise<RunningSimulator> {
 }
 
 /** The simulator checks them itself, all together. */
-function startOptions(values: Layer['values']): StartOptions {
+async function startOptions(values: Layer['values']): Promise<StartOptions> {
   const options: Record<string, unknown> = { port: portDefault }
   for (const [name, { value }] of values) {
-    if (name === 'fault') options['faults'] = Object.fromEntries(Array.isArray(value) ? value : [])
+    if (name === 'respond') Object.assign(options, await respondOptions(String(value)))
+    else if (name === 'fault')
+      options['faults'] = Object.fromEntries(Array.isArray(value) ? value : [])
     else options[optionNames[name] ?? camelCase(name)] = value
   }
   return options
+}
+
+/** The function a module exports, and an observer that says how it fails. */
+async function respondOptions(file: string): Promise<StartOptions> {
+  const said = new Set<string>()
+  const observe = ({ error }: SimulatorEvent): void => {
+    if (error === undefined || said.has(error.message)) return
+    // One that always fails in the same way is told once, and one that never does for a while.
+    if (said.size < failuresSaidMax) printMessage([`respond failed: ${describe(error)}`])
+    said.add(error.message)
+  }
+  return { respond: await loadRespond(file), observe }
+}
+
+const failuresSaidMax = 20
+
+async function loadRespond(file: string): Promise<Respond> {
+  let module: Record<string, unknown>
+  try {
+    module = await import(pathToFileURL(path.resolve(file)).href)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    const message = `Cannot load --respond ${file}: ${reason}`
+    throw new RunError('OPTIONS_INVALID', message, { cause: error })
+  }
+  const { default: respond } = module
+  if (isRespond(respond)) return respond
+  throw new RunError(
+    'OPTIONS_INVALID',
+    `Cannot use --respond ${file}: it exports no function by default`,
+    {
+      hint: 'export a function: export default (request) => "the answer"',
+    },
+  )
+}
+
+function isRespond(value: unknown): value is Respond {
+  return typeof value === 'function'
+}
+
+/** The error, and where in the user's code it was thrown. */
+function describe({ name, message, stack = '' }: Error): string {
+  const place = /\n\s+at (.*)/.exec(stack)?.[1]
+  return printable(`${name}: ${message}${place === undefined ? '' : ` (at ${place})`}`)
 }
 
 /** Any key will do, and none of the user's need leave its place. */

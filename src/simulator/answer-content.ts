@@ -45,7 +45,14 @@ export interface Refusing {
 }
 
 /** Why an answer ended. */
-export type StopReason = 'end_turn' | 'max_tokens' | 'stop_sequence' | 'tool_use' | 'refusal'
+export type StopReason =
+  | 'end_turn'
+  | 'max_tokens'
+  | 'stop_sequence'
+  | 'tool_use'
+  | 'refusal'
+  | 'pause_turn'
+  | 'model_context_window_exceeded'
 
 /** The members of a Message that say what was answered. */
 export interface AnswerContent {

@@ -38,6 +38,8 @@ export interface Work {
   readonly refusing: Refusing | undefined
   /** Goes on to draw the answer's words. */
   readonly random: Random
+  /** What is answered, when it is not to be made up. */
+  readonly given?: AnswerContent & { readonly thinkingTokens: number }
 }
 
 /** A Message, as the API answers. */
@@ -132,7 +134,8 @@ export function composeMessage(
   cacheUse: CacheUse,
 ): Message {
   const id = `msg_01${identifier(work.random, 22)}`
-  const { thinkingTokens, ...content } = answerContent(form, work, tokenRatio(request.model))
+  const { thinkingTokens, ...content } =
+    work.given ?? answerContent(form, work, tokenRatio(request.model))
   const { readTokens, write5mTokens, write1hTokens } = cacheUse
   const writeTokens = write5mTokens + write1hTokens
   return {

@@ -4,7 +4,8 @@
 
 import { describe, expect, test } from 'vitest'
 
-import { checkRequest, requestBytesMax, type CheckedRequest, type Problem } from './check.ts'
+import { checkRequest, type CheckedRequest } from './check.ts'
+import { requestBytesMax, type Problem } from './door.ts'
 import type { SimulatorSettings } from './options.ts'
 
 const goodHeaders = { 'x-api-key': 'sk-ant-test', 'anthropic-version': '2023-06-01' }

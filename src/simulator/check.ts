@@ -7,21 +7,13 @@
  */
 
 import { bodyFormProblem } from './body-form.ts'
-import { isRecord, type JsonRecord } from './json.ts'
+import { invalid, openRequest, problem, type Problem } from './door.ts'
+import type { JsonRecord } from './json.ts'
 import { findSimulatedModel, modelRuleProblem, type SimulatedModel } from './model-rules.ts'
 import type { ApiVersion } from './message-form.ts'
 import type { SimulatorSettings } from './options.ts'
 import { countPrompt, type CountedPrompt } from './tokens.ts'
 import type { WireRequest } from './wire.ts'
-
-/** An error answer: its status, and the error object. */
-export interface Problem {
-  readonly status: number
-  readonly type: string
-  readonly message: string
-  /** `error.details.error_code`. */
-  readonly code?: string
-}
 
 /** A request that may start, and what the work needs of it. */
 export interface CheckedRequest {
@@ -42,33 +34,17 @@ export interface CheckedRequest {
 /** What is kept of a request while its answer is produced: not its prompt, which may be large. */
 export type AdmittedRequest = Omit<CheckedRequest, 'body' | 'prompt'>
 
-/** The most bytes of a Messages body. */
-export const requestBytesMax: number = 32 * 2 ** 20
-
 type CheckSettings = Pick<SimulatorSettings, 'models' | 'keys'>
 
 /** The request as far as the work needs it, or why the API refuses it. */
 export function checkRequest(
   wallTime: number,
-  { headers, body }: WireRequest,
+  wire: WireRequest,
   settings: CheckSettings,
 ): CheckedRequest | Problem {
-  if (body.length > requestBytesMax) {
-    return problem(413, 'request_too_large', 'Request exceeds the maximum size')
-  }
-  const refused = keyProblem(headers, settings.keys)
-  if (refused !== undefined) return refused
-  const version = headers['anthropic-version'] ?? ''
-  if (!isApiVersion(version)) return versionProblem(version)
-  const encoding = headers['content-encoding'] ?? 'identity'
-  if (encoding !== 'identity') {
-    // Which encodings the API takes is not published; a client must not count on any.
-    const message = `Unsupported content encoding: ${encoding}`
-    return { ...invalid(message), code: 'request_body_encoding_unsupported' }
-  }
-  const parsed = parseBody(body)
-  if ('status' in parsed) return parsed
-  return checkBody(wallTime, parsed.value, version, headers, settings)
+  const opened = openRequest(wire, settings)
+  if ('status' in opened) return opened
+  return checkBody(wallTime, opened.body, opened.version, wire.headers, settings)
 }
 
 function checkBody(
@@ -104,49 +80,4 @@ function checkBody(
     body,
     prompt,
   }
-}
-
-/** Keys that documentation, templates and `.env` examples put where a key belongs. */
-const placeholder =
-  /^(?:sk-ant-)?(?:your[-_ ]|my[-_ ]|the[-_ ]|[<${]|x{3}|\.{2}|changeme|placeholder|example)/i
-
-function keyProblem(
-  headers: WireRequest['headers'],
-  keys: readonly string[] | null,
-): Problem | undefined {
-  const bearer = /^bearer\s+(.+)$/i.exec(headers['authorization'] ?? '')?.[1]
-  // When both are sent, x-api-key wins.
-  const key = (headers['x-api-key'] ?? bearer ?? '').trim()
-  if (key === '') return problem(401, 'authentication_error', 'x-api-key header is required')
-  const accepted = keys === null ? !placeholder.test(key) : keys.includes(key)
-  return accepted ? undefined : problem(401, 'authentication_error', 'invalid x-api-key')
-}
-
-function isApiVersion(version: string): version is ApiVersion {
-  return version === '2023-06-01' || version === '2026-10-21'
-}
-
-function versionProblem(version: string): Problem {
-  if (version === '') return invalid('anthropic-version: header is required')
-  return invalid(`anthropic-version: ${JSON.stringify(version)} is not a valid version`)
-}
-
-const decoder = new TextDecoder('utf-8', { fatal: true })
-
-function parseBody(bytes: Uint8Array): { readonly value: JsonRecord } | Problem {
-  let value: unknown
-  try {
-    value = JSON.parse(decoder.decode(bytes))
-  } catch {
-    return invalid('The request body is not valid JSON')
-  }
-  return isRecord(value) ? { value } : invalid('The request body must be a JSON object')
-}
-
-function invalid(message: string): Problem {
-  return problem(400, 'invalid_request_error', message)
-}
-
-function problem(status: number, type: string, message: string): Problem {
-  return { status, type, message }
 }

@@ -11,6 +11,10 @@
  *          spend-limit           429, the tier's monthly cap, without retry-after
  *          customer-spend-limit  400, a cap the customer set
  *          credit                400, no prepaid credit
+ *          billing               402, the account cannot pay
+ *          permission            403, the key may not use what it asks for
+ *          conflict              409
+ *          unavailable           503
  *   work   server-error          500 when the first byte was due; not billed
  *          gateway-timeout       504 when the answer was due; not billed
  *          reset-after           reset when the answer was due, before its head; billed
@@ -23,7 +27,7 @@
  */
 
 import type { Random } from '../random.ts'
-import type { Problem } from './check.ts'
+import type { Problem } from './door.ts'
 import type { Header } from './headers.ts'
 import { faultNames, type FaultName, type FaultRates } from './options.ts'
 import { errorReply, htmlReply, type ReplyContext } from './replies.ts'
@@ -63,6 +67,10 @@ export const problems: Readonly<
     | 'spend-limit'
     | 'customer-spend-limit'
     | 'credit'
+    | 'billing'
+    | 'permission'
+    | 'conflict'
+    | 'unavailable'
     | 'server-error'
     | 'gateway-timeout',
     Problem
@@ -90,6 +98,22 @@ export const problems: Readonly<
     type: 'invalid_request_error',
     message: 'Your credit balance is too low to access the Anthropic API',
   },
+  billing: {
+    status: 402,
+    type: 'billing_error',
+    message: 'There is a problem with the billing of your account',
+  },
+  permission: {
+    status: 403,
+    type: 'permission_error',
+    message: 'Your API key does not have permission to use the specified resource',
+  },
+  conflict: {
+    status: 409,
+    type: 'conflict_error',
+    message: 'The request conflicts with another one under way',
+  },
+  unavailable: { status: 503, type: 'api_error', message: 'Service temporarily unavailable' },
   'server-error': { status: 500, type: 'api_error', message: 'Internal server error' },
   'gateway-timeout': { status: 504, type: 'timeout_error', message: 'Request timed out' },
 }
@@ -114,4 +138,8 @@ const doorFaults: Readonly<Partial<Record<FaultName, (door: Door) => readonly Wi
     errorReply(context, problems['spend-limit'], headersNow()),
   'customer-spend-limit': ({ context }) => errorReply(context, problems['customer-spend-limit']),
   credit: ({ context }) => errorReply(context, problems.credit),
+  billing: ({ context }) => errorReply(context, problems.billing),
+  permission: ({ context }) => errorReply(context, problems.permission),
+  conflict: ({ context }) => errorReply(context, problems.conflict),
+  unavailable: ({ context }) => errorReply(context, problems.unavailable),
 }

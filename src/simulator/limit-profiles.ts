@@ -40,6 +40,13 @@ export function profileLimits(profile: ProfileName, pool: string): PoolLimits {
   return { requestsPerMinute, inputTokensPerMinute, outputTokensPerMinute, combinedTokens: null }
 }
 
+/** Token counts a minute, of the whole organisation, as third parties quote it since September. */
+export const countRequestsPerMinute: Readonly<Record<ProfileName, number>> = {
+  start: 5000,
+  build: 10_000,
+  scale: 20_000,
+}
+
 /** Whether the input limit of a pool counts what is read from the cache. */
 export function poolCountsReads(pool: string): boolean {
   return oldHaiku.test(pool)

@@ -9,6 +9,7 @@ import type net from 'node:net'
 import { afterEach, assert, expect, test } from 'vitest'
 
 import { systemErrorCode } from '../files.ts'
+import type { RespondRequest } from './given-answer.ts'
 import {
   startSimulator,
   type RunningSimulator,
@@ -255,6 +256,128 @@ test('startSimulator() serves TLS, and cuts it', async () => {
   expect((await failureOf(send(simulator, bodyOf()))).text).toMatch(/^\{"id"/)
 })
 
+test.each([
+  ['at once', (): string => 'Paris.'],
+  ['later', (): Promise<string> => Promise.resolve('Paris.')],
+])('respond() decides the answer, %s', async (_when, respond) => {
+  const asked: RespondRequest[] = []
+  const { simulator, events } = await start({
+    respond: (request) => {
+      asked.push(request)
+      return respond()
+    },
+  })
+  const plain = await send(simulator, bodyOf({ metadata: { user_id: 'someone' } }))
+  expect(JSON.parse(plain.text)).toMatchObject({
+    content: [{ type: 'text', text: 'Paris.' }],
+    stop_reason: 'end_turn',
+    // "Paris" and the full stop: two tokens of the older tokenizer, 2.6 of the newer.
+    usage: { output_tokens: 3 },
+  })
+  expect(plain.headers['anthropic-ratelimit-requests-remaining']).toBe('999')
+  const streamed = await send(simulator, bodyOf({ stream: true }))
+  expect(streamed.text).toContain('"delta":{"type":"text_delta","text":"Paris."}')
+  expect(asked).toMatchObject([{ metadata: { user_id: 'someone' } }, { stream: true }])
+  expect(simulator.model.totals).toMatchObject({ answered: 2, outputTokens: 6 })
+  expect(events.map(({ type }) => type)).toEqual(['received', 'answered', 'received', 'answered'])
+})
+
+test('respond() leaves what it does not decide, and is not asked of what is refused', async () => {
+  let asked = 0
+  const { simulator } = await start({
+    respond: () => {
+      asked++
+      return undefined
+    },
+  })
+  const message: { usage: { output_tokens: number } } = JSON.parse(
+    (await send(simulator, bodyOf())).text,
+  )
+  expect(message.usage.output_tokens).toBeGreaterThan(3)
+  expect((await send(simulator, '{"model":')).status).toBe(400)
+  expect((await send(simulator, bodyOf({ messages: [] }))).status).toBe(400)
+  const path = '/v1/messages/count_tokens'
+  expect((await send(simulator, bodyOf({ max_tokens: undefined }), { path })).status).toBe(200)
+  expect(asked).toBe(1)
+})
+
+test.each([
+  ['throws', (): never => assert.fail('the dike broke'), /respond failed: the dike broke/],
+  ['rejects', (): Promise<never> => Promise.reject(new Error('too late')), /failed: too late/],
+  ['returns no answer', (): never => 42 as never, /must return a string, .*, got number/],
+])('respond() that %s makes a 500, and is told of', async (_what, respond, message) => {
+  const { simulator, events } = await start({ respond })
+  const reply = await send(simulator, bodyOf())
+  expect(reply.status).toBe(500)
+  expect(JSON.parse(reply.text)).toMatchObject({
+    type: 'error',
+    error: { type: 'api_error', message: expect.stringMatching(message) as string },
+    request_id: reply.headers['request-id'],
+  })
+  expect(events.map(({ type, status, error }) => [type, status, error !== undefined])).toEqual([
+    ['received', 0, false],
+    ['refused', 500, true],
+  ])
+  expect(simulator.model.totals.billedRequests).toBe(0)
+})
+
+test('a given answer is not declined, and a prompt that is only cached has none', async () => {
+  const { simulator } = await start({ respond: () => 'Paris.', refusalRate: 1 })
+  const given: unknown = JSON.parse((await send(simulator, bodyOf())).text)
+  expect(given).toMatchObject({ content: [{ text: 'Paris.' }], stop_reason: 'end_turn' })
+  const cached: unknown = JSON.parse((await send(simulator, bodyOf({ max_tokens: 0 }))).text)
+  expect(cached).toMatchObject({ content: [], usage: { output_tokens: 0 } })
+})
+
+test('limits and faults hold for answers that are given', async () => {
+  const { simulator } = await start({ respond: () => 'Paris.', requestsPerMinute: 1 })
+  expect((await send(simulator, bodyOf())).status).toBe(200)
+  expect((await send(simulator, bodyOf())).status).toBe(429)
+  simulator.model.setFaults({ cut: 1 })
+  simulator.model.setLimits(0, { requestsPerMinute: null })
+  expect((await failureOf(send(simulator, bodyOf()))).text).toMatch(/^\{"id"/)
+})
+
+test('a client that leaves while respond() thinks is billed and forgotten', async () => {
+  const thinking: ((text: string) => void)[] = []
+  const { simulator, events } = await start({
+    respond: () => new Promise((resolve) => thinking.push(resolve)),
+  })
+  simulator.model.setFaults({ 'hang-head': 1 })
+  const leaving = new AbortController()
+  const { signal } = leaving
+  const request = http.request(`${simulator.url}/v1/messages`, { method: 'POST', headers, signal })
+  const gone = new Promise((resolve) => request.on('error', resolve))
+  request.end(bodyOf())
+  await until(() => thinking.length === 1)
+  leaving.abort()
+  await gone
+  // By the time the server has answered another, it knows.
+  await send(simulator, '')
+  thinking[0]?.('Paris.')
+  await until(() => simulator.model.totals.billedRequests === 1 && simulator.model.inFlight === 0)
+  expect(events.filter(({ id }) => id === 2).map(({ type }) => type)).toEqual([
+    'received',
+    'disconnected',
+  ])
+})
+
+test('close() forgets a request that respond() still thinks about', async () => {
+  const thinking: ((text: string) => void)[] = []
+  const { simulator, events } = await start({
+    respond: () => new Promise((resolve) => thinking.push(resolve)),
+  })
+  const failure = failureOf(send(simulator, bodyOf()))
+  await until(() => thinking.length === 1)
+  await simulator.close()
+  expect(await failure).toEqual({ code: 'ECONNRESET', text: '' })
+  thinking[0]?.('Paris.')
+  await new Promise((resolve) => {
+    setImmediate(resolve)
+  })
+  expect(events).toEqual([])
+})
+
 test('close() ends connections that hang and frees the port', async () => {
   const { simulator } = await start({ faults: { 'hang-head': 1 } })
   const failure = failureOf(send(simulator, bodyOf()))
@@ -271,6 +394,8 @@ test('startSimulator() rejects when the port is taken, or an option is not valid
   await expect(taken).rejects.toHaveProperty('code', 'EADDRINUSE')
   const invalid = startSimulator({ latencyMs: -1 })
   await expect(invalid).rejects.toHaveProperty('code', 'OPTIONS_INVALID')
+  const noFunction = startSimulator({ respond: 'Paris.' as never })
+  await expect(noFunction).rejects.toHaveProperty('code', 'OPTIONS_INVALID')
 })
 
 // Made for this test and used nowhere else; valid until 2126.

@@ -14,10 +14,12 @@ import https from 'node:https'
 
 import { assert } from '../assert.ts'
 import { SystemClock, type Cancel, type Clock } from '../clock.ts'
-import { requestBytesMax } from './check.ts'
+import { RunError } from '../errors.ts'
+import { requestBytesMax } from './door.ts'
+import { readGivenAnswer, type Respond, type RespondRequest } from './given-answer.ts'
 import { SimulatorModel } from './model.ts'
 import type { FaultName, SimulatorOptions } from './options.ts'
-import type { Step, WireAction } from './wire.ts'
+import type { Step, WireAction, WireRequest } from './wire.ts'
 
 /** Something a running simulator did. */
 export interface SimulatorEvent {
@@ -36,6 +38,8 @@ export interface SimulatorEvent {
   /** 0 when no head was sent. */
   readonly status: number
   readonly fault?: FaultName
+  /** What `respond` threw, or what is wrong with what it returned; the answer was a 500. */
+  readonly error?: Error
 }
 
 /** What to simulate, and where. */
@@ -46,6 +50,12 @@ export interface StartOptions extends SimulatorOptions {
   readonly tls?: { readonly key: string; readonly cert: string }
   /** @default new SystemClock() */
   readonly clock?: Clock
+  /**
+   * Decides what a Messages request that is in order is answered with; undefined: invented prose.
+   * Asked before limits and faults, which stay as they are; one that throws makes a 500.
+   * @default undefined
+   */
+  readonly respond?: Respond
   /** Told of every request, in this turn of the event loop. @default undefined */
   readonly observe?: (event: SimulatorEvent) => void
 }
@@ -73,9 +83,12 @@ export interface RunningSimulator {
  * ```
  */
 export async function startSimulator(options: StartOptions = {}): Promise<RunningSimulator> {
-  const { port = 0, tls, clock = new SystemClock(), observe, ...simulated } = options
+  const { port = 0, tls, clock = new SystemClock(), observe, respond, ...simulated } = options
+  if (respond !== undefined && typeof respond !== 'function') {
+    throw new RunError('OPTIONS_INVALID', 'Cannot simulate as "respond" must be a function')
+  }
   const model = new SimulatorModel(simulated)
-  const driver = new Driver(clock, model, observe)
+  const driver = new Driver({ clock, model, observe, respond })
   const handle: http.RequestListener = (request, response) => driver.handle(request, response)
   const server =
     tls === undefined
@@ -111,9 +124,17 @@ interface Pending {
   readonly response: http.ServerResponse
   readonly body: Uint8Array
   readonly fault: FaultName | undefined
+  readonly error: Error | undefined
   /** Nothing more is reported of it. */
   isReported: boolean
   cancel: Cancel | undefined
+}
+
+interface DriverParts {
+  readonly clock: Clock
+  readonly model: SimulatorModel
+  readonly observe: ((event: SimulatorEvent) => void) | undefined
+  readonly respond: Respond | undefined
 }
 
 /** Moves requests to the model and steps to the sockets. */
@@ -121,16 +142,15 @@ class Driver {
   readonly #clock: Clock
   readonly #model: SimulatorModel
   readonly #observe: ((event: SimulatorEvent) => void) | undefined
+  readonly #respond: Respond | undefined
   readonly #pending = new Set<Pending>()
+  #isStopped = false
 
-  constructor(
-    clock: Clock,
-    model: SimulatorModel,
-    observe: ((event: SimulatorEvent) => void) | undefined,
-  ) {
+  constructor({ clock, model, observe, respond }: DriverParts) {
     this.#clock = clock
     this.#model = model
     this.#observe = observe
+    this.#respond = respond
   }
 
   /** Reads a request to its end and answers it. */
@@ -145,24 +165,46 @@ class Driver {
     request.on('end', () => {
       const [first] = chunks
       const body = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks)
-      this.#receive(request, response, body)
+      const { method = '', url: path = '' } = request
+      const wire = { method, path, headers: plainHeaders(request.headers), body }
+      if (this.#respond === undefined) this.#receive(response, wire)
+      else void this.#askAndReceive(response, wire, this.#respond)
     })
   }
 
   /** Drops all timers; exchanges under way are forgotten. */
   stop(): void {
+    this.#isStopped = true
     for (const pending of this.#pending) pending.cancel?.()
     this.#pending.clear()
   }
 
-  #receive(request: http.IncomingMessage, response: http.ServerResponse, body: Uint8Array): void {
-    const { method = '', url: path = '' } = request
-    const wire = { method, path, headers: plainHeaders(request.headers), body }
+  /** Never rejects: what goes wrong with `respond` is the answer. */
+  async #askAndReceive(
+    response: http.ServerResponse,
+    wire: WireRequest,
+    respond: Respond,
+  ): Promise<void> {
+    let asked = wire
+    let failed: Error | undefined
+    if (this.#model.takes(this.#clock.wallTime(), wire)) {
+      try {
+        const answer = readGivenAnswer(await respond(readRequest(wire.body)))
+        if (answer !== undefined) asked = { ...wire, answer }
+      } catch (thrown) {
+        failed = thrown instanceof Error ? thrown : new Error(String(thrown))
+        asked = { ...wire, answer: { failure: `respond failed: ${failed.message}` } }
+      }
+    }
+    if (!this.#isStopped) this.#receive(response, asked, failed)
+  }
+
+  #receive(response: http.ServerResponse, wire: WireRequest, error?: Error): void {
     const reception = this.#model.receive(this.#clock.now(), this.#clock.wallTime(), wire)
     const { id, step, fault } = reception
     // Bodies are kept for the observer alone.
-    const kept = this.#observe === undefined ? empty : body
-    const pending = { id, response, body: kept, fault, isReported: false, cancel: undefined }
+    const body = this.#observe === undefined ? empty : wire.body
+    const pending = { id, response, body, fault, error, isReported: false, cancel: undefined }
     this.#report(pending, 'received', 0)
     if (step.nextAt === undefined && isEnded(step)) {
       this.#perform(pending, step)
@@ -170,6 +212,8 @@ class Driver {
     }
     response.on('close', () => this.#closed(pending))
     this.#pending.add(pending)
+    // It may have left while its answer was asked for, and its `close` event with it.
+    if (response.destroyed) this.#model.disconnect(this.#clock.now(), id)
     this.#perform(pending, step)
   }
 
@@ -223,13 +267,28 @@ class Driver {
 
   #report(pending: Pending, type: SimulatorEvent['type'], status: number): void {
     if (this.#observe === undefined) return
-    const { id, body, fault } = pending
-    const event = { type, at: this.#clock.now(), id, body, status }
-    this.#observe(fault === undefined ? event : { ...event, fault })
+    const { id, body, fault, error } = pending
+    this.#observe({
+      type,
+      at: this.#clock.now(),
+      id,
+      body,
+      status,
+      ...(fault === undefined ? {} : { fault }),
+      ...(error === undefined || type === 'received' ? {} : { error }),
+    })
   }
 }
 
 const empty = new Uint8Array()
+
+const decoder = new TextDecoder()
+
+/** The body of a request that was found in order. */
+function readRequest(body: Uint8Array): RespondRequest {
+  const request: RespondRequest = JSON.parse(decoder.decode(body))
+  return request
+}
 
 function isEnded({ actions }: Step): boolean {
   const last = actions.at(-1)?.type

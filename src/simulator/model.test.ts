@@ -313,8 +313,7 @@ test('setLimits() changes every pool, or one, also before its first request', ()
 test.each([
   ['GET', '/', 200],
   ['POST', '/v1/messages?beta=true', 200],
-  ['GET', '/v1/messages', 404],
-  ['POST', '/v1/messages/count_tokens', 404],
+  ['GET', '/v1/messages', 405],
   ['POST', '/v1/nothing', 404],
 ])('receive() of %s %s is %d', (method, path, status) => {
   const model = new SimulatorModel({ latencyMs: 0 })
@@ -356,6 +355,10 @@ const doorRows: Partial<Record<FaultName, FaultRow>> = {
     text: /You have reached your specified API usage/,
   },
   credit: { ...door, status: 400, text: /invalid_request_error.*Your credit balance is too low/ },
+  billing: { ...door, status: 402, text: /billing_error/ },
+  permission: { ...door, status: 403, text: /permission_error/ },
+  conflict: { ...door, status: 409, text: /conflict_error/ },
+  unavailable: { ...door, status: 503, text: /api_error/ },
   // Which of two is drawn; see below.
   html: { ...page, status: expect.any(Number) },
 }

@@ -5,21 +5,23 @@
  * drives it (`listen.ts`, the tests' world) says what time it is and comes back when a
  * step's `nextAt` is due. The same calls with the same arguments give the same steps.
  *
- * A request passes: path → checks (`check.ts`) → faults at the door → a look into the prompt
- * cache → the limits of its pool → its work (`exchange.ts`). Only work under way is kept, and
- * a bounded number of cache entries; totals are all that remains of the rest.
+ * A request passes: path (`endpoints.ts`) → checks (`check.ts`) → faults at the door → a look
+ * into the prompt cache → the limits of its pool → its work (`exchange.ts`). Only work under way
+ * is kept, and a bounded number of cache entries; totals are all that remains of the rest.
  */
 
 import { poolOf } from '../pools.ts'
 import { Random } from '../random.ts'
 import { RunError } from '../errors.ts'
 import { answerForm } from './answer-form.ts'
-import { AskCounts, drawWork, hashBytes } from './answer.ts'
+import { AskCounts, drawWork, hashBytes, type Work } from './answer.ts'
 import { planCache } from './cache-prefix.ts'
 import { CacheStore, noCacheUse, type CacheUse } from './cache-store.ts'
-import { checkRequest, type CheckedRequest, type Problem } from './check.ts'
+import { checkRequest, type AdmittedRequest, type CheckedRequest } from './check.ts'
+import { Endpoints } from './endpoints.ts'
 import { Exchange, type ExchangeResult } from './exchange.ts'
-import { doorFault, drawFault, shouldRetry } from './faults.ts'
+import { doorFault, drawFault, problems, shouldRetry } from './faults.ts'
+import { givenWork } from './given-answer.ts'
 import { rateLimitHeaders, requestHeaders, type Header } from './headers.ts'
 import { identifier } from './identifier.ts'
 import { poolCountsReads, profileLimits, type PoolLimits } from './limit-profiles.ts'
@@ -32,7 +34,7 @@ import {
   type SimulatorOptions,
   type SimulatorSettings,
 } from './options.ts'
-import { encodeJson, errorReply, jsonReply, refusalProblem, type ReplyContext } from './replies.ts'
+import { errorReply, problemReply, refusalProblem, type ReplyContext } from './replies.ts'
 import type { Step, WireAction, WireRequest } from './wire.ts'
 
 /** What the model did with a request that just came. */
@@ -86,6 +88,7 @@ export class SimulatorModel {
   readonly #pageRandom: Random
   readonly #idRandom: Random
   readonly #asks = new AskCounts()
+  readonly #endpoints: Endpoints
   readonly #exchanges = new Map<number, Exchange>()
   readonly #pools = new Map<string, PoolLimiter>()
   readonly #cache: CacheStore
@@ -118,6 +121,7 @@ export class SimulatorModel {
     this.#pageRandom = random.fork('pages')
     this.#idRandom = random.fork('ids')
     this.#organizationId = uuid(random.fork('organization'))
+    this.#endpoints = new Endpoints(settings)
   }
 
   /** Counts so far. */
@@ -139,14 +143,24 @@ export class SimulatorModel {
       requestId: `req_011C${identifier(this.#idRandom, 20)}`,
       organizationId: this.#organizationId,
     }
-    const path = wire.path.split('?', 1)[0] ?? ''
-    if (path === '/' && wire.method === 'GET') return { id, step: done(welcome(context)) }
-    if (path !== '/v1/messages' || wire.method !== 'POST') {
-      return { id, step: done(errorReply(context, notFound)) }
-    }
+    const elsewhere = this.#endpoints.answer(now, context, wire)
+    if (elsewhere !== undefined) return this.#answerAtOnce(id, elsewhere)
     const checked = checkRequest(wallTime, wire, this.#settings)
-    if ('status' in checked) return { id, step: done(errorReply(context, checked)) }
-    return this.#consider(now, id, context, checked, wire.body)
+    if ('status' in checked) {
+      return { id, step: done(problemReply(context, checked, this.#settings)) }
+    }
+    if (wire.answer !== undefined && 'failure' in wire.answer) {
+      const problem = { ...problems['server-error'], message: wire.answer.failure }
+      return { id, step: done(errorReply(context, problem)) }
+    }
+    return this.#consider(now, id, context, checked, wire)
+  }
+
+  /** Whether a request is in order, and so would be answered if limits and faults allow. */
+  takes(wallTime: number, wire: WireRequest): boolean {
+    const [path] = wire.path.split('?', 1)
+    if (path !== '/v1/messages' || wire.method !== 'POST') return false
+    return !('status' in checkRequest(wallTime, wire, this.#settings))
   }
 
   /** Goes on with an exchange whose `nextAt` is due; nothing happens for one that is over. */
@@ -197,13 +211,20 @@ export class SimulatorModel {
     return this.#pools.get(pool)?.readings(now)
   }
 
+  /** An endpoint other than Messages has answered. */
+  #answerAtOnce(id: number, actions: readonly WireAction[]): Reception {
+    const [head] = actions
+    if (head?.type === 'head' && head.status === 429) this.#totals.refused429++
+    return { id, step: done(actions) }
+  }
+
   /** Faults and limits, for a request that is in order. */
   #consider(
     now: number,
     id: number,
     context: ReplyContext,
     checked: CheckedRequest,
-    wire: Uint8Array,
+    { body: bytes, answer }: WireRequest,
   ): Reception {
     const settings = this.#settings
     const { body, prompt: _prompt, ...request } = checked
@@ -230,7 +251,7 @@ export class SimulatorModel {
     }
     const cacheUse = this.#lookUp(now, checked)
     const countedInput = request.inputTokens - this.#freeReads(request, cacheUse)
-    const heldInput = settings.admissionEstimate ? Math.ceil(wire.length / 4) : countedInput
+    const heldInput = settings.admissionEstimate ? Math.ceil(bytes.length / 4) : countedInput
     const admission = limiter.admit(now, { heldInput, maxTokens: request.maxTokens })
     if ('meter' in admission) {
       this.#totals.refused429++
@@ -240,7 +261,6 @@ export class SimulatorModel {
     }
     this.#cache.refresh(now, cacheUse)
     if (fault !== undefined && fault !== 'slow-first-byte') this.#totals.faulted++
-    const bodyHash = hashBytes(wire)
     const { requestId, organizationId, wallTime } = context
     const exchange = new Exchange(now, {
       limiter,
@@ -250,7 +270,7 @@ export class SimulatorModel {
       cache: this.#cache,
       cacheUse,
       countedInput,
-      work: drawWork(settings, bodyHash, this.#asks.count(bodyHash), request.maxTokens),
+      work: this.#work(request, bytes, answer),
       fault,
       requestId,
       organizationId,
@@ -261,6 +281,20 @@ export class SimulatorModel {
     this.#exchanges.set(id, exchange)
     const step = this.advance(now, wallTime, id)
     return fault === undefined ? { id, step } : { id, step, fault }
+  }
+
+  /** What answering takes: of a given answer, what it is; else what is drawn. */
+  #work(
+    { model, maxTokens }: AdmittedRequest,
+    bytes: Uint8Array,
+    answer: WireRequest['answer'],
+  ): Work {
+    // A prompt that is only cached has no answer. Whoever gives answers gives refusals too.
+    const isGiven = answer !== undefined && 'blocks' in answer && maxTokens > 0
+    const settings = isGiven ? { ...this.#settings, refusalRate: 0 } : this.#settings
+    const bodyHash = hashBytes(bytes)
+    const drawn = drawWork(settings, bodyHash, this.#asks.count(bodyHash), maxTokens)
+    return isGiven ? givenWork(drawn, answer, model, maxTokens) : drawn
   }
 
   /** What the request would get of the cache if it started now. */
@@ -313,17 +347,6 @@ export class SimulatorModel {
     if (!this.#settings.retryAfter || this.#settings.bareRefusals) return []
     return [['retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000)))]]
   }
-}
-
-const notFound: Problem = { status: 404, type: 'not_found_error', message: 'Not Found' }
-
-function welcome(context: ReplyContext): readonly WireAction[] {
-  const body = encodeJson({
-    name: 'sluice simulator',
-    message: 'A simulated Claude API. Answers are invented and nothing is billed.',
-    endpoints: ['POST /v1/messages'],
-  })
-  return jsonReply(context, 200, body)
 }
 
 function done(actions: readonly WireAction[]): Step {

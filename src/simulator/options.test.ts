@@ -61,6 +61,8 @@ test.each<[option: keyof SimulatorOptions, bad: unknown]>([
   ['firstByteShare', 1.1],
   ['outputTokens', 0],
   ['outputSigma', 9],
+  ['edgeRefusesSize', 'yes'],
+  ['countRequestsPerMinute', 0],
   ['faults', { flood: 0.1 }],
   ['faults', { overloaded: 2 }],
   ['faults', { overloaded: 0.6, cut: 0.6 }],

@@ -9,7 +9,12 @@
  */
 
 import { RunError } from '../errors.ts'
-import { profileNames, type PoolLimits, type ProfileName } from './limit-profiles.ts'
+import {
+  countRequestsPerMinute,
+  profileNames,
+  type PoolLimits,
+  type ProfileName,
+} from './limit-profiles.ts'
 
 /** What can go wrong, by name; see `faults.ts` for what each does. */
 export const faultNames = [
@@ -29,6 +34,10 @@ export const faultNames = [
   'customer-spend-limit',
   'credit',
   'slow-first-byte',
+  'billing',
+  'permission',
+  'conflict',
+  'unavailable',
 ] as const
 
 /** The name of a fault. */
@@ -102,6 +111,16 @@ export interface SimulatorSettings {
   readonly faultUntil: number | null
   /** `current`: the published ones; `any`: whatever the request names. @default 'current' */
   readonly models: 'current' | 'any'
+  /**
+   * Whether a body that is too large is refused by the edge, with a page, and not by the API with
+   * JSON. @default false
+   */
+  readonly edgeRefusesSize: boolean
+  /**
+   * Token counts a minute, of the whole organisation; null: no such limit. The slice holds for it
+   * too. @default by profile, 5000 on Start (the published figure was 2,000 until August 2026)
+   */
+  readonly countRequestsPerMinute: number | null
   /** API keys it takes; null: every one that does not look like a placeholder. @default null */
   readonly keys: readonly string[] | null
 }
@@ -135,6 +154,8 @@ export const defaultSettings: SimulatorSettings = {
   faults: {},
   faultUntil: null,
   models: 'current',
+  edgeRefusesSize: false,
+  countRequestsPerMinute: countRequestsPerMinute.start,
   keys: null,
 }
 
@@ -165,7 +186,9 @@ export function resolveSettings(options: SimulatorOptions): SimulatorSettings {
     ...(outputTokensPerMinute === undefined ? {} : { outputTokensPerMinute }),
     ...(combinedTokens === undefined ? {} : { combinedTokens }),
   }
-  return { ...defaultSettings, ...others, limits }
+  const { profile = defaultSettings.profile } = options
+  const counts = { countRequestsPerMinute: countRequestsPerMinute[profile] }
+  return { ...defaultSettings, ...counts, ...others, limits }
 }
 
 /** Why a value cannot be an option's, in words that follow its name. */
@@ -222,6 +245,8 @@ const rules: Readonly<Record<keyof Required<SimulatorOptions>, Rule>> = {
   faults: faultsProblem,
   faultUntil: orNull(numberRule(-Number.MAX_VALUE, Number.MAX_VALUE, ''), 'must be ms, or null'),
   models: oneOf('current', 'any'),
+  edgeRefusesSize: flag,
+  countRequestsPerMinute: limit,
   keys: orNull(
     (value) =>
       Array.isArray(value) && value.every((key) => typeof key === 'string') ? undefined : '',

@@ -2,9 +2,10 @@
  * Whole responses as wire actions: head, body, end.
  */
 
-import type { Problem } from './check.ts'
+import type { Problem } from './door.ts'
 import { httpDate, type Header } from './headers.ts'
 import type { Refusal } from './limits.ts'
+import type { SimulatorSettings } from './options.ts'
 import type { WireAction } from './wire.ts'
 
 /** Where a response comes from: what its head says of itself. */
@@ -43,6 +44,16 @@ export function errorReply(
 ): readonly WireAction[] {
   const body = encodeJson({ type: 'error', ...errorMembers(problem, context.requestId) })
   return jsonReply(context, problem.status, body, extra)
+}
+
+/** What refuses a request on its own account: JSON, or of what is too large a page of the edge. */
+export function problemReply(
+  context: ReplyContext,
+  problem: Problem,
+  { edgeRefusesSize }: Pick<SimulatorSettings, 'edgeRefusesSize'>,
+): readonly WireAction[] {
+  if (problem.status !== 413 || !edgeRefusesSize) return errorReply(context, problem)
+  return htmlReply(context.wallTime, 413, 'Request Entity Too Large')
 }
 
 /** `error` and `request_id` of an error body or of a stream's `error` event. */

@@ -9,6 +9,8 @@
  * have nobody left to go to.
  */
 
+import type { GivenContent } from './given-answer.ts'
+
 /** A request, read to its end. */
 export interface WireRequest {
   readonly method: string
@@ -17,6 +19,11 @@ export interface WireRequest {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array
+  /**
+   * What to answer with, or why that could not be had, which is then a 500. Only Messages looks at
+   * it, and only once the request is in order. @default undefined: invented prose
+   */
+  readonly answer?: GivenContent | { readonly failure: string }
 }
 
 /** Something to do to the client's connection. After `end` or `reset` comes nothing. */

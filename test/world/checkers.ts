@@ -1,6 +1,6 @@
 /**
- * What must be true of every history. Apart from the code: windows, keys and orders are counted here
- * anew, from what crossed the wire and what stands in the files.
+ * What must be true of every history. Apart from the code: windows, keys and orders are counted
+ * here anew, from what crossed the wire and what stands in the files.
  */
 
 import { keyOf, type WorldRow } from './input.ts'
@@ -10,9 +10,18 @@ export interface Line {
   readonly custom_id: string
   readonly result: {
     readonly type: string
-    readonly message?: { readonly id: string; readonly usage: { readonly output_tokens: number } }
+    readonly message?: {
+      readonly id: string
+      readonly model: string
+      readonly usage: { readonly input_tokens: number; readonly output_tokens: number }
+    }
+    readonly error?: { readonly error: { readonly type: string; readonly message: string } }
   }
-  readonly run: { readonly key: string; readonly cost_usd: number | null }
+  readonly run: {
+    readonly key: string
+    readonly cost_usd: number | null
+    readonly request_id: string | null
+  }
 }
 
 export function readLines(bytes: Uint8Array): readonly Line[] {
@@ -21,6 +30,36 @@ export function readLines(bytes: Uint8Array): readonly Line[] {
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Line)
+}
+
+/**
+ * The whole lines there are, of a file whose process or power may just have died: of the last one
+ * the line feed may be missing, or NUL bytes stand in its place.
+ */
+export function readWholeLines(bytes: Uint8Array): readonly Line[] {
+  const text = Buffer.from(bytes).toString()
+  return text.split('\n').flatMap((line) => {
+    try {
+      const value: Line | null = JSON.parse(line.replace(/\0+$/, ''))
+      return value === null || typeof value !== 'object' ? [] : [value]
+    } catch {
+      return []
+    }
+  })
+}
+
+/** What says that the account, the key or the server is at fault, and never the row. */
+const runLevel =
+  /spend|usage limits|credit balance|authentication_error|invalid x-api-key|billing_error/
+
+/** No row is failed for what would befall any other. */
+export function checkFailures(failed: readonly Line[]): readonly string[] {
+  const wrong = failed.filter(({ result: { error } }) =>
+    runLevel.test(`${error?.error.type}: ${error?.error.message}`),
+  )
+  if (wrong.length === 0) return []
+  const { type, message } = wrong[0]?.result.error?.error ?? {}
+  return [`${wrong.length} rows failed for the run's error: ${type}: ${message}`]
 }
 
 /** Every row of the input has exactly one line; answers for those that can be answered. */
@@ -57,7 +96,14 @@ export function checkCountedOut(
 /** Answers stand in the order of the input; those of rows that are gone come last. */
 export function checkOrder(rows: readonly WorldRow[], output: readonly Line[]): readonly string[] {
   const position = new Map(rows.map(({ line }, index) => [keyOf(line), index]))
-  const known = output.map(({ run }) => position.get(run.key))
+  // Of more answers than there are rows left of their key, the last ones have no row.
+  const left = new Map<string, number>()
+  for (const { line } of rows) left.set(keyOf(line), (left.get(keyOf(line)) ?? 0) + 1)
+  const known = output.map(({ run: { key } }) => {
+    const count = left.get(key) ?? 0
+    left.set(key, count - 1)
+    return count > 0 ? position.get(key) : undefined
+  })
   const firstGone = known.indexOf(undefined)
   const there = known.filter((index) => index !== undefined)
   const problems: string[] = []
@@ -73,15 +119,4 @@ export function checkOrder(rows: readonly WorldRow[], output: readonly Line[]): 
     problems.push('an answer without a row stands before one with')
   }
   return problems
-}
-
-/** No 60 s of one life hold more sends than its bound. */
-export function checkWindow(sends: readonly number[], perMinute: number): readonly string[] {
-  for (let last = 0, first = 0; last < sends.length; last++) {
-    while ((sends[first] ?? 0) <= (sends[last] ?? 0) - 60_000) first += 1
-    const count = last - first + 1
-    if (count > perMinute)
-      return [`${count} sends in the 60 s to ${sends[last]}, bound ${perMinute}`]
-  }
-  return []
 }

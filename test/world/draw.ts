@@ -6,12 +6,15 @@
 
 import { Random } from '../../src/random.ts'
 import type { FaultName, SimulatorOptions } from '../../src/simulator/index.ts'
+import { drawTroubles, type Troubles } from './troubles.ts'
 
 /** How one life of the process ends, if not by itself. */
 export interface Death {
   readonly kind: 'kill' | 'power' | 'interrupt'
   /** Virtual milliseconds after the life began. */
   readonly afterMs: number
+  /** It waits for the next write, and comes in the middle of it. */
+  readonly midWrite: boolean
 }
 
 export interface Drawn {
@@ -20,17 +23,33 @@ export interface Drawn {
   readonly poison: number
   readonly server: SimulatorOptions
   readonly networkMs: number
+  /** The share of crossings that take far longer than others, so that replies change places. */
+  readonly stragglers: number
   readonly deaths: readonly Death[]
   readonly edits: boolean
   readonly maxRequestsPerMinute: number | undefined
   readonly maxConcurrency: number | undefined
   readonly ordered: boolean
   readonly fsync: 'always' | '1s' | 'never'
-  /** The disk is full for so long, from some instant of each life. */
-  readonly diskFullMs: number
   readonly shortWrites: boolean
-  /** The machine sleeps for so long, once. */
-  readonly sleepMs: number
+  /** How long a sync takes. */
+  readonly syncMs: number
+  readonly maxInputTokensPerMinute: number | undefined
+  readonly maxOutputTokensPerMinute: number | undefined
+  readonly maxInFlightBytes: number | undefined
+  /** How long a run goes on without success, until all is healed. */
+  readonly patienceMs: number
+  /** The input comes as a stream, which cannot be read twice. */
+  readonly stream: boolean
+  /** The first lives ask for the first rows alone, each for more of them. */
+  readonly firstGrows: boolean
+  /** Failed rows are asked again before all is healed, too. */
+  readonly retryFailedEarly: boolean
+  /** A file of somebody else stands where the output shall, and is to be moved aside. */
+  readonly overwrite: boolean
+  /** A lock that somebody left, before which life. */
+  readonly lockLeft: { readonly life: number; readonly kind: 'torn' | 'abandoned' } | undefined
+  readonly troubles: Troubles
   /** From this instant of the world nothing fails any more. */
   readonly healAt: number
 }
@@ -56,8 +75,86 @@ const stopping: readonly [FaultName, ...FaultName[]] = [
   'credit',
 ]
 
+/** One whose headers say all there is to know. */
+const plainServer: SimulatorOptions = {
+  slice: 'none',
+  burstSeconds: 60,
+  outputAssessment: 'produced',
+  headers: true,
+  rampPerSecond: null,
+}
+
 export function draw(seed: number): Drawn {
   const random = new Random(seed).fork('draw')
+  const first = drawFirst(seed, random)
+  // What was added later has a stream of its own: a seed's first draws stay what they were.
+  const more = new Random(seed).fork('draw more')
+  const troubles = drawTroubles(new Random(seed).fork('troubles'), first)
+  const { latencyMs = 0 } = first.server
+  const { diskFullMs: _, sleepMs: __, ...kept } = first
+  // Where no request goes wrong, what is measured is the pace.
+  const isFaultless = more.chance(0.25)
+  const isPlain = isFaultless && more.chance(0.6)
+  const bound = (...choices: [number, number]): number | undefined =>
+    more.pick([undefined, undefined, undefined, ...choices])
+  const maxInputTokensPerMinute = bound(20_000, 200_000)
+  const maxOutputTokensPerMinute = bound(5000, 50_000)
+  return {
+    ...kept,
+    server: {
+      ...first.server,
+      ...(isFaultless && { faults: {} }),
+      ...(isPlain && plainServer),
+    },
+    deaths: first.deaths.map((death) => ({
+      ...death,
+      midWrite: death.kind !== 'interrupt' && more.chance(0.4),
+    })),
+    stragglers: more.pick([0, 0, 0.05, 0.3]),
+    maxInputTokensPerMinute: isPlain ? undefined : maxInputTokensPerMinute,
+    maxOutputTokensPerMinute: isPlain ? undefined : maxOutputTokensPerMinute,
+    maxInFlightBytes: more.pick([undefined, undefined, 2000, 100_000]),
+    patienceMs: latencyMs > 1000 ? 900_000 : more.pick([900_000, 900_000, 120_000]),
+    stream: more.chance(0.15),
+    firstGrows: more.chance(0.15),
+    retryFailedEarly: more.chance(0.2),
+    overwrite: more.chance(0.1),
+    lockLeft: more.chance(0.15)
+      ? { life: more.integer(1, 3), kind: more.pick(['torn', 'abandoned'] as const) }
+      : undefined,
+    troubles,
+    syncMs: more.pick([0, 0, 30, 400]),
+    // As many as the rows of a world can come near to within a minute.
+    maxRequestsPerMinute: more.chance(0.25) ? 100 : first.maxRequestsPerMinute,
+    healAt: Math.max(first.healAt, troubles.endAt),
+  }
+}
+
+/** What the disk and the machine suffer, as it was first drawn. */
+interface FirstDrawn {
+  readonly diskFullMs: number
+  readonly sleepMs: number
+}
+
+type DrawnLater =
+  | 'deaths'
+  | 'stragglers'
+  | 'syncMs'
+  | 'maxInputTokensPerMinute'
+  | 'maxOutputTokensPerMinute'
+  | 'maxInFlightBytes'
+  | 'patienceMs'
+  | 'stream'
+  | 'firstGrows'
+  | 'retryFailedEarly'
+  | 'overwrite'
+  | 'lockLeft'
+  | 'troubles'
+
+function drawFirst(
+  seed: number,
+  random: Random,
+): Omit<Drawn, DrawnLater> & FirstDrawn & { readonly deaths: readonly Omit<Death, 'midWrite'>[] } {
   const deathCount = random.integer(0, 3)
   const faults: Partial<Record<FaultName, number>> = {}
   for (const name of transient) if (random.chance(0.4)) faults[name] = random.float() * 0.07

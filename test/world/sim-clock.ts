@@ -18,6 +18,8 @@ interface Timer {
 export class SimClock implements Clock {
   #now: number
   readonly #wallOffset: number
+  #wallStepMs = 0
+  #asleepUntil = -Infinity
   #sequence = 0
   readonly #timers: Timer[] = []
 
@@ -32,7 +34,17 @@ export class SimClock implements Clock {
   }
 
   wallTime(): number {
+    return Math.floor(this.#now + this.#wallOffset + this.#wallStepMs)
+  }
+
+  /** The wall time that everybody else has: this machine's may have been stepped. */
+  trueTime(): number {
     return Math.floor(this.#now + this.#wallOffset)
+  }
+
+  /** Somebody sets the wall clock: it steps, by a negative figure back; `now()` does not. */
+  stepWall(ms: number): void {
+    this.#wallStepMs += ms
   }
 
   after(delayMs: number, callback: () => void): Cancel {
@@ -62,9 +74,26 @@ export class SimClock implements Clock {
     throw new Error(`Livelock: ${stepsMax} steps, now at ${this.#now} ms`)
   }
 
-  /** Time passes without anything running: what a suspended machine sees. */
-  jump(ms: number): void {
-    this.#now += ms
+  /** Calls back at an instant; one that has passed is now. */
+  at(instant: number, callback: () => void): void {
+    const at = Math.max(this.#now, instant)
+    this.#insert({ at, sequence: this.#sequence++, callback, cancelled: false })
+  }
+
+  /** The machine is suspended: the world goes on without it. */
+  sleep(ms: number): void {
+    this.#asleepUntil = Math.max(this.#asleepUntil, this.#now + ms)
+  }
+
+  /** When the machine wakes, or woke. */
+  get asleepUntil(): number {
+    return this.#asleepUntil
+  }
+
+  /** Runs what the machine has to do: now, or when it wakes. */
+  whenAwake(callback: () => void): void {
+    if (this.#now >= this.#asleepUntil) callback()
+    else this.at(this.#asleepUntil, callback)
   }
 
   #insert(timer: Timer): void {

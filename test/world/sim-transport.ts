@@ -3,23 +3,32 @@
  * drawn from the world's seed, and out of order when the draws say so.
  */
 
-import type { Clock } from '../../src/clock.ts'
 import type { Random } from '../../src/random.ts'
 import { ReplyReader } from '../../src/reply-reader.ts'
-import type { SimulatorModel, Step, WireAction } from '../../src/simulator/index.ts'
+import type { Reception, SimulatorModel, Step, WireAction } from '../../src/simulator/index.ts'
 import type { AbortReason, Dispatch, Exchange, Listener, Transport } from '../../src/transport.ts'
+import type { SimClock } from './sim-clock.ts'
+
+/** Sees what becomes of one try on the wire. */
+export interface Watcher {
+  arrived(at: number, reception: Reception): void
+  /** Something reached the client, which still listened. */
+  read(at: number, action: WireAction): void
+}
 
 export interface SimTransportOptions {
-  readonly clock: Clock
+  readonly clock: SimClock
   readonly model: SimulatorModel
   readonly random: Random
   /** One way, ms. */
   readonly networkMs: number
-  /** Sees every request as it leaves. */
-  readonly sent?: (at: number, dispatch: Dispatch) => void
-  /** Sees every request as it arrives. */
-  readonly received?: (at: number, dispatch: Dispatch) => void
+  /** The share of crossings that take up to `stragglerFactor` times as long. @default 0 */
+  readonly stragglers?: number
+  /** @default one that is taken */
+  readonly apiKey?: () => string
 }
+
+const stragglerFactor = 20
 
 const streamHead = Buffer.from('{"stream":true,')
 
@@ -31,15 +40,11 @@ export class SimTransport implements Transport {
     this.#options = options
   }
 
-  /** Requests under way. */
-  get inFlight(): number {
-    return this.#under.size
-  }
-
-  send(dispatch: Dispatch, listener: Listener): Exchange {
-    const exchange = new SimExchange(this.#options, dispatch, listener, () => {
+  send(dispatch: Dispatch, listener: Listener, watcher?: Watcher): Exchange {
+    const ended = (): void => {
       this.#under.delete(exchange)
-    })
+    }
+    const exchange = new SimExchange(this.#options, { dispatch, watcher }, listener, ended)
     this.#under.add(exchange)
     exchange.start()
     return exchange
@@ -55,17 +60,19 @@ class SimExchange implements Exchange {
   readonly #options: SimTransportOptions
   readonly #dispatch: Dispatch
   readonly #reader: ReplyReader
+  readonly #watcher: Watcher | undefined
   #id: number | undefined
   #lastArrivalAt = 0
 
   constructor(
     options: SimTransportOptions,
-    dispatch: Dispatch,
+    { dispatch, watcher }: { dispatch: Dispatch; watcher: Watcher | undefined },
     listener: Listener,
     ended: () => void,
   ) {
     this.#options = options
     this.#dispatch = dispatch
+    this.#watcher = watcher
     this.#reader = new ReplyReader({
       head: (status, limits) => listener.head(status, limits),
       bytes: (count) => listener.bytes(count),
@@ -77,8 +84,7 @@ class SimExchange implements Exchange {
   }
 
   start(): void {
-    const { clock, sent } = this.#options
-    sent?.(clock.now(), this.#dispatch)
+    const { clock } = this.#options
     clock.after(this.#delayMs(), () => this.#arrive())
   }
 
@@ -91,17 +97,17 @@ class SimExchange implements Exchange {
 
   #arrive(): void {
     // A request that was aborted on its way may arrive all the same: the bytes had left.
-    const { clock, model, received } = this.#options
-    received?.(clock.now(), this.#dispatch)
+    const { clock, model, apiKey = () => 'sk-ant-world' } = this.#options
     const { body, stream } = this.#dispatch
-    const { id, step } = model.receive(clock.now(), clock.wallTime(), {
+    const reception = model.receive(clock.now(), clock.trueTime(), {
       method: 'POST',
       path: '/v1/messages',
-      headers: { 'x-api-key': 'sk-ant-world', 'anthropic-version': '2023-06-01' },
+      headers: { 'x-api-key': apiKey(), 'anthropic-version': '2023-06-01' },
       body: stream ? Buffer.concat([streamHead, body.subarray(1)]) : body,
     })
-    this.#id = id
-    this.#perform(step)
+    this.#watcher?.arrived(clock.now(), reception)
+    this.#id = reception.id
+    this.#perform(reception.step)
   }
 
   #perform(step: Step): void {
@@ -110,19 +116,22 @@ class SimExchange implements Exchange {
     const arrivalAt = Math.max(this.#lastArrivalAt, clock.now() + this.#delayMs())
     this.#lastArrivalAt = arrivalAt
     if (step.actions.length > 0) {
-      clock.after(arrivalAt - clock.now(), () => {
+      // What reaches a machine that sleeps is read when it wakes.
+      const read = (): void => {
         for (const action of step.actions) this.#receive(action)
-      })
+      }
+      clock.at(arrivalAt, () => clock.whenAwake(read))
     }
     if (step.nextAt === undefined) return
     const { nextAt } = step
     clock.after(Math.max(0, nextAt - clock.now()), () => {
       if (this.#id !== undefined)
-        this.#perform(model.advance(clock.now(), clock.wallTime(), this.#id))
+        this.#perform(model.advance(clock.now(), clock.trueTime(), this.#id))
     })
   }
 
   #receive(action: WireAction): void {
+    if (!this.#reader.settled) this.#watcher?.read(this.#options.clock.now(), action)
     switch (action.type) {
       case 'head': {
         const headers = Object.fromEntries(
@@ -146,7 +155,8 @@ class SimExchange implements Exchange {
   }
 
   #delayMs(): number {
-    const { networkMs, random } = this.#options
-    return networkMs * (0.5 + random.float())
+    const { networkMs, stragglers = 0, random } = this.#options
+    const factor = random.chance(stragglers) ? stragglerFactor * random.float() : 1
+    return networkMs * (0.5 + random.float()) * Math.max(1, factor)
   }
 }

@@ -2,64 +2,51 @@
  * The world: the real `run`, under a virtual clock, on a disk in memory, against the simulator's
  * model, with a seed's worth of trouble. Then everything heals, and every row must be counted out.
  *
- * A history is a sequence of lives of the process. Each ends by itself, by a kill, by a power loss
- * or by an interrupt, and the next is started with the same command. Same seed, same history.
+ * A history is a sequence of lives of the process (life.ts). Each ends by itself, by a kill, by a
+ * power loss or by an interrupt, and the next is started with the same command. Same seed, same
+ * history. What must be true of it is said by the checkers, and gathered by judge.ts.
  */
 
-import type { Clock } from '../../src/clock.ts'
-import type { RunContext } from '../../src/context.ts'
-import { RunError } from '../../src/errors.ts'
-import type { RunEvent } from '../../src/events.ts'
-import type { Host } from '../../src/host.ts'
+import { createHash } from 'node:crypto'
 import { Random } from '../../src/random.ts'
-import { run } from '../../src/run.ts'
 import { SimulatorModel } from '../../src/simulator/index.ts'
-import type { RunSummary } from '../../src/summary.ts'
-import type { Listener, Transport } from '../../src/transport.ts'
+import type { RunOptions } from '../../src/options.ts'
 import { SimFiles } from '../sim-files.ts'
-import { checkCountedOut, checkOrder, checkWindow, readLines } from './checkers.ts'
 import { type Death, draw, type Drawn } from './draw.ts'
 import { WorldInput } from './input.ts'
+import { files, foreignText, Judge } from './judge.ts'
+import { type Ending, Life, type Stage } from './life.ts'
 import { SimClock } from './sim-clock.ts'
-import { SimTransport } from './sim-transport.ts'
+import { Weather } from './troubles.ts'
 
 export interface History {
   readonly drawn: Drawn
   /** What was not as it must be; empty if all was well. */
   readonly problems: readonly string[]
-  /** One line for each thing that crossed the wire, and each life. */
+  /** One line for each try, event and life, and digests of what the files held. */
   readonly log: readonly string[]
   readonly lives: number
   readonly requests: number
+  /** How often each trouble happened. */
+  readonly tally: ReadonlyMap<string, number>
+  /** The virtual time it took after all was healed, by the least it could. */
+  readonly pace: number
+  /** Instants at which the checker of idleness could give a verdict. */
+  readonly judged: number
 }
 
-const files = {
-  input: '/data/in.jsonl',
-  output: '/data/out.jsonl',
-  failed: '/data/out.failed.jsonl',
-}
 const livesMax = 40
-/** Once all is healed, this much virtual time must do, limits of 50 a minute included. */
-const convergeMsMax = 4 * 3600_000
+const startAgainMs = 20_000
+const lookEveryMs = 250
+const lineFeed = 10
+const lockPath = `${files.output}.sluice/lock`
+const abandonedMs = 30 * 60_000
 
 /** Plays the history of a seed. */
 export async function runWorld(seed: number): Promise<History> {
   const world = new World(draw(seed))
   await world.play()
   return world.history()
-}
-
-/** One life, as the world sees it. */
-interface Process {
-  readonly pid: number
-  alive: boolean
-  readonly sends: number[]
-  /** Since when its output cannot be written; Infinity while it can. */
-  blockedAt: number
-}
-
-function hearBlocked(process: Process, event: RunEvent): void {
-  if (event.type === 'output_blocked') process.blockedAt = event.code === null ? Infinity : event.at
 }
 
 class World {
@@ -69,256 +56,269 @@ class World {
   readonly #disk = new SimFiles(() => this.#clock.wallTime())
   readonly #model: SimulatorModel
   readonly #input: WorldInput
+  readonly #weather: Weather
+  readonly #judge: Judge
+  readonly #shortWrites: Random
   readonly #log: string[] = []
-  readonly #problems: string[] = []
-  /** Answers that reached a living process, by body. */
-  readonly #answers = new Map<string, number>()
-  /** A power loss, or an end on a full disk, takes answers that were in hand. */
-  #answersLost = false
-  #diskFull = false
-  #requests = 0
+  readonly #tally = new Map<string, number>()
+  #life: Life | undefined
   #lives = 0
+  #boots = 1
+  #requests = 0
+  #isOverwritten = false
 
   constructor(drawn: Drawn) {
     this.#drawn = drawn
     this.#random = new Random(drawn.seed).fork('world')
-    this.#model = new SimulatorModel({ ...drawn.server, faultUntil: drawn.healAt })
+    const { seed, healAt, server } = drawn
+    this.#model = new SimulatorModel({ ...server, faultUntil: healAt })
     this.#input = new WorldInput(this.#random.fork('input'), drawn)
+    this.#shortWrites = this.#random.fork('short writes')
+    const scene = {
+      clock: this.#clock,
+      disk: this.#disk,
+      model: this.#model,
+      server,
+      random: new Random(seed).fork('weather'),
+      tally: (name: string) => this.#count(name),
+    }
+    this.#weather = new Weather(scene, drawn.troubles)
+    this.#judge = new Judge(drawn, this.#disk, this.#input, this.#weather)
   }
 
   history(): History {
     return {
       drawn: this.#drawn,
-      problems: this.#problems,
+      problems: this.#judge.problems,
       log: this.#log,
       lives: this.#lives,
       requests: this.#requests,
+      tally: this.#tally,
+      pace: this.#judge.pace,
+      judged: this.#judge.judged,
     }
   }
 
   async play(): Promise<void> {
-    const { deaths, edits, shortWrites, healAt } = this.#drawn
+    const { deaths, edits, healAt, overwrite, syncMs } = this.#drawn
+    if (syncMs > 0) this.#disk.delaySyncs(() => this.#after(syncMs))
     this.#disk.put(files.input, this.#input.text)
-    if (shortWrites) {
-      const random = this.#random.fork('short writes')
-      this.#disk.limitWrites(() => random.integer(1, 4000))
-    }
+    if (overwrite) this.#disk.put(files.output, foreignText)
+    this.#limitWrites()
+    this.#clock.after(healAt, () => this.#limitWrites())
     for (const death of deaths) {
-      await this.#life(death)
+      await this.#nextLife(death)
       if (!edits) continue
       this.#input.edit()
+      this.#count('input edited')
       this.#disk.put(files.input, this.#input.text)
     }
     // Safety has been seen to; from here on it must end.
-    this.#disk.limitWrites(undefined)
+    let refusals = 0
+    let isAgain = false
     for (;;) {
       // The last life asks rows again that failed while things were broken.
-      const healed = this.#clock.now() >= healAt
-      const summary = await this.#life(undefined)
-      if (summary !== undefined && summary.exitCode <= 1 && healed) break
-      if (this.#lives >= livesMax) return this.#fault(`not done after ${livesMax} lives`)
+      const healed = this.#isHealed
+      const ending = await this.#nextLife(undefined)
+      if (ending.type === 'bug') return
+      const isDone = ending.type === 'summary' && ending.summary.exitCode <= 1
+      if (isDone && healed && (isAgain || this.#judge.leftovers().length === 0)) break
+      // What a taker of the lock left that died just now is cleared away by the next run.
+      isAgain = isDone && healed
+      if (isAgain) await this.#wait(startAgainMs)
+      if (this.#lives >= livesMax) return this.#judge.fault(`not done after ${livesMax} lives`)
+      // A clock that was set back makes an old lock look new: its user does what the hint says.
+      if (ending.type === 'refused' && ending.error.code === 'OUTPUT_LOCKED' && healed)
+        this.#disk.remove(lockPath)
+      refusals = ending.type === 'refused' ? refusals + 1 : 0
       const leftMs = healAt - this.#clock.now()
-      if (leftMs > 0) await this.#clock.runUntil(this.#wait(leftMs))
+      await this.#wait(refusals > 0 ? startAgainMs * 2 ** Math.min(refusals, 6) : leftMs)
     }
-    if (this.#clock.now() > healAt + convergeMsMax)
-      this.#fault(`done only at ${this.#clock.now()} ms`)
-    this.#check()
+    this.#judge.finish(this.#clock.now())
   }
 
-  #wait(delayMs: number): Promise<void> {
+  get #isHealed(): boolean {
+    return this.#clock.now() >= this.#drawn.healAt
+  }
+
+  async #wait(delayMs: number): Promise<void> {
+    if (delayMs > 0) await this.#clock.runUntil(this.#after(delayMs))
+  }
+
+  #after(delayMs: number): Promise<void> {
     return new Promise((resolve) => {
-      this.#clock.after(Math.max(1, delayMs), resolve)
+      this.#clock.after(delayMs, resolve)
     })
   }
 
-  /** One process from its start to its end; its summary, if it had time for one. */
-  async #life(death: Death | undefined): Promise<RunSummary | undefined> {
+  /** One process from its start to its end. */
+  async #nextLife(death: Death | undefined): Promise<Ending> {
+    await this.#wait(this.#clock.asleepUntil - this.#clock.now())
     this.#lives += 1
-    const process = { alive: true, sends: [] as number[], pid: this.#lives, blockedAt: Infinity }
-    const interrupt = new AbortController()
-    const { healAt } = this.#drawn
-    const retryFailed = death === undefined && this.#clock.now() >= healAt
-    this.#write(
-      `life ${this.#lives} ${death?.kind ?? 'to its end'} ${retryFailed ? 'retrying' : ''}`,
-    )
-    const ended = run(
-      this.#options(retryFailed),
-      { signal: interrupt.signal, observers: [(event) => hearBlocked(process, event)] },
-      this.#context(process),
-    )
-    const died = new Promise<undefined>((resolve) => {
-      if (death === undefined) return
-      this.#clock.after(death.afterMs, () => {
-        if (!process.alive) return
-        if (death.kind === 'interrupt') return interrupt.abort()
-        process.alive = false
-        this.#end(death.kind)
-        resolve(undefined)
-      })
-    })
-    if (death !== undefined) this.#trouble(process)
-    try {
-      const summary = await this.#clock.runUntil(Promise.race([ended, died]))
-      this.#checkLife(process, summary)
-      return summary
-    } catch (error) {
-      if (!(error instanceof RunError)) throw error
-      this.#fault(`${error.code}: ${error.message}`)
-      return undefined
-    } finally {
-      process.alive = false
-      this.#answersLost ||= this.#diskFull
-      this.#room()
+    this.#leaveLock()
+    const options = this.#options(death)
+    const plan = {
+      number: this.#lives,
+      boot: this.#boots,
+      options,
+      death,
+      random: this.#random.fork(`life ${this.#lives}`),
     }
+    const life = new Life(this.#stage(), plan)
+    this.#life = life
+    this.#write(`life ${this.#lives} at ${this.#clock.now()} ${death?.kind ?? 'to its end'}`)
+    this.#judge.begin(life)
+    this.#watch(life)
+    const ending = await life.live()
+    this.#life = undefined
+    this.#requests += life.witness.sends.length
+    if (ending.type === 'power') this.#boots += 1
+    this.#countTraces(life)
+    if (life.events.length > 0) this.#isOverwritten = true
+    this.#judge.end(this.#clock.now(), ending)
+    this.#record(life, ending)
+    return ending
   }
 
-  #room(): void {
-    this.#disk.failWrites(undefined)
-    // What was kept is written when it is next tried, a second later at most.
-    this.#clock.after(1500, () => {
-      this.#diskFull = false
-    })
-  }
-
-  #end(kind: 'kill' | 'power'): void {
-    this.#write(`${kind} at ${this.#clock.now()}`)
-    if (kind === 'kill') return this.#disk.kill()
-    this.#answersLost = true
-    this.#disk.crash({ keepUnsynced: 'random' }, this.#random)
-  }
-
-  /** A full disk for a while, and a machine that sleeps. */
-  #trouble(process: { alive: boolean }): void {
-    const { diskFullMs, sleepMs } = this.#drawn
-    if (diskFullMs > 0) {
-      this.#clock.after(this.#random.integer(0, 20_000), () => {
-        if (!process.alive) return
-        this.#diskFull = true
-        this.#disk.failWrites('ENOSPC', { after: this.#random.integer(0, 3000) })
-        this.#clock.after(diskFullMs, () => this.#room())
-      })
-    }
-    if (sleepMs > 0)
-      this.#clock.after(this.#random.integer(0, 20_000), () => this.#clock.jump(sleepMs))
-  }
-
-  #options(retryFailed: boolean): Parameters<typeof run>[0] {
-    const { maxRequestsPerMinute, maxConcurrency, ordered, fsync, seed } = this.#drawn
+  #stage(): Stage {
     return {
-      input: files.input,
+      drawn: this.#drawn,
+      clock: this.#clock,
+      disk: this.#disk,
+      model: this.#model,
+      apiKey: () => (this.#weather.isOpen('key refused') ? 'xxx-revoked' : 'sk-ant-world'),
+      tally: (name) => this.#count(name),
+      limitWrites: () => this.#limitWrites(),
+    }
+  }
+
+  #options(death: Death | undefined): RunOptions {
+    const drawn = this.#drawn
+    const { maxRequestsPerMinute, maxInputTokensPerMinute, maxOutputTokensPerMinute } = drawn
+    const { maxConcurrency, maxInFlightBytes, ordered, fsync, seed } = drawn
+    const isGrowing = drawn.firstGrows && death !== undefined
+    if (isGrowing) this.#count('first rows only')
+    if (drawn.stream) this.#count('stream input')
+    const isEarly = drawn.retryFailedEarly && !this.#isHealed
+    if (isEarly) this.#count('failed rows asked again')
+    const isOverwriting = drawn.overwrite && !this.#isOverwritten
+    if (isOverwriting) this.#count('output moved aside')
+    return {
+      input: drawn.stream ? this.#stream() : files.input,
       output: files.output,
       apiKey: 'sk-ant-world',
       maxRequestsPerMinute,
+      maxInputTokensPerMinute,
+      maxOutputTokensPerMinute,
       maxConcurrency,
+      maxInFlightBytes,
       ordered,
       fsync,
-      retryFailed,
+      patienceMs: this.#isHealed ? undefined : drawn.patienceMs,
+      retryFailed: isEarly || (death === undefined && this.#isHealed),
+      overwrite: isOverwriting,
+      first: isGrowing ? this.#first() : undefined,
       seed,
     }
   }
 
-  #context(process: Process): RunContext {
-    const base = this.#clock
-    const clock: Clock = {
-      now: () => base.now(),
-      wallTime: () => base.wallTime(),
-      after: (delayMs, callback) => base.after(delayMs, () => process.alive && callback()),
-    }
-    const host: Host = {
-      name: 'world',
-      bootId: 'boot',
-      pid: process.pid,
-      startedAt: `life ${process.pid}`,
-      processState: (pid) => (pid === process.pid && process.alive ? 'alive' : 'dead'),
-    }
-    return {
-      clock,
-      host,
-      files: this.#disk,
-      seed: () => this.#drawn.seed,
-      transport: () => this.#transport(process),
+  /** So many rows of the first, more in each life. */
+  #first(): number {
+    const { rows, deaths } = this.#drawn
+    return Math.max(1, Math.floor((rows * this.#lives) / (deaths.length + 1)))
+  }
+
+  async *#stream(): AsyncGenerator<Uint8Array> {
+    const bytes = Buffer.from(this.#input.text)
+    const random = this.#random.fork('chunks')
+    for (let from = 0; from < bytes.length;) {
+      const to = from + random.integer(1, 20_000)
+      yield Uint8Array.from(bytes.subarray(from, to))
+      from = to
     }
   }
 
-  #transport(process: Process): Transport {
-    const inner = new SimTransport({
-      clock: this.#clock,
-      model: this.#model,
-      random: this.#random.fork(`network ${this.#lives}`),
-      networkMs: this.#drawn.networkMs,
+  /** Another process's lock stands there: torn, or of a machine that has long been silent. */
+  #leaveLock(): void {
+    const { lockLeft } = this.#drawn
+    if (lockLeft?.life !== this.#lives) return
+    if (this.#disk.stat(lockPath) !== undefined) return
+    this.#count('lock left by another')
+    const at = this.#clock.wallTime() - abandonedMs
+    const holder = { host: 'elsewhere', boot_id: 'b', pid: 7, started_at: 's', nonce: 'n' }
+    const text = JSON.stringify({ ...holder, taken_at: at, heartbeat_at: at, in_flight: 3 })
+    this.#disk.put(lockPath, lockLeft.kind === 'torn' ? text.slice(0, 20) : text)
+  }
+
+  /** Looks at a life again and again while it lasts. */
+  #watch(life: Life): void {
+    this.#clock.after(lookEveryMs, () => {
+      if (!life.isAlive) return
+      this.#judge.look(this.#clock.now(), this.#model)
+      this.#watch(life)
     })
-    return {
-      send: (dispatch, listener) => {
-        process.sends.push(this.#clock.now())
-        // What was decided in the turn in which a write failed goes out; nothing after it.
-        if (this.#clock.now() > process.blockedAt)
-          this.#fault('asked while nothing could be written')
-        this.#requests += 1
-        const body = Buffer.from(dispatch.body).toString()
-        this.#checkConcurrency(inner.inFlight + 1)
-        return inner.send(dispatch, this.#watched(process, body, listener))
-      },
-      close: () => inner.close(),
+  }
+
+  #limitWrites(): void {
+    const isLimited = this.#drawn.shortWrites && !this.#isHealed
+    this.#disk.limitWrites(
+      isLimited
+        ? () => {
+            this.#count('short write')
+            return this.#shortWrites.integer(1, 4000)
+          }
+        : undefined,
+    )
+  }
+
+  #count(name: string): void {
+    const isFelt = this.#life?.isAlive === true || !felt.has(name)
+    this.#tally.set(name, (this.#tally.get(name) ?? 0) + (isFelt ? 1 : 0))
+  }
+
+  /** What a life leaves that only its traces tell. */
+  #countTraces(life: Life): void {
+    const { sends } = life.witness
+    const ends = sends.flatMap(({ arrivedAt, endedAt }) =>
+      arrivedAt === undefined || endedAt === undefined ? [] : [{ arrivedAt, endedAt }],
+    )
+    for (const [index, { arrivedAt }] of ends.entries()) {
+      // It was sent later and had arrived sooner.
+      if (index > 0 && arrivedAt < (ends[index - 1]?.arrivedAt ?? 0))
+        this.#count('request overtook another')
     }
-  }
-
-  /** A dead process hears nothing; what a living one reads is noted. */
-  #watched(process: { alive: boolean }, body: string, listener: Listener): Listener {
-    const started = this.#clock.now()
-    return {
-      head: (status, limits) => process.alive && listener.head(status, limits),
-      bytes: (count) => process.alive && listener.bytes(count),
-      outcome: (outcome) => {
-        if (!process.alive) return
-        this.#write(`${started} → ${this.#clock.now()} ${outcome.kind} ${outcome.status}`)
-        if (outcome.kind === 'answered') this.#answers.set(body, (this.#answers.get(body) ?? 0) + 1)
-        listener.outcome(outcome)
-      },
+    for (const path of [files.output, files.failed]) {
+      const last = this.#judge.read(path).at(-1)
+      if (last !== undefined && last !== lineFeed) this.#count('torn line')
     }
+    if (this.#disk.stat(lockPath) !== undefined && life.events.length > 0)
+      this.#count('lock of a dead holder')
   }
 
-  #checkConcurrency(inFlight: number): void {
-    const { maxConcurrency = Infinity } = this.#drawn
-    if (inFlight > maxConcurrency) this.#fault(`${inFlight} in flight, bound ${maxConcurrency}`)
-  }
-
-  #checkLife(process: { sends: number[] }, summary: RunSummary | undefined): void {
-    const { maxRequestsPerMinute = Infinity } = this.#drawn
-    for (const problem of checkWindow(process.sends, maxRequestsPerMinute)) this.#fault(problem)
-    if (summary === undefined) return
-    const { selected, succeeded, failed, left } = summary.rows
-    this.#write(`exit ${summary.exitCode} ${selected} = ${succeeded} + ${failed} + ${left}`)
-    if (selected !== succeeded + failed + left) this.#fault(`the summary does not add up`)
-    const text = Buffer.from(this.#read(files.failed)).toString()
-    if (/spend|usage limits|credit balance/.test(text))
-      this.#fault('a row was failed for the account')
-  }
-
-  #check(): void {
-    const { rows } = this.#input
-    const output = readLines(this.#read(files.output))
-    const failed = readLines(this.#read(files.failed))
-    for (const problem of checkCountedOut(rows, this.#input.counts, { output, failed }))
-      this.#fault(problem)
-    if (this.#drawn.ordered) for (const problem of checkOrder(rows, output)) this.#fault(problem)
-    // An answer that reached us is in the file, and is not bought again.
-    const bought = [...this.#answers.values()].reduce((sum, count) => sum + count, 0)
-    if (!this.#answersLost && bought !== output.length) {
-      this.#fault(`${bought} answers were read, ${output.length} are in the output`)
+  #record(life: Life, ending: Ending): void {
+    for (const line of life.log) this.#write(line)
+    for (const event of life.events) this.#write(JSON.stringify(event))
+    if (ending.type === 'summary') this.#write(JSON.stringify(ending.summary))
+    else if (ending.type === 'refused') this.#write(`${ending.error.code} ${ending.error.message}`)
+    else this.#write(ending.type)
+    for (const path of [files.output, files.failed]) {
+      const digest = createHash('sha256').update(this.#judge.read(path)).digest('hex')
+      this.#write(`${path} ${digest}`)
     }
-    const leftovers = this.#disk.paths().filter((path) => path.includes('.sluice/'))
-    if (leftovers.length > 0) this.#fault(`left behind: ${leftovers.join(', ')}`)
-  }
-
-  #read(path: string): Uint8Array {
-    return this.#disk.stat(path) === undefined ? new Uint8Array() : this.#disk.bytes(path)
-  }
-
-  #fault(problem: string): void {
-    this.#problems.push(problem)
   }
 
   #write(line: string): void {
     this.#log.push(line)
   }
 }
+
+/** What strikes only a process that lives. */
+const felt: ReadonlySet<string> = new Set([
+  'outage',
+  'key refused',
+  'disk full',
+  'EIO on write',
+  'EIO on sync',
+  'clock step',
+  'machine sleep',
+])
