@@ -10,8 +10,10 @@ const commandTests = [
   'test/cli.test.ts',
   'test/limits.test.ts',
   'test/ancestor.test.ts',
+  'test/examples.test.ts',
   'test/kill.test.ts',
   'test/package.test.ts',
+  'test/recipes.test.ts',
 ]
 
 const config: ViteUserConfig = defineConfig({

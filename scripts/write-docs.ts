@@ -6,6 +6,7 @@
 
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { ancestorFlags, ancestorSpec } from '../src/cli/ancestor-flags.ts'
 import { type CommandSpec, flagTerm } from '../src/cli/command.ts'
 import { otherVariables } from '../src/cli/environment.ts'
 import { type Flag, variableOf } from '../src/cli/flag.ts'
@@ -18,7 +19,8 @@ export const cliReferenceFile: string = fileURLToPath(new URL('../docs/cli.md', 
 
 /** The whole reference of the command line. */
 export function cliReference(): string {
-  const parts = [intro(), ...specs.map(commandPart), environmentPart(), configPart(), exitPart()]
+  const commands = [...specs.map(commandPart), ancestorPart()]
+  const parts = [intro(), ...commands, environmentPart(), configPart(), exitPart()]
   return `${parts.join('\n\n')}\n`
 }
 
@@ -49,6 +51,18 @@ function commandPart(spec: CommandSpec): string {
   }
   parts.push(`\`\`\`\n${spec.examples.join('\n')}\n\`\`\``)
   return parts.join('\n\n')
+}
+
+function ancestorPart(): string {
+  return [
+    "## The Python script's command lines",
+    `\`\`\`\n${usageOf(ancestorSpec)}\n\`\`\``,
+    `A line with \`--requests_filepath\` is one of the script \`api_request_parallel_processor.py\`, and
+runs as it stands, with the script's names, defaults and output lines. The flags of \`sluice run\`
+can stand beside these. What changes for its users: [from-python-script.md](from-python-script.md).`,
+    table(['flag', 'does', 'default'], ancestorFlags.map(flagRow)),
+    `\`\`\`\n${ancestorSpec.examples.join('\n')}\n\`\`\``,
+  ].join('\n\n')
 }
 
 function flagRow(flag: Flag): string {
@@ -116,7 +130,8 @@ function exitPart(): string {
   ].join('\n\n')
 }
 
-function usageOf({ name, argument }: CommandSpec): string {
+function usageOf({ name, argument, usage }: CommandSpec): string {
+  if (usage !== undefined) return usage
   return ['sluice', name, ...(argument ? [argument.name] : []), '[options]'].join(' ')
 }
 

@@ -7,10 +7,15 @@ const refusal = {
   message: 'max_tokens: 9 > 4 allowed for messages.3',
 }
 
-/** Feeds `s`ucceeded, `r`efused, `f`ault unasked, `x` refused otherwise; returns where it stopped, from 1, and why. */
+/**
+ * Feeds `s`ucceeded, `r`efused, `x` refused otherwise, each of a row read just before; `f`ault
+ * unasked; `w`aiting, a row that is only read. Returns where it stopped, from 1, and why.
+ */
 function check(brake: Brake, settled: string): [number, string] | undefined {
   for (const [index, kind] of settled.split('').entries()) {
     let error: RunError | undefined
+    if (kind !== 'f') brake.read()
+    if (kind === 'w') continue
     if (kind === 's') brake.succeeded()
     else if (kind === 'r')
       error = brake.failed({ ...refusal, message: refusal.message.replace('9', `${index}`) }, true)
@@ -70,18 +75,29 @@ describe('Brake, with --max-failed', () => {
     ],
     ['10 %: one more', { percent: 10 }, `${'s'.repeat(90)}${'f'.repeat(11)}`, 101],
     ['0 %: any, after a hundred', { percent: 0 }, `${'s'.repeat(150)}f`, 151],
+    [
+      '5 %: three of a hundred that are no requests, read before any answer',
+      { percent: 5 },
+      `${'w'.repeat(32)}f`.repeat(30),
+      undefined,
+    ],
+    ['5 %: ten of a hundred that are none', { percent: 5 }, `${'w'.repeat(9)}f`.repeat(30), 100],
+    [
+      '5 %: half of the answers, while thousands of rows wait',
+      { percent: 5 },
+      `${'w'.repeat(4000)}${'s'.repeat(94)}${'r'.repeat(20)}`,
+      4100,
+    ],
     ['100 %: never', { percent: 100 }, 'f'.repeat(300), undefined],
   ])('%s', (_, maxFailed, settled, stoppedAt) => {
     const stopped = check(new Brake(maxFailed), settled)
     expect(stopped).toEqual(stoppedAt === undefined ? undefined : [stoppedAt, 'TOO_MANY_FAILED'])
   })
 
-  test('says how many of how many', () => {
+  test('says how many', () => {
     const brake = new Brake({ count: 1 })
     brake.succeeded()
     brake.failed(refusal, true)
-    expect(brake.failed(refusal, true)?.message).toBe(
-      'Stopped as 2 of 3 rows failed: --max-failed is 1',
-    )
+    expect(brake.failed(refusal, true)?.message).toBe('Stopped as 2 rows failed: --max-failed is 1')
   })
 })

@@ -8,11 +8,11 @@
 import { RunError } from './errors.ts'
 import type { ApiError } from './outcome.ts'
 
-/** `count` rows, or `percent` of the rows settled (judged from 100 rows on). */
+/** `count` rows, or `percent` of those answered or read (judged from 100 on). */
 export type MaxFailed = { readonly count: number } | { readonly percent: number }
 
 const alikeMax = 50
-const settledBeforePercent = 100
+const rowsBeforePercent = 100
 
 /**
  * Counts settled rows and says when to stop.
@@ -25,8 +25,11 @@ const settledBeforePercent = 100
  */
 export class Brake {
   readonly #maxFailed: MaxFailed | undefined
-  #settled = 0
+  /** Rows that were read: those that wait, and all below. */
+  #read = 0
   #failed = 0
+  #asked = 0
+  #askedFailed = 0
   #refused = 0
   /** The error all answers so far had; undefined once one differed. */
   #alike: string | undefined = ''
@@ -35,8 +38,13 @@ export class Brake {
     this.#maxFailed = maxFailed
   }
 
+  /** A row was read that is to be asked. */
+  read(): void {
+    this.#read += 1
+  }
+
   succeeded(): void {
-    this.#settled += 1
+    this.#asked += 1
     this.#alike = undefined
   }
 
@@ -44,8 +52,11 @@ export class Brake {
    * Undefined while the run may go on. `asked`: the server refused it; otherwise we did, unasked.
    */
   failed(error: ApiError, asked: boolean): RunError | undefined {
-    this.#settled += 1
     this.#failed += 1
+    if (asked) {
+      this.#asked += 1
+      this.#askedFailed += 1
+    } else this.#read += 1
     return (asked ? this.#allAlike(error) : undefined) ?? this.#tooMany()
   }
 
@@ -65,17 +76,26 @@ export class Brake {
   #tooMany(): RunError | undefined {
     const limit = this.#maxFailed
     if (limit === undefined) return undefined
-    const percent = (100 * this.#failed) / this.#settled
-    const passed =
-      'count' in limit
-        ? this.#failed > limit.count
-        : this.#settled >= settledBeforePercent && percent > limit.percent
-    if (!passed) return undefined
-    const bound = 'count' in limit ? `${limit.count}` : `${limit.percent}%`
-    return new RunError(
-      'TOO_MANY_FAILED',
-      `Stopped as ${this.#failed} of ${this.#settled} rows failed: --max-failed is ${bound}`,
-      { hint: 'look at the failed file, then run again (--retry-failed asks those rows again)' },
-    )
+    if ('count' in limit) {
+      const isPassed = this.#failed > limit.count
+      return isPassed ? tooMany(`${this.#failed} rows`, `${limit.count}`) : undefined
+    }
+    // Rows that are no requests fail as they are read, long before those around them are answered:
+    // they are set against all that was read, and answers against answers.
+    const shares = [
+      { failed: this.#askedFailed, of: this.#asked },
+      { failed: this.#failed, of: this.#read },
+    ]
+    const passed = shares.find(({ failed, of }) => {
+      return of >= rowsBeforePercent && 100 * failed > limit.percent * of
+    })
+    if (passed === undefined) return undefined
+    return tooMany(`${passed.failed} of ${passed.of} rows`, `${limit.percent}%`)
   }
+}
+
+function tooMany(rows: string, bound: string): RunError {
+  return new RunError('TOO_MANY_FAILED', `Stopped as ${rows} failed: --max-failed is ${bound}`, {
+    hint: 'look at the failed file, then run again (--retry-failed asks those rows again)',
+  })
 }

@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { answerLine, failureLine, keyOf } from '../test/result-lines.ts'
 import { SimFiles } from '../test/sim-files.ts'
+import { lineForms } from './line-form.ts'
 import { openToAppend, readResultFile } from './result-file.ts'
 
 const path = '/w/out.jsonl'
@@ -101,6 +102,23 @@ describe('readResultFile()', () => {
     })
     expect(String(error)).toContain(excerpt)
     expect(after, 'a file that is not ours is not touched').toBe(content)
+  })
+
+  test.each([
+    { form: 'tuple', content: one, has: 'results' },
+    { form: 'results', content: '[{"model":"m"},{"type":"message"}]\n', has: 'tuple' },
+    { form: 'results', content: `${one}[{"model":"m"},["no"],{"row":2}]\n`, has: 'tuple' },
+  ] as const)('refuses lines in $has form, and says so', ({ form, content, has }) => {
+    const files = new SimFiles()
+    files.put(path, content)
+    expect(() => readResultFile(files, path, () => {}, lineForms[form])).toThrow(
+      expect.objectContaining({
+        code: 'OUTPUT_FOREIGN',
+        message: expect.stringMatching(/ is of another form of output$/),
+        hint: expect.stringContaining(`--output-format ${has} `),
+      }),
+    )
+    expect(files.readText(path)).toBe(content)
   })
 
   test('of a file that is not there, or no file, gives nothing', () => {

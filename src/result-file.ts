@@ -151,6 +151,13 @@ function isBlank(buffer: Buffer, start: number, end: number): boolean {
 const excerptBytes = 40
 
 function foreign(path: string, { buffer, start, end, number }: LineScan): RunError {
+  // The form that was asked for does not read it; another may.
+  const other = Object.entries(lineForms).find(([, form]) => form.parse(buffer, start, end))
+  if (other !== undefined) {
+    const message = `Cannot go on with ${path}: line ${number} is of another form of output`
+    const hint = `give --output-format ${other[0]} as it has, or name another output`
+    return new RunError('OUTPUT_FOREIGN', message, { hint })
+  }
   const text = buffer.toString('utf8', start, Math.min(end, start + excerptBytes))
   const excerpt = JSON.stringify(end - start > excerptBytes ? `${text}…` : text)
   return new RunError(

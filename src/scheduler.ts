@@ -171,6 +171,7 @@ export class Scheduler {
     }
     // A source that was slow is no lack of success: patience begins when there is work.
     if (this.#backlog.rows === 0 && this.inFlight === 0) this.#patience.succeeded(now)
+    this.#brake.read()
     this.#pools.enter(now, work, this.#backlog)
   }
 

@@ -72,8 +72,8 @@ describe('the command lines as printed', () => {
     const { code, stdout, stderr } = await sluice(line.split(' '), { cwd })
     expect([code, stdout]).toEqual([0, ''])
     expect(stderr.split('\n')[0]).toBe(
-      'note: at most 40 requests and 16,000 input tokens a minute; --max_requests_per_minute ' +
-        'and --max_tokens_per_minute lift that',
+      'note: at most 40 requests and 16,000 input tokens a minute; ' +
+        'to lift that: --max_requests_per_minute none --max_tokens_per_minute none',
     )
     expect(lastLine(stderr)).toMatch(/^done 10, failed 0, cost .*, examples\/data\/test_requests/)
     const tuples = tuplesIn(read(cwd, results))
@@ -250,11 +250,25 @@ describe('what is said', () => {
     const { stderr } = await sluice(args, { cwd })
     expect(stderr.split('\n')[0]).toBe(
       "note: the script's defaults bound this run: at most 40 requests and 16,000 input tokens " +
-        'a minute; --max_requests_per_minute and --max_tokens_per_minute lift that',
+        'a minute; to lift that: --max_requests_per_minute none --max_tokens_per_minute none',
     )
     const none = ['--max_requests_per_minute=none', '--max_tokens_per_minute=none']
     const free = await sluice([...args, ...none], { cwd })
     expect(free.stderr.split('\n')[0]).toBe("note: only the API's own limits bound this run")
+  })
+
+  test('in the help: how such a line begins, and each default once', async () => {
+    const cwd = folder()
+    const { code, stdout } = await sluice(['--requests_filepath', 'in.jsonl', '--help'], { cwd })
+    expect(code).toBe(0)
+    expect(stdout.split('\n')[0]).toBe('Usage: sluice --requests_filepath FILE [options]')
+    const text = stdout.replaceAll(/\s+/g, ' ')
+    expect(text).toContain('-o, --output <PATH> as --save_filepath --ordered')
+    expect(text).toContain('--rpm, --max-requests-per-minute <N> as --max_requests_per_minute')
+    expect(text).toMatch(/--output-format <FORM> [^-]*\(default: tuple\)/)
+    expect(text).toContain('--base-url <URL> origin and optional prefix')
+    const { stdout: help } = await sluice(['--help'], { cwd })
+    expect(help).toContain('docs/from-python-script.md')
   })
 
   test('every fault in the words that were typed, and never the key', async () => {

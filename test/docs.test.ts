@@ -101,7 +101,8 @@ const programsOf = (page: string): readonly Program[] => {
     return { place: `${page}:${line}`, name, isTest, code: match[2] ?? '', shown: match[3] }
   })
 }
-const programsShown = ['docs/library.md', 'README.md'].flatMap(programsOf)
+const pages = ['docs/library.md', 'docs/from-sdk-and-p-limit.md', 'README.md']
+const programsShown = pages.flatMap(programsOf)
 
 describe('programs in pages', () => {
   let folder = ''

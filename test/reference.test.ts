@@ -1,8 +1,8 @@
 /**
- * The written references say what the code does: docs/cli.md, docs/errors.md.
+ * The written references say what the code does: docs/cli.md, docs/errors.md. And links lead somewhere.
  */
 
-import { readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { cliReference, cliReferenceFile } from '../scripts/write-docs.ts'
 import { errorCodes } from '../src/errors.ts'
@@ -35,3 +35,34 @@ test.each(Object.keys(errorCodes))(
     expect(section).toMatch(/^\n\*\*Means:\*\* [\s\S]+\*\*Your rows:\*\* [\s\S]+\*\*Do:\*\* /)
   },
 )
+
+const pages = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'examples/README.md',
+  ...readdirSync(new URL('../docs/', import.meta.url))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+]
+
+test.each(pages)('links of %s lead to files and headings that are there', (page) => {
+  const place = new URL(`../${page}`, import.meta.url)
+  const text = readFileSync(place, 'utf8')
+  for (const [, target = ''] of text.matchAll(/\]\((?!https?:)([^)]+)\)/g)) {
+    const [name = '', anchor] = target.split('#')
+    const file = name === '' ? place : new URL(name, place)
+    expect(existsSync(file), target).toBe(true)
+    if (anchor === undefined) continue
+    const titles = readFileSync(file, 'utf8').matchAll(/^#+ (.*)$/gm)
+    expect([...titles].map(([, title = '']) => anchorOf(title))).toContain(anchor)
+  }
+})
+
+/** As GitHub makes them. */
+function anchorOf(title: string): string {
+  return title
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+    .replaceAll(' ', '-')
+}

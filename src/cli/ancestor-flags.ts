@@ -149,11 +149,24 @@ export const ancestorSpellings: Readonly<Record<string, string>> = Object.fromEn
   ancestorFlags.map(({ name, written = name }) => [name, `--${written}`]),
 )
 
+/** The script's names for what is read in another way under the name that `run` has. */
+const readApart = new Set(['base-url', 'log-level'])
+
+/** The flags of `run` in the help of such a line: what two names stand for is told once. */
+const furtherFlags: readonly Flag[] = runFlags.map((flag) => {
+  if (flag.name === 'output-format') return { ...flag, otherwise: 'tuple' }
+  const same = ancestorFlags.find(({ name }) => name === flag.name)
+  if (same === undefined || readApart.has(flag.name)) return flag
+  const { otherwise: _, ...rest } = flag
+  return { ...rest, about: `as --${same.written}` }
+})
+
 /** Such a command line, all flags of `run` included. */
 export const ancestorSpec: CommandSpec = {
   name: 'run',
-  about: 'a command line of the Python script, as it stands',
-  flags: [...ancestorFlags, ...runFlags],
+  usage: `sluice ${inputFlag} FILE [options]`,
+  about: 'a command line of the Python script (api_request_parallel_processor.py), as it stands',
+  flags: [...ancestorFlags, ...furtherFlags],
   examples: [
     'sluice --requests_filepath requests.jsonl --max_requests_per_minute 500',
     'sluice --requests_filepath requests.jsonl --use_caching True --model claude-haiku-5-5',
@@ -194,8 +207,7 @@ export function ancestorNotice({ values }: Layer): string {
   if (held.length === 0) return "only the API's own limits bound this run"
   const isDefault = held.every(({ source }) => source === 'default')
   const most = held.map((each) => each.most).join(' and ')
-  const flags = held.map(({ flag }) => flag).join(' and ')
-  const lift = `${flags} ${held.length > 1 ? 'lift' : 'lifts'} that`
+  const lift = `to lift that: ${held.map(({ flag }) => `${flag} none`).join(' ')}`
   const whose = isDefault ? "the script's defaults bound this run: " : ''
   return `${whose}at most ${most} a minute; ${lift}`
 }

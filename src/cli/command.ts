@@ -12,6 +12,8 @@ import { type Flag, type Layer, LayerBuilder } from './flag.ts'
 /** What a command is, for the parser, the help and the reference. */
 export interface CommandSpec {
   readonly name: string
+  /** How a line of it begins. @default `sluice NAME`, its argument and `[options]` */
+  readonly usage?: string
   readonly about: string
   /** @default none: it takes no argument */
   readonly argument?: { readonly name: string; readonly about: string }
@@ -44,6 +46,9 @@ export function makeCommand(spec: CommandSpec, act: (line: CommandLine) => Promi
   }
   command.helpOption('-h, --help', 'show this help')
   command.configureHelp({ padWidth: () => termColumns, formatItem: helpItem })
+  const { usage } = spec
+  if (usage !== undefined)
+    command.configureHelp({ ...command.configureHelp(), commandUsage: () => usage })
   const examples = spec.examples.map((line) => `  ${line}`)
   command.addHelpText('after', `\nExamples:\n${examples.join('\n')}`)
   command.action(() => {

@@ -12,7 +12,7 @@ import { ancestorSpec, isAncestors } from './ancestor-flags.ts'
 import { type CommandLine, makeCommand } from './command.ts'
 import { bugComplaint, complaintLines } from './messages.ts'
 import { painter } from './paint.ts'
-import { about, limitsSpec, runSpec, simulateSpec, specs } from './program.ts'
+import { about, epilogue, limitsSpec, runSpec, simulateSpec, specs } from './program.ts'
 import { printMessage, stderrTakesColor } from './streams.ts'
 
 /** Runs the command line and ends the process. */
@@ -69,6 +69,7 @@ function makeProgram(): Command {
   program.helpOption('-h, --help', 'show this help').helpCommand('help [COMMAND]', 'show its help')
   program.usage('COMMAND [options]').enablePositionalOptions().exitOverride()
   program.configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage()}` })
+  program.addHelpText('after', `\n${epilogue}`)
   // What commander would say is said below, in the form of every other error.
   program.configureOutput({ outputError: () => {} })
   program.on('command:*', ([word = '']: readonly string[]) => {

@@ -10,6 +10,13 @@ import type { CommandSpec } from './command.ts'
 /** What sluice is, in one sentence. */
 export const about = 'Sends a file of Claude Messages API requests as fast as your limits allow.'
 
+/** What stands behind the help. */
+export const epilogue: string = [
+  'A command line of the Python script api_request_parallel_processor.py runs as',
+  'it stands: "sluice" takes the place of "python" and the script. What changes is',
+  'in docs/from-python-script.md.',
+].join('\n')
+
 /** `sluice run`. */
 export const runSpec: CommandSpec = {
   name: 'run',

@@ -60,6 +60,14 @@ const smooth: RunSummary = {
 
 const plain = painter(false)
 
+test.each([
+  { output: 'out.jsonl', failedOutput: 'out.failed.jsonl', says: 'out.failed.jsonl' },
+  { output: '-', failedOutput: '-', says: 'on stdout, among the answers' },
+  { output: 'out.jsonl', failedOutput: 'out.jsonl', says: 'in the same file, among the answers' },
+])('failed rows are $says', ({ says, ...files }) => {
+  expect(summaryLines({ ...eventful, ...files }, plain)).toContain(`failed    ${says}`)
+})
+
 describe('summaryLines()', () => {
   test('counts everything out', () => {
     expect(summaryLines(eventful, plain)).toEqual([

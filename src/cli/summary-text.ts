@@ -60,7 +60,7 @@ export function summaryLines(
     ...labelled('bound by', boundTexts(summary, spellings)),
     ...labelled('excess', excessTexts(summary, spellings)),
     ['estimate', estimateText(summary)],
-    ['failed', summary.rows.failed > 0 ? printable(summary.failedOutput) : ''],
+    ['failed', failedText(summary)],
     ['note', notInInputText(summary)],
   ]
   return parts
@@ -199,6 +199,13 @@ function spreadText(spread: RunSummary['estimateErrors']['input']): string {
 
 function percentText(percent: number): string {
   return percent < 10 ? `${percent.toFixed(1)} %` : `${percent.toFixed(0)} %`
+}
+
+/** Where the rows are that failed. */
+function failedText({ rows, output, failedOutput }: RunSummary): string {
+  if (rows.failed === 0) return ''
+  if (failedOutput === '-') return 'on stdout, among the answers'
+  return failedOutput === output ? 'in the same file, among the answers' : printable(failedOutput)
 }
 
 function notInInputText({ notInInput }: RunSummary): string {
