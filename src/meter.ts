@@ -143,6 +143,8 @@ const othersMinutes = 1 / 6
 const othersStepMax = 1 / 20
 /** Of a small limit, one request more or less must not look like a rate. */
 const othersUnits = 100
+/** A reading that leaves more open than this share of the limit tells of no others. */
+const narrowShareMax = 0.05
 const othersShareMin = 0.03
 const othersShareMax = 0.9
 /** What others take in so long may be gone before we hear of it. */
@@ -256,16 +258,21 @@ export class ServerMeter {
     const top = shown + refilled - takenSince
     const bottom = Math.min(limit, shown + refilled) - takenSince - unsettled
     const level = this.#minute.level(now)
-    if (level > top + slack) this.#correct(now, top)
-    else if (level < bottom - slack) this.#correct(now, bottom - slack)
+    const isNarrow = unsettled <= limit * narrowShareMax
+    if (level > top + slack) this.#correct(now, top, isNarrow)
+    else if (level < bottom - slack) this.#correct(now, bottom - slack, isNarrow)
   }
 
-  /** Moves the level. What keeps being missing is what others take, and comes off the refill. */
-  #correct(now: number, level: number): void {
+  /**
+   * Moves the level. What keeps being missing is what others take, and comes off the refill; but
+   * only where the reading is narrow: inside a wide one nothing would ever show that they went.
+   */
+  #correct(now: number, level: number, isNarrow: boolean): void {
     const missing = this.#minute.level(now) - level
     this.#minute.setLevel(now, level)
     // Over a short slice a level moves faster than it can be followed: nothing is told of others.
     if (this.capacitySeconds < slicedSecondsMax) return this.#setOthers(now, 0)
+    if (!isNarrow) return
     // A jump is something else: a first reading, a limit that was changed, a debt.
     if (Math.abs(missing) > this.#perMinute * othersStepMax) return
     const minutes = Math.max(othersMinutes, othersUnits / this.#perMinute)
@@ -298,7 +305,7 @@ export class ServerMeter {
     const { limit } = shown.reading
     const least = shownLevel(shown) - this.#slack(limit)
     if (least >= Math.min(amount, limit)) return false
-    if (this.#minute.level(now) > least) this.#correct(now, least)
+    if (this.#minute.level(now) > least) this.#correct(now, least, this.unit === 'requests')
     return true
   }
 

@@ -14,11 +14,22 @@ describe('OutputAccount', () => {
     expect(account.costOf(0, cost).output).toBe(4000)
   })
 
-  test('an answer that started with less speaks against it, for long', () => {
+  test('answers that started with less speak against it, for long', () => {
     const account = new OutputAccount()
-    account.answered(0, 3000, cost)
+    for (let count = 0; count < 5; count++) account.answered(0, 3000, cost)
     expect(account.refused(minute, 3000, cost)).toBe(false)
     expect(account.refused(21 * minute, 3000, cost)).toBe(true)
+  })
+
+  test('a few of them may have had more than was thought', () => {
+    const account = new OutputAccount()
+    for (let count = 0; count < 4; count++) account.answered(0, 3000, cost)
+    expect(account.refused(minute, 3000, cost)).toBe(true)
+    for (let count = 0; count < 4; count++) account.answered(2 * minute, 3000, cost)
+    account.refused(2 * minute, 3000, cost)
+    account.answered(2 * minute, 3000, cost)
+    account.started(2 * minute)
+    expect(account.costOf(2 * minute + 1, cost).output).toBe(4000)
   })
 
   test('one that had about as much as it asked for speaks for nothing', () => {
@@ -36,7 +47,11 @@ describe('OutputAccount', () => {
     account.started(minute)
     expect(account.costOf(minute + 1, cost).output).toBe(4000)
     account.answered(minute + 500, 3000, cost)
+    // The next are tried at once, and five in a row end it.
     expect(account.costOf(minute + 501, cost).output).toBe(200)
+    for (let count = 0; count < 4; count++) account.answered(minute + 600, 3000, cost)
+    account.started(minute + 600)
+    expect(account.costOf(minute + 601, cost).output).toBe(200)
   })
 
   test('tries less often each time it is refused', () => {

@@ -11,6 +11,8 @@ import type { Cost } from './meter.ts'
 
 /** A level this much below is surely below. */
 const clearlyShare = 0.8
+/** So many in a row must have been answered that started with less. */
+const answersMin = 5
 const tryAfterMsFirst = 60_000
 const tryAfterMsMax = 1_200_000
 
@@ -18,6 +20,7 @@ const tryAfterMsMax = 1_200_000
 export class OutputAccount {
   #isReserved = false
   #deniedAt = -Infinity
+  #answers = 0
   #tryAfterMs = tryAfterMsFirst
   #tryAt = Infinity
 
@@ -40,6 +43,10 @@ export class OutputAccount {
   /** One was answered that had started with so much left of the output limit. */
   answered(now: number, level: number, { outputMax = 0 }: Cost): void {
     if (level >= outputMax * clearlyShare) return
+    this.#answers += 1
+    // Our level may have been too low; so the next one is tried at once.
+    this.#tryAt = now
+    if (this.#answers < answersMin) return
     this.#isReserved = false
     this.#deniedAt = now
     this.#tryAfterMs = tryAfterMsFirst
@@ -48,6 +55,7 @@ export class OutputAccount {
   /** One was refused with so much left, and nothing else explains it. Returns whether this does. */
   refused(now: number, left: number, { outputMax = 0 }: Cost): boolean {
     if (left >= outputMax) return false
+    this.#answers = 0
     if (this.#isReserved) {
       this.#tryAfterMs = Math.min(tryAfterMsMax, this.#tryAfterMs * 2)
       this.#tryAt = now + this.#tryAfterMs
