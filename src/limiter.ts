@@ -15,7 +15,8 @@
 
 import type { Budget } from './budget.ts'
 import type { RunError } from './errors.ts'
-import { amountOf, BoundMeter, type Cost } from './meter.ts'
+import { BoundMeter } from './bound-meter.ts'
+import { amountOf, type Cost } from './meter.ts'
 import { meteredInputTokens, type Outcome } from './outcome.ts'
 import { Ceilings } from './ceilings.ts'
 import type { PoolLimiter, PoolReservation, Wait } from './pool-limiter.ts'

@@ -316,8 +316,9 @@ export class Loop {
         // The head of a plain answer comes with its end, and says nothing sooner.
         if (attempt.stream) this.#step({ type: 'head', attempt, status, limits })
       },
-      bytes: () => {
+      bytes: (count) => {
         attempt.lastByteAt = this.#now()
+        attempt.reservation.progress?.read(count)
       },
       outcome: (outcome) => this.#outcome(attempt, outcome),
     }

@@ -2,8 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Level } from '../test/world/small-server.ts'
 import { Heap } from './heap.ts'
-import { amountOf, BoundMeter, type Observation, ServerMeter } from './meter.ts'
-import { Random } from './random.ts'
+import { amountOf, type Observation, ServerMeter } from './meter.ts'
 
 test.each([
   ['requests', 1],
@@ -12,164 +11,6 @@ test.each([
   ['tokens', 37],
 ] as const)('amountOf() of %s', (unit, amount) => {
   expect(amountOf(unit, { input: 30, output: 7 })).toBe(amount)
-})
-
-function requestBound(now: number, perMinute: number): BoundMeter {
-  return new BoundMeter(now, { name: '--rpm', unit: 'requests', perMinute })
-}
-
-/** Sends whenever it may; each wake-up is late by up to this. Returns the instants. */
-function sendAlways(
-  meter: BoundMeter,
-  options: { from: number; forMs: number; lateMsMax: number; seed?: number },
-): readonly number[] {
-  const random = new Random(options.seed ?? 1)
-  const sends: number[] = []
-  let now = options.from
-  while (now < options.from + options.forMs) {
-    const delay = meter.delay(now, 1)
-    if (delay === 0) {
-      meter.reserve(now, 1)
-      sends.push(now - options.from)
-    } else now += delay + random.float() * options.lateMsMax
-  }
-  return sends
-}
-
-/** The most that any half-open 60 s hold, found by looking at each that starts with a send. */
-function mostInAnyMinute(sends: readonly { at: number; amount: number }[]): number {
-  let most = 0
-  let sum = 0
-  let first = 0
-  for (const { at, amount } of sends) {
-    sum += amount
-    for (let oldest = sends[first]; oldest && oldest.at <= at - 60_000; oldest = sends[++first])
-      sum -= oldest.amount
-    most = Math.max(most, sum)
-  }
-  return most
-}
-
-describe('BoundMeter', () => {
-  test('starts with one second of its bound, then keeps an even pace', () => {
-    const meter = requestBound(0, 240)
-    const sends = sendAlways(meter, { from: 0, forMs: 2000, lateMsMax: 0 })
-    // 4 at once, then one each 250 ms.
-    expect(sends.map((at) => Math.round(at))).toEqual([
-      0, 0, 0, 0, 250, 500, 750, 1000, 1250, 1500, 1750,
-    ])
-  })
-
-  test('of 5 a minute, sends one each 12 s and the sixth after the first has left', () => {
-    const sends = sendAlways(requestBound(0, 5), { from: 0, forMs: 61_000, lateMsMax: 0 })
-    expect(sends).toEqual([0, 12_000, 24_000, 36_000, 48_000, 60_100])
-  })
-
-  test.each([0.5, 0.05])('of less than one a minute (%d) sends at that rate', (perMinute) => {
-    const sends = sendAlways(requestBound(0, perMinute), {
-      from: 0,
-      forMs: 4 * (60_000 / perMinute) - 1,
-      lateMsMax: 0,
-    })
-    expect(sends.map((at) => Math.round((at * perMinute) / 60_000))).toEqual([0, 1, 2, 3])
-  })
-
-  for (const perMinute of [5, 40, 50, 1000, 10_000]) {
-    for (const lateMsMax of [0, 2]) {
-      test(`${perMinute} a minute are used, and kept, when wake-ups are late by up to ${lateMsMax} ms`, () => {
-        const minutes = perMinute > 1000 ? 4 : 11
-        const from = 1e9
-        const sends = sendAlways(requestBound(from, perMinute), {
-          from,
-          forMs: minutes * 60_000,
-          lateMsMax,
-        })
-        expect(mostInAnyMinute(sends.map((at) => ({ at, amount: 1 })))).toBeLessThanOrEqual(
-          perMinute,
-        )
-        const perFullMinute = Array.from(
-          { length: minutes - 1 },
-          (_, index) => sends.filter((at) => Math.floor(at / 60_000) === index + 1).length,
-        )
-        for (const count of perFullMinute)
-          expect(count).toBeGreaterThanOrEqual(Math.floor(0.98 * perMinute))
-        const total = perFullMinute.reduce((sum, count) => sum + count, 0)
-        expect(total).toBeGreaterThanOrEqual(0.98 * perMinute * (minutes - 1))
-      })
-    }
-  }
-
-  test('an amount larger than the bound runs, when 60 s before it were empty, and is paid off', () => {
-    const meter = new BoundMeter(0, { name: '--itpm', unit: 'input', perMinute: 6000 })
-    expect(meter.delay(0, 15_000)).toBe(0)
-    meter.reserve(0, 15_000)
-    // From 100 down to −14,900; full again after 15,000 ÷ 100 a second.
-    expect(meter.delay(0, 15_000)).toBe(150_000)
-    expect(meter.delay(0, 1)).toBe(149_010)
-    expect(meter.worstExcess).toBe(9000)
-  })
-
-  test('settle() lets a correction downwards be used at once', () => {
-    const meter = new BoundMeter(0, { name: '--itpm', unit: 'input', perMinute: 6000 })
-    const ticket = meter.reserve(0, 6000)
-    expect(meter.delay(1000, 50)).toBe(59_100)
-    meter.settle(1000, ticket, 6000, 0)
-    expect(meter.delay(1000, 50)).toBe(0)
-  })
-
-  test('settle() has an underestimate repaid, also when its window is over', () => {
-    const meter = new BoundMeter(0, { name: '--otpm', unit: 'output', perMinute: 6000 })
-    const ticket = meter.reserve(0, 100)
-    meter.settle(90_000, ticket, 100, 12_100)
-    // Full at 100; 12,000 too few were taken; 100 a second come back.
-    expect(meter.delay(90_000, 100)).toBe(120_000)
-  })
-
-  test('no 60 s hold more, wherever they start, whatever is sent, waited and corrected', () => {
-    const step = fc.record({
-      waitMs: fc.oneof(fc.constant(0), fc.nat({ max: 3000 }), fc.nat({ max: 40_000 })),
-      amount: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 900 })),
-      // What it turns out to have cost, in percent, and after how long.
-      actual: fc.oneof(fc.constant(100), fc.integer({ min: 0, max: 100 })),
-      settledAfterMs: fc.nat({ max: 90_000 }),
-    })
-    fc.assert(
-      fc.property(
-        fc.array(step, { minLength: 20, maxLength: 150 }),
-        fc.integer({ min: 60, max: 600 }),
-        fc.nat({ max: 1e9 }),
-        (steps, perMinute, start) => {
-          const meter = new BoundMeter(start, { name: 'x', unit: 'input', perMinute })
-          const sends: { at: number; amount: number }[] = []
-          const corrections = new Heap<() => void>()
-          let now = start
-          for (const { waitMs, amount, actual, settledAfterMs } of steps) {
-            now += waitMs
-            for (;;) {
-              while (corrections.nextAt <= now) corrections.pop()?.()
-              const delay = meter.delay(now, amount)
-              if (delay === 0) break
-              // A correction may come while it waits.
-              now = Math.min(now + delay, Math.max(now, corrections.nextAt))
-            }
-            const send = { at: now, amount }
-            const ticket = meter.reserve(now, amount)
-            sends.push(send)
-            const within = sends.filter(({ at }) => at > now - 60_000)
-            const sum = within.reduce((total, each) => total + each.amount, 0)
-            const isAlone = within.every((each) => each === send || each.amount === 0)
-            if (!isAlone || amount <= perMinute) expect(sum).toBeLessThanOrEqual(perMinute)
-            const settledAt = now + settledAfterMs
-            corrections.push(settledAt, () => {
-              const cost = Math.floor((amount * actual) / 100)
-              meter.settle(settledAt, ticket, amount, cost)
-              send.amount = cost
-            })
-          }
-        },
-      ),
-    )
-  })
 })
 
 const instant = 1_700_000_000_000
@@ -208,11 +49,11 @@ describe('ServerMeter', () => {
 
   test('refills evenly to its limit, and waits for what it has not', () => {
     const meter = inputMeter(0)
-    expect(meter.delay(0, 500)).toBe(500)
+    expect(meter.delay(0, { amount: 500, margin: 0 })).toBe(500)
     expect(meter.level(20_000)).toBe(20_000)
     expect(meter.level(90_000)).toBe(60_000)
     meter.take(90_000, 60_000)
-    expect(meter.delay(90_000, 1e6)).toBe(60_000)
+    expect(meter.delay(90_000, { amount: 1e6, margin: 0 })).toBe(60_000)
   })
 
   // The level is 30,000 before each.
@@ -316,16 +157,42 @@ describe('ServerMeter', () => {
     expect(inputMeter(30_000).explainsRefusal(0, 99_999, seen({ remaining: 59_000 }))).toBe(true)
   })
 
-  test('delay() holds over a slice too, whatever the minute has', () => {
+  test('delayOverSlice() waits for the minute and for the slice', () => {
     const meter = inputMeter(60_000)
-    // 1,000 tokens a second: a slice of 2 s holds 2,000.
+    const none = { counted: 0, produced: 0, excess: 0 }
+    // 1,000 tokens a second: of a slice of 2 s, with half a thousand to spare, 1,500 can be used.
+    expect(
+      meter.delayOverSlice(0, { amount: 1500, margin: 0 }, { ...none, counted: 1500 }, 2),
+    ).toBe(0)
     meter.take(0, 1500)
-    expect(meter.delay(0, 500, 0, 2)).toBe(0)
-    // A little below the rate of the refill.
-    expect(meter.delay(0, 1500, 0, 2)).toBeCloseTo(1000 / 0.985, 3)
-    expect(meter.delay(0, 1500)).toBe(0)
-    // More than it holds runs when all of it is there.
-    expect(meter.delay(0, 9000, 0, 2)).toBeCloseTo(1500 / 0.985, 3)
+    const more = { ...none, counted: 500 }
+    expect(meter.delayOverSlice(0, { amount: 500, margin: 0 }, more, 2)).toBe(500)
+    // The minute has 58,500.
+    expect(meter.delayOverSlice(0, { amount: 59_500, margin: 0 }, more, 2)).toBe(1000)
+  })
+
+  test('delayOverSlice() leaves output that is counted as it is produced to a slice that is shown', () => {
+    const meter = new ServerMeter(
+      0,
+      'output',
+      { limit: 60_000, remaining: 60_000, resetAt: instant },
+      0,
+    )
+    for (let count = 0; count < 5; count++) meter.observe(0, seen({ remaining: 2000, fullInMs: 0 }))
+    expect(meter.isSliceShown).toBe(true)
+    const need = { amount: 9000, margin: 0 }
+    expect(meter.delayOverSlice(0, need, { counted: 0, produced: 9000, excess: 0 }, 2)).toBe(0)
+    expect(
+      meter.delayOverSlice(0, need, { counted: 9000, produced: 0, excess: 0 }, 2),
+    ).toBeGreaterThan(0)
+  })
+
+  test('secondsMissing() is what a refusal shows missing, with what it asked for', () => {
+    const meter = inputMeter(60_000)
+    const shown = { limit: 60_000, remaining: 58_000, resetAt: instant }
+    // 2,000 missing, 500 of which may be rounding; 1,000 tokens a second.
+    expect(meter.secondsMissing(shown, 0)).toBe(1.5)
+    expect(meter.secondsMissing(shown, 700)).toBeCloseTo(2.2, 9)
   })
 
   test('burstSeconds() is what we took and is not refilled, in seconds of refill', () => {
@@ -342,9 +209,9 @@ describe('ServerMeter', () => {
 
   test('delay() leaves a margin, of a tenth of the capacity at most', () => {
     const meter = inputMeter(1000)
-    expect(meter.delay(0, 1000)).toBe(0)
-    expect(meter.delay(0, 1000, 500)).toBe(500)
-    expect(meter.delay(0, 1000, 1e9)).toBe(6000)
+    expect(meter.delay(0, { amount: 1000, margin: 0 })).toBe(0)
+    expect(meter.delay(0, { amount: 1000, margin: 500 })).toBe(500)
+    expect(meter.delay(0, { amount: 1000, margin: 1e9 })).toBe(6000)
   })
 
   test('a capacity that several readings in a row show to be short is believed, and its end too', () => {

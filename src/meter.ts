@@ -2,20 +2,18 @@
  * Meters: one limit each, in one unit, over one minute.
  *
  * A meter answers two questions, both with the instant as an argument: how long
- * until this amount may start, and what to do now that it has. There are two kinds:
+ * until this amount may start, and what to do now that it has. The user's bounds are kept
+ * by `bound-meter.ts`; here is what the server will show, followed from its headers.
  *
- *   BoundMeter   what the user allows. Exact: no 60 s, wherever they start, hold more.
- *   ServerMeter  what the server will show, followed from its headers.
- *
- * Both take an amount on account when a request starts and settle it when its usage
- * is known. An amount larger than a meter's capacity runs when the meter is full:
- * it may not fit, but it must not wait for ever.
+ * An amount is taken on account when a request starts and settled when its usage is known.
+ * One larger than a meter's capacity runs when the meter is full: it may not fit, but it
+ * must not wait for ever.
  */
 
 import { unreachable } from './assert.ts'
 import { Bucket } from './bucket.ts'
 import type { LimitReading } from './outcome.ts'
-import { SlidingWindow, type WindowTicket } from './sliding-window.ts'
+import { SliceMeter, type SliceNeed } from './slice-meter.ts'
 
 /** What a meter counts. `tokens` is input and output together. */
 export type MeterUnit = 'requests' | 'input' | 'output' | 'tokens'
@@ -62,57 +60,6 @@ export function needOf(unit: MeterUnit, cost: Cost): number {
 
 const minuteMs = 60_000
 
-/**
- * The window is a little longer than the minute it promises: two sends 60 s apart
- * here may be less than that apart where they arrive. Costs 0.17 % of the bound.
- */
-const arrivalJitterMs = 100
-
-/**
- * A user's bound: at most `perMinute` in any 60 s, spread with bursts of at most one second's
- * worth.
- */
-export class BoundMeter {
-  readonly name: string
-  readonly unit: MeterUnit
-  readonly perMinute: number
-  readonly #bucket: Bucket
-  readonly #window: SlidingWindow
-
-  constructor(now: number, options: { name: string; unit: MeterUnit; perMinute: number }) {
-    const { perMinute } = options
-    this.name = options.name
-    this.unit = options.unit
-    this.perMinute = perMinute
-    this.#bucket = new Bucket(now, { capacity: Math.max(1, perMinute / 60), perMinute })
-    this.#window = new SlidingWindow({ limit: perMinute, windowMs: minuteMs + arrivalJitterMs })
-  }
-
-  /** The most that 60 s held over the bound: by measured usage, or by one row larger than it. */
-  get worstExcess(): number {
-    return this.#window.worstExcess
-  }
-
-  /** Milliseconds until this amount may start. */
-  delay(now: number, amount: number): number {
-    return Math.max(this.#bucket.delayUntil(now, amount), this.#window.delay(now, amount))
-  }
-
-  /** Takes the amount on account. */
-  reserve(now: number, amount: number): WindowTicket {
-    this.#bucket.take(now, amount)
-    return this.#window.add(now, amount)
-  }
-
-  /** Replaces what was reserved by what it was. */
-  settle(now: number, ticket: WindowTicket, reserved: number, actual: number): void {
-    if (actual === reserved) return
-    // What was underestimated is repaid: the bucket goes into debt for it.
-    this.#bucket.take(now, actual - reserved)
-    this.#window.correct(now, ticket, actual)
-  }
-}
-
 /** What a reading is worth, and what it cannot know (see `ServerMeter.observe`). */
 export interface Observation {
   readonly reading: LimitReading
@@ -131,8 +78,14 @@ export interface Observation {
   readonly serverAt: number | undefined
 }
 
+/** What one request wants of a minute's limit. */
+export interface MinuteNeed {
+  readonly amount: number
+  /** What may be missing of our level without our knowing; a tenth of the capacity at most. */
+  readonly margin: number
+}
+
 const marginShareMax = 0.1
-const slicePace = 0.985
 /** So many readings in a row must show a capacity of less than this share of the limit. */
 const readingsInRow = 5
 const shortShareMax = 0.5
@@ -165,8 +118,7 @@ const debtMinutesMax = 10
 export class ServerMeter {
   readonly unit: MeterUnit
   readonly #minute: Bucket
-  /** What we took lately and is not refilled yet; no reading touches it. */
-  readonly #recent: Bucket
+  readonly #slice: SliceMeter
   #perMinute: number
   /** The instant of which the reading spoke that last changed the limit. */
   #limitAt = -Infinity
@@ -184,11 +136,8 @@ export class ServerMeter {
     const level = Math.min(limit, remaining) - unsettled
     this.#perMinute = limit
     this.#minute = new Bucket(now, { capacity: limit, perMinute: limit, level })
-    this.#recent = new Bucket(now, {
-      capacity: limit,
-      perMinute: limit,
-      level: Math.max(0, limit - unsettled),
-    })
+    const rounding = this.#rounding
+    this.#slice = new SliceMeter(now, { perMinute: limit, rounding, started: unsettled })
   }
 
   /** Units a minute, of ours and of others. */
@@ -206,24 +155,41 @@ export class ServerMeter {
     return this.#minute.level(now)
   }
 
-  /**
-   * Milliseconds until this amount may start, if the limit holds over so many seconds too. `margin`
-   * is what may be missing of our level without our knowing; a tenth of the capacity at most.
-   */
-  delay(now: number, amount: number, margin = 0, sliceSeconds = 60): number {
+  /** Milliseconds until this may start. */
+  delay(now: number, { amount, margin }: MinuteNeed): number {
     const spare = Math.min(margin + this.#othersMargin, this.#minute.capacity * marginShareMax)
-    const minute = this.#minute.delayUntil(now, amount + spare)
-    if (sliceSeconds >= 60) return minute
-    this.#paceBelow(now)
-    const capacity = (this.#perMinute / 60) * sliceSeconds
-    const free = this.perMinute - capacity + Math.min(amount, capacity)
-    return Math.max(minute, this.#recent.delayUntil(now, free))
+    return this.#minute.delayUntil(now, amount + spare)
   }
 
-  /** Takes an amount on account; a negative one is given back. */
-  take(now: number, amount: number): void {
+  /**
+   * The same if the limit holds over so many seconds too; Infinity: not before something ends.
+   *
+   * Where headers show the slice, what they show is no account on which a whole answer could be
+   * taken when it starts: output that is counted as it is produced is left to the slice.
+   */
+  delayOverSlice(now: number, need: MinuteNeed, sliceNeed: SliceNeed, seconds: number): number {
+    const slice = this.#slice.delay(now, sliceNeed, seconds)
+    if (sliceNeed.produced > 0 && this.isSliceShown) return slice
+    return Math.max(slice, this.delay(now, need))
+  }
+
+  /**
+   * Takes an amount on account; a negative one is given back. `produced` is the part of it that the
+   * server counts as it is produced, and not at once.
+   */
+  take(now: number, amount: number, produced = 0): void {
     this.#minute.take(now, amount)
-    this.#recent.take(now, amount)
+    this.#slice.start(now, { counted: amount - produced, produced })
+  }
+
+  /** The server counted this of what was taken on account before: it was produced. */
+  produced(now: number, amount: number): void {
+    this.#slice.count(now, amount)
+  }
+
+  /** The headers show so little that it is enforced over less than a minute. */
+  get isSliceShown(): boolean {
+    return this.capacitySeconds < slicedSecondsMax
   }
 
   /** How many seconds of refill it holds: 60, or less where the headers show less. */
@@ -231,9 +197,18 @@ export class ServerMeter {
     return (this.#minute.capacity * 60) / this.perMinute
   }
 
+  /**
+   * How many seconds of refill were missing when a request was refused for which the server counts
+   * so much at its start; no more than a slice holds, if this limit was why.
+   */
+  secondsMissing({ limit, remaining }: LimitReading, counted: number): number {
+    const left = remaining > 0 ? remaining + this.#rounding : 0
+    return ((limit - left + counted) * 60) / limit
+  }
+
   /** How many seconds of refill we took lately: a slice of fewer has nothing left. */
   burstSeconds(now: number): number {
-    return ((this.perMinute - this.#recent.level(now)) * 60) / this.perMinute
+    return this.#slice.burstSeconds(now)
   }
 
   /** Moves the level into the interval that a reading leaves for it. */
@@ -257,6 +232,7 @@ export class ServerMeter {
     // it for the bottom.
     const top = shown + refilled - takenSince
     const bottom = Math.min(limit, shown + refilled) - takenSince - unsettled
+    this.#slice.observe(now, [top, shown], this.#slack(limit), this.isSliceShown)
     const level = this.#minute.level(now)
     const isNarrow = unsettled <= limit * narrowShareMax
     if (level > top + slack) this.#correct(now, top, isNarrow)
@@ -271,7 +247,7 @@ export class ServerMeter {
     const missing = this.#minute.level(now) - level
     this.#minute.setLevel(now, level)
     // Over a short slice a level moves faster than it can be followed: nothing is told of others.
-    if (this.capacitySeconds < slicedSecondsMax) return this.#setOthers(now, 0)
+    if (this.isSliceShown) return this.#setOthers(now, 0)
     if (!isNarrow) return
     // A jump is something else: a first reading, a limit that was changed, a debt.
     if (Math.abs(missing) > this.#perMinute * othersStepMax) return
@@ -349,26 +325,14 @@ export class ServerMeter {
     const bounded = isShort.length === 0 ? limit : Math.max(...isShort)
     if (bounded === capacity) return
     this.#minute.resize(now, { capacity: bounded, perMinute })
-    if (this.capacitySeconds < slicedSecondsMax) this.#setOthers(now, 0)
-  }
-
-  /**
-   * At the very rate of the refill, what is left of a slice wanders without ever being mended; a
-   * little below it, it is mostly full.
-   */
-  #paceBelow(now: number): void {
-    const perMinute = this.perMinute * slicePace
-    if (this.#recent.perMinute === perMinute) return
-    this.#recent.resize(now, { capacity: this.perMinute, perMinute })
+    if (this.isSliceShown) this.#setOthers(now, 0)
   }
 
   #resize(now: number, limit: number): void {
-    const recent = this.#perMinute - this.#recent.level(now)
     this.#perMinute = limit
     this.#others = Math.min(this.#others, limit * othersShareMax)
     this.#minute.resize(now, { capacity: limit, perMinute: limit - this.#others })
-    this.#recent.resize(now, { capacity: limit, perMinute: limit })
-    this.#recent.setLevel(now, limit - recent)
+    this.#slice.resize(now, limit)
   }
 }
 

@@ -346,10 +346,44 @@ describe('PoolLimiter.refused()', () => {
       retryAfterMs: 1,
       limits: { requests: reading(6000, 5900), serverAt },
     })
-    // One alone was too many: of 100 a second never more than a tenth of a second's worth at once.
-    expect(burstOf(limiter, pool, 3_612_000)).toBe(10)
+    // 100 were missing, and one more was too many. So of 100 a second the slice holds less than 1.01
+    // seconds' worth, and a tenth and a twentieth of a second less to be safe: 85.9, of which one is
+    // set aside.
+    expect(burstOf(limiter, pool, 3_612_000)).toBe(84)
     expect(pool.wait(3_612_000, cost)).toMatchObject({ binds: 'requests' })
     expect(pool.levels(3_612_000).requests?.level).toBeGreaterThan(5000)
+  })
+
+  test('where it is output that was short, what is produced of streams is followed', () => {
+    const { limiter, pool } = limiterOf({}, 'off')
+    // Of 1,000 tokens a second, 2,000 are missing; of all else nothing.
+    ask(limiter, pool, 0, readings({ output: 60_000 }))
+    expect(pool.showsProgress).toBe(false)
+    refuse(pool, 100_001, limiter.reserve(100_000, pool, cost), {
+      retryAfterMs: 1,
+      limits: readings({ output: 58_000 }),
+    })
+    pool.wait(110_000, cost)
+    expect(pool.showsProgress).toBe(true)
+    const streamed = limiter.reserve(110_000, pool, cost)
+    expect(pool.wait(110_000, cost).delayMs).toBe(0)
+    // 40 bytes a token, until an answer tells: 3,000 tokens are more than the slice holds.
+    streamed.progress?.read(120_000)
+    expect(pool.wait(110_000, cost)).toMatchObject({ binds: 'output', isPace: true })
+    // It turns out to have been 10.
+    limiter.settle(110_000, streamed, answered({ input: 5, output: 10 }))
+    expect(pool.wait(110_000, cost).delayMs).toBe(0)
+  })
+
+  test('where it was not output, streams are not needed', () => {
+    const { limiter, pool } = limiterOf({}, 'off')
+    ask(limiter, pool, 0, readings({}))
+    refuse(pool, 100_001, limiter.reserve(100_000, pool, cost), {
+      retryAfterMs: 1,
+      limits: readings({ requests: 590 }),
+    })
+    pool.wait(110_000, cost)
+    expect(pool.showsProgress).toBe(false)
   })
 })
 

@@ -20,9 +20,12 @@ import {
 } from './meter.ts'
 import type { LimitReading, LimitReadings, Refused } from './outcome.ts'
 import { OutputAccount } from './output-account.ts'
+import { Production, type Progress } from './production.ts'
 import { Pace } from './pace.ts'
 import { Ramp, type RampKind } from './ramp.ts'
 import { Slice } from './slice.ts'
+import type { SliceNeed } from './slice-meter.ts'
+import { type Amounts, nothing, Taken, units } from './taken.ts'
 
 /** Until when something waits, and for what. */
 export interface Wait {
@@ -34,9 +37,6 @@ export interface Wait {
   readonly isPace?: boolean
 }
 
-/** An amount of each unit. */
-type Amounts = Record<MeterUnit, number>
-
 /** What a request took on account of its pool. */
 export interface PoolReservation {
   readonly cost: Cost
@@ -45,6 +45,8 @@ export interface PoolReservation {
   /** What was left of the output limit; Infinity when no such limit was known. */
   readonly outputLevel: number
   readonly reservedAt: number
+  /** Of a stream whose production is followed. */
+  readonly progress: Progress | undefined
   /** What the pool had taken by then, ever and just before, and not settled. */
   readonly taken: Readonly<Amounts>
   readonly takenJustBefore: Readonly<Amounts>
@@ -52,8 +54,6 @@ export interface PoolReservation {
   /** Seconds of refill that had been taken just before, itself included; of the limit with most. */
   readonly burstSeconds: number
 }
-
-const units = ['requests', 'input', 'output', 'tokens'] as const
 
 const free: Wait = { delayMs: 0, binds: '' }
 /** Rows sent into a pool of which nothing is known yet. */
@@ -63,8 +63,6 @@ const refusedMsFirst = 1000
 const refusedMsMax = 60_000
 /** How sure to be that answers are no longer than was thought, all together. */
 const deviations = 2
-/** Requests sent within so long of one another may arrive in another order. */
-const overtakingMs = 250
 
 /** The limits of one pool; see above. */
 export class PoolLimiter {
@@ -74,12 +72,9 @@ export class PoolLimiter {
   readonly #slice = new Slice()
   readonly #pace = new Pace()
   readonly #output = new OutputAccount()
+  readonly #production = new Production()
   readonly #meters = new Map<MeterUnit, ServerMeter>()
-  readonly #taken = nothing()
-  /** What had been taken by the start of the period before this one; a period is `overtakingMs`. */
-  #takenBefore = nothing()
-  #takenAtPeriod = nothing()
-  #periodAt = -Infinity
+  readonly #taken = new Taken()
   readonly #unsettled = nothing()
   /** Input that what is under way may hold beyond what it costs. */
   #unsettledAsked = 0
@@ -89,6 +84,10 @@ export class PoolLimiter {
   #refusedBeforeAt = -Infinity
   #refusalsInRow = 0
   #unexplained = 0
+  /** The limits hold over less than a minute. */
+  #isShort = false
+  /** The slice that refused last was that of output. */
+  #isOutputShort = false
   /** Limits that a refusal found empty, until its wait is over. */
   readonly #emptied = new Set<ServerMeter>()
 
@@ -102,6 +101,13 @@ export class PoolLimiter {
   /** False until the first reply: its rows are probes, and streamed, so that limits come early. */
   get heard(): boolean {
     return this.#heard
+  }
+
+  /**
+   * Output is limited over so little that it matters when it is produced: streams show it.
+   */
+  get showsProgress(): boolean {
+    return this.#isShort && this.#isOutputShort && !this.#output.isReserved
   }
 
   /** What each limit is and holds, for showing. */
@@ -130,10 +136,14 @@ export class PoolLimiter {
     const pace = this.#meters.size === 0 ? this.#pace.delay(now) : 0
     if (pace > longest.delayMs) longest = { delayMs: pace, binds: 'refusals', isPace: true }
     const cost = this.#output.costOf(now, given)
-    const sliceSeconds = this.#slice.seconds(now)
+    const seconds = this.#slice.seconds(now)
+    this.#isShort = seconds < 60
+    if (this.#isShort) this.#countProduced(now, this.#production.count())
     for (const [unit, meter] of this.#meters) {
-      const margin = this.#margin(unit, cost)
-      const delayMs = meter.delay(now, needOf(unit, cost), margin, sliceSeconds)
+      const need = { amount: needOf(unit, cost), margin: this.#margin(unit, cost) }
+      const delayMs = this.#isShort
+        ? meter.delayOverSlice(now, need, this.#sliceNeed(unit, meter, cost), seconds)
+        : meter.delay(now, need)
       if (delayMs > longest.delayMs) longest = { delayMs, binds: unit, isPace: true }
     }
     return longest
@@ -143,34 +153,41 @@ export class PoolLimiter {
   reserve(now: number, cost: Cost): PoolReservation {
     this.#ramp.take(now)
     this.#pace.take(now)
-    this.#markPeriod(now)
     const held = this.#output.costOf(now, cost)
     const outputLevel = this.#meters.get('output')?.level(now) ?? Infinity
     this.#output.started(now)
-    const takenJustBefore = nothing()
+    const takenJustBefore = this.#taken.justBefore(now)
     for (const unit of units) {
       const amount = amountOf(unit, held)
-      takenJustBefore[unit] = Math.max(0, this.#taken[unit] - this.#takenBefore[unit])
-      this.#take(now, unit, amount)
+      this.#take(now, unit, amount, this.#producedOf(unit, held))
       this.#unsettled[unit] += amount
     }
     this.#unsettledAsked += excessAsked(cost)
-    const [taken, unsettled] = [{ ...this.#taken }, { ...this.#unsettled }]
+    const [taken, unsettled] = [{ ...this.#taken.ever }, { ...this.#unsettled }]
     let burstSeconds = 0
     for (const meter of this.#meters.values()) {
       burstSeconds = Math.max(burstSeconds, meter.burstSeconds(now))
     }
     const seen = { taken, takenJustBefore, unsettled, burstSeconds }
-    return { cost, held, outputLevel, reservedAt: now, ...seen }
+    const progress = this.showsProgress ? this.#production.started() : undefined
+    return { cost, held, outputLevel, reservedAt: now, progress, ...seen }
   }
 
   /** Replaces what was reserved by what was spent. The request itself stays counted. */
-  settle(now: number, { held: reserved }: PoolReservation, spent: Cost): void {
+  settle(
+    now: number,
+    { held: reserved, reservedAt, progress }: PoolReservation,
+    spent: Cost,
+  ): void {
     for (const unit of units) {
       const amount = amountOf(unit, reserved)
       this.#unsettled[unit] -= amount
-      this.#take(now, unit, amountOf(unit, spent) - amount)
+      const produced = this.#producedOf(unit, spent) - this.#producedOf(unit, reserved)
+      this.#take(now, unit, amountOf(unit, spent) - amount, produced)
     }
+    if (progress !== undefined) {
+      this.#countProduced(now, this.#production.ended(progress, now - reservedAt, spent.output))
+    } else if (!this.#output.isReserved) this.#countProduced(now, spent.output)
     this.#unsettledAsked -= excessAsked(reserved)
   }
 
@@ -205,7 +222,7 @@ export class PoolLimiter {
         reading,
         serverAt: readings.serverAt,
         ageMs,
-        takenSince: early ? this.#taken[unit] - reservation.taken[unit] : 0,
+        takenSince: early ? this.#taken.ever[unit] - reservation.taken[unit] : 0,
         takenJustBefore: early ? reservation.takenJustBefore[unit] : 0,
         // The server counts a request when it admits it; tokens in its own time.
         unsettled: unit === 'requests' ? 0 : unsettled,
@@ -226,7 +243,7 @@ export class PoolLimiter {
       const outputLeft = refusal.limits?.output?.remaining ?? Infinity
       const isOutput = !explained && this.#output.refused(now, outputLeft, reservation.cost)
       const isHidden = (!explained && !isOutput) || this.#isSliced
-      if (isHidden) this.#learnHidden(now, refusal, reservation.burstSeconds)
+      if (isHidden) this.#learnHidden(now, refusal, this.#secondsMissing(refusal, reservation))
     }
     const doublings = Math.min(this.#refusalsInRow - 1, 10)
     const backoffMs = Math.min(refusedMsMax, refusedMsFirst * 2 ** doublings)
@@ -269,19 +286,28 @@ export class PoolLimiter {
     return asked + deviations * outputDeviation * Math.sqrt(this.#unsettled.requests + 1)
   }
 
-  /** Keeps what had been taken one to two periods ago. */
-  #markPeriod(now: number): void {
-    if (now < this.#periodAt + overtakingMs) return
-    const isNext = now < this.#periodAt + 2 * overtakingMs
-    this.#takenBefore = isNext ? this.#takenAtPeriod : { ...this.#taken }
-    this.#takenAtPeriod = { ...this.#taken }
-    this.#periodAt = now
+  #take(now: number, unit: MeterUnit, amount: number, produced: number): void {
+    if (amount === 0 && produced === 0) return
+    this.#taken.add(unit, amount)
+    this.#meters.get(unit)?.take(now, amount, produced)
   }
 
-  #take(now: number, unit: MeterUnit, amount: number): void {
-    if (amount === 0) return
-    this.#taken[unit] += amount
-    this.#meters.get(unit)?.take(now, amount)
+  /** The part of an amount that the server counts as it is produced. */
+  #producedOf(unit: MeterUnit, { output }: Cost): number {
+    return (unit === 'output' || unit === 'tokens') && !this.#output.isReserved ? output : 0
+  }
+
+  #sliceNeed(unit: MeterUnit, meter: ServerMeter, cost: Cost): SliceNeed {
+    const produced = this.#producedOf(unit, cost)
+    const excess = produced > 0 ? this.#production.excess(meter.perMinute) : 0
+    return { counted: amountOf(unit, cost) - produced, produced, excess }
+  }
+
+  /** Output was produced. */
+  #countProduced(now: number, tokens: number): void {
+    if (tokens === 0) return
+    this.#meters.get('output')?.produced(now, tokens)
+    this.#meters.get('tokens')?.produced(now, tokens)
   }
 
   #meter(now: number, unit: MeterUnit, reading: LimitReading): ServerMeter {
@@ -315,6 +341,25 @@ export class PoolLimiter {
     return capacities.some((seconds) => seconds < slicedSecondsMax)
   }
 
+  /** How many seconds of refill were missing at a refusal, of the limit with most. */
+  #secondsMissing({ limits }: Refused, { held, burstSeconds }: PoolReservation): number {
+    let most = 0
+    let unitWithMost: MeterUnit | undefined
+    for (const [unit, meter] of this.#meters) {
+      const reading = limits?.[unit]
+      if (reading === undefined || !isUsable(reading)) continue
+      const counted = amountOf(unit, held) - this.#producedOf(unit, held)
+      const seconds = meter.secondsMissing(reading, counted)
+      if (seconds <= most) continue
+      most = seconds
+      unitWithMost = unit
+    }
+    if (unitWithMost === undefined) return burstSeconds
+    this.#isOutputShort = unitWithMost === 'output' || unitWithMost === 'tokens'
+    // What is missing of a minute says nothing where the headers show the slice.
+    return this.#isSliced ? burstSeconds : most
+  }
+
   /**
    * A refusal though every level had room: too steep a climb, or a limit over less than a minute.
    */
@@ -332,10 +377,6 @@ export class PoolLimiter {
 
 function excessAsked({ asked = 0, input }: Cost): number {
   return Math.max(0, asked - input)
-}
-
-function nothing(): Amounts {
-  return { requests: 0, input: 0, output: 0, tokens: 0 }
 }
 
 /**

@@ -193,7 +193,8 @@ export class Pool {
   #streams(work: Work, cost: Cost, leads: boolean): boolean {
     // The API refuses to stream an answer of no tokens, by which a cache is warmed.
     if (work.row.maxTokens === 0) return false
-    if (leads || !this.limiter.heard || this.#congestion.inOutage) return true
+    if (leads || this.limiter.showsProgress || !this.limiter.heard || this.#congestion.inOutage)
+      return true
     if (work.row.maxTokens > plainMaxTokensMax) return true
     return (this.#latency.expectedMs(cost.output) ?? 0) > plainExpectedMsMax
   }

@@ -1,0 +1,58 @@
+/**
+ * What a pool has taken of each of its limits: ever, and shortly before now.
+ *
+ * A reading speaks of an instant in the past, and is carried to now by what was taken since. As
+ * requests overtake one another on their way, what was taken shortly before it may be in it or not.
+ */
+
+import type { MeterUnit } from './meter.ts'
+
+/** An amount of each unit. */
+export type Amounts = Record<MeterUnit, number>
+
+/** All units. */
+export const units = ['requests', 'input', 'output', 'tokens'] as const
+
+/** Requests sent within so long of one another may arrive in another order. */
+const overtakingMs = 250
+
+/** Nothing of any. */
+export function nothing(): Amounts {
+  return { requests: 0, input: 0, output: 0, tokens: 0 }
+}
+
+/** That of one pool; see above. */
+export class Taken {
+  readonly #ever = nothing()
+  /** What had been taken by the start of the period before this one; a period is `overtakingMs`. */
+  #before = nothing()
+  #atPeriod = nothing()
+  #periodAt = -Infinity
+
+  /** What was taken so far, less what was given back. */
+  get ever(): Readonly<Amounts> {
+    return this.#ever
+  }
+
+  add(unit: MeterUnit, amount: number): void {
+    this.#ever[unit] += amount
+  }
+
+  /** What was taken in one to two periods before now. */
+  justBefore(now: number): Amounts {
+    this.#markPeriod(now)
+    const amounts = nothing()
+    for (const unit of units) {
+      amounts[unit] = Math.max(0, this.#ever[unit] - this.#before[unit])
+    }
+    return amounts
+  }
+
+  #markPeriod(now: number): void {
+    if (now < this.#periodAt + overtakingMs) return
+    const isNext = now < this.#periodAt + 2 * overtakingMs
+    this.#before = isNext ? this.#atPeriod : { ...this.#ever }
+    this.#atPeriod = { ...this.#ever }
+    this.#periodAt = now
+  }
+}
