@@ -11,9 +11,9 @@
  * One pass, some 2 ns a character; what is kept of a row is one small array and two numbers.
  */
 
+import { isJsonObject, type JsonObject } from './json.ts'
 import { highResolution, pdfTokens, pictureTokens, standardResolution } from './media-tokens.ts'
 import { findModel } from './models.ts'
-import { isJsonObject, type JsonObject } from './request-rules.ts'
 
 /** The places of the counts. */
 export const columns = {

@@ -15,6 +15,7 @@ import { assert } from './assert.ts'
 import { bounds } from './bounds.ts'
 import { digest } from './hash.ts'
 import { findJsonFault } from './json-fault.ts'
+import { isJsonObject, type JsonObject } from './json.ts'
 import { changeMembers, memberText, readMembers, withoutMembers } from './json-spans.ts'
 import type { Changes, Member } from './json-spans.ts'
 import type { OutputFormat } from './line-form.ts'
@@ -23,7 +24,6 @@ import { featuresOf, type RequestFeatures } from './request-features.ts'
 import {
   envelopeProblem,
   formOf,
-  isJsonObject,
   isOwnLine,
   isUserId,
   must,
@@ -33,7 +33,7 @@ import {
   readLine,
   readRequest,
 } from './request-rules.ts'
-import type { JsonObject, Problem } from './request-rules.ts'
+import type { Problem } from './request-rules.ts'
 import type { Line } from './lines.ts'
 import { tupleKey, tupleRequest } from './tuple-line.ts'
 
@@ -129,7 +129,7 @@ function parseRow(line: Line, options: ParseOptions): Row | RowFault {
   if (text === undefined) {
     return rawFault({ ...place, key: digest(bytes) }, 'the line is not UTF-8', bytes)
   }
-  const value = parseJson(text)
+  const value = readObject(text)
   if (typeof value === 'string') return rawFault({ ...place, key: digest(bytes) }, value, bytes)
   const row = parseObject(bytes, place, value, options)
   return line.problem === undefined ? row : rawFault(row, line.problem, bytes)
@@ -256,7 +256,7 @@ function decode(bytes: Uint8Array): string | undefined {
 }
 
 /** The object a text stands for, or why it stands for none. */
-function parseJson(text: string): JsonObject | Problem {
+function readObject(text: string): JsonObject | Problem {
   let value: unknown
   try {
     value = JSON.parse(text)

@@ -13,6 +13,7 @@
  */
 
 import { digest } from './hash.ts'
+import { isJsonObject, oneLine } from './json.ts'
 import { readMembers, withoutMembers } from './json-spans.ts'
 import type { FailedRow, ResultLine, SucceededRow } from './result-line.ts'
 
@@ -87,11 +88,6 @@ function tupleOf(original: string | undefined, response: string, metadata: strin
   return `[${original ?? 'null'},${response}${third}]\n`
 }
 
-/** A line break within JSON can only be a blank. */
-function oneLine(json: string): string {
-  return json.replaceAll(/[\r\n]+/g, ' ')
-}
-
 function keyOf(request: unknown, metadata: unknown): string {
   // What says nothing is not written by every program.
   const says = isSaying(metadata) ? JSON.stringify(metadata) : ''
@@ -116,8 +112,4 @@ function parse(text: string): unknown {
 function withAllDigits(_name: string, value: unknown, context?: { source?: string }): unknown {
   if (typeof value !== 'number' || Number.isSafeInteger(value)) return value
   return Number.isInteger(value) ? `number ${context?.source}` : value
-}
-
-function isJsonObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
