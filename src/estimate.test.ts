@@ -122,15 +122,6 @@ describe('Estimator', () => {
     expect(output?.medianPercent).toBeLessThan(52)
   })
 
-  test('outputQuantile() is the cap until enough is known', () => {
-    const estimator = new Estimator()
-    const asked = ask({ maxTokens: 8000 })
-    expect(estimator.outputQuantile(asked, 0.99)).toBe(8000)
-    learn(estimator, 100, usageOf(250, 80), asked)
-    expect(estimator.outputQuantile(asked, 0.99)).toBeGreaterThanOrEqual(80)
-    expect(estimator.outputQuantile(asked, 0.99)).toBeLessThan(90)
-  })
-
   test('an answer without usage teaches nothing of prompts', () => {
     const estimator = new Estimator()
     const before = estimator.estimate(ask()).input
@@ -164,8 +155,6 @@ describe('Estimator', () => {
           expect(Number.isInteger(prompt) && prompt >= input).toBe(true)
           expect(Number.isInteger(output) && output >= 0 && output <= maxTokens).toBe(true)
           expect(outputDeviation).toBeGreaterThanOrEqual(0)
-          const longest = estimator.outputQuantile(ask({ maxTokens }), 0.99)
-          expect(longest >= 0 && longest <= maxTokens).toBe(true)
         },
       ),
     )

@@ -76,12 +76,6 @@ export class Estimator {
     }
   }
 
-  /** Output tokens that this share of such requests do not exceed. */
-  outputQuantile({ row }: Asked, share: number): number {
-    const { output } = this.#model(row.model)
-    return output.quantile(row.features.shape, row.maxTokens, share)
-  }
-
   /** Learns from an answer; `estimated` is what was taken on account for it. */
   learn({ row }: Asked, estimated: Cost, usage: Usage): void {
     const { features } = row
@@ -140,7 +134,7 @@ function percentOff(estimated: number, actual: number): number {
 
 /** From a hundredth of a percent, which is none. */
 function emptyErrors(): LogHistogram {
-  return new LogHistogram({ least: 0.01, most: 1e6, forgetting: 1 })
+  return new LogHistogram({ least: 0.01, most: 1e6 })
 }
 
 function spreadOf(errors: LogHistogram): ErrorSpread | null {
