@@ -93,7 +93,8 @@ export interface RowFault extends Place {
 
 /**
  * Reads one line. Called again on the same bytes it gives the same row: that is how a body is
- * had again for a retry, and how an input that has changed is seen, by its `key`.
+ * had again for a retry, and how an input that has changed is seen, by its `key`. Whoever has the
+ * key of the whole line (`keyOfLine`) gives it, so that it is not made twice.
  *
  * @example
  * ```ts
@@ -102,10 +103,11 @@ export interface RowFault extends Place {
  * row.kind === 'fault' && row.error.message // => '"max_tokens" must be a whole number, got 0.5'
  * ```
  */
-export function parseLine(line: Line, options: ParseOptions): Row | RowFault {
+export function parseLine(line: Line, options: ParseOptions, whole?: string): Row | RowFault {
   const row = parseRow(line, options)
   if (options.outputFormat !== 'tuple') return row
-  return { ...row, key: tupleKey(line.bytes), original: tupleRequest(line.bytes) }
+  const key = whole ?? tupleKey(line.bytes)
+  return { ...row, key, original: tupleRequest(line.bytes, row.kind === 'row') }
 }
 
 /** The key of a line, without parsing it where that can be: most that are held are no more. */

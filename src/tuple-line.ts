@@ -17,10 +17,15 @@ import { isJsonObject, oneLine } from './json.ts'
 import { readMembers, withoutMembers } from './json-spans.ts'
 import type { FailedRow, ResultLine, SucceededRow } from './result-line.ts'
 
-/** The text of the first element, made of the bytes of a line. */
-export function tupleRequest(line: Uint8Array): string {
-  const text = decoder.decode(line)
-  if (!isJsonObject(parse(text))) return JSON.stringify(text)
+/**
+ * The text of the first element, made of the bytes of a line. `isObject`: whoever parsed the line
+ * found an object; it is not parsed again.
+ */
+export function tupleRequest(line: Uint8Array, isObject = false): string {
+  if (!isObject) {
+    const text = decoder.decode(line)
+    if (!isJsonObject(parse(text))) return JSON.stringify(text)
+  }
   return oneLine(withoutMembers(line, readMembers(line), ['metadata']).toString())
 }
 
