@@ -76,6 +76,9 @@ const formNames = new Set(['type', 'role', 'cache_control', 'signature', 'id', '
 
 const noCounts: readonly number[] = Array.from({ length: columnCount }, () => 0)
 
+/** Of a request that was not looked through. */
+export const noFeatures: RequestFeatures = { counts: noCounts, prefix: 0, shape: 0 }
+
 class Reader {
   // A typed array of this size would lie outside of the heap, and cost more than all the rest.
   readonly #counts: number[] = noCounts.slice()

@@ -20,7 +20,7 @@ import { changeMembers, memberText, readMembers, withoutMembers } from './json-s
 import type { Changes, Member } from './json-spans.ts'
 import type { OutputFormat } from './line-form.ts'
 import type { ApiError } from './outcome.ts'
-import { featuresOf, type RequestFeatures } from './request-features.ts'
+import { featuresOf, noFeatures, type RequestFeatures } from './request-features.ts'
 import {
   envelopeProblem,
   formOf,
@@ -45,6 +45,8 @@ export interface ParseOptions {
   readonly sendUserId: boolean
   /** In `tuple` form a line has no room for a key, which is then what the row says. */
   readonly outputFormat?: OutputFormat
+  /** The rows' `features` are not asked for, and stay empty. @default false */
+  readonly withoutFeatures?: boolean
 }
 
 /** What a row and a fault have in common. */
@@ -214,7 +216,8 @@ function parseRequest(
     const size = `the request has ${body.length} bytes`
     return fault('request_too_large', `${size}; the API takes at most ${bounds.bodyBytesMax}`)
   }
-  const features = featuresOf(part.value, request.model)
+  const { withoutFeatures = false } = options
+  const features = withoutFeatures ? noFeatures : featuresOf(part.value, request.model)
   return { ...place, kind: 'row', ...request, features, body }
 }
 
