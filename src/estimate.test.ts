@@ -122,6 +122,17 @@ describe('Estimator', () => {
     expect(output?.medianPercent).toBeLessThan(52)
   })
 
+  test('a row that waits is asked about for nothing, until something is learned', () => {
+    const estimator = new Estimator()
+    const waiting = ask()
+    const before = estimator.estimate(waiting)
+    expect(estimator.estimate(waiting)).toBe(before)
+    learn(estimator, 1, usageOf(250, 80), ask({ model: 'other' }))
+    expect(estimator.estimate(waiting)).toBe(before)
+    estimator.learn(ask(), before, usageOf(250, 80))
+    expect(estimator.estimate(waiting).output).toBe(80)
+  })
+
   test('an answer without usage teaches nothing of prompts', () => {
     const estimator = new Estimator()
     const before = estimator.estimate(ask()).input
