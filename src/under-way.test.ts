@@ -45,6 +45,15 @@ describe('UnderWay', () => {
     expect(it.count('another', { after: 0, until: 40 })).toBe(1)
   })
 
+  test('slept() tells the tries that began by then from those after', () => {
+    const { it, attempts } = underWay(1)
+    const isDead = (startedAt: number): boolean[] =>
+      attempts.map((attempt) => it.isFromBeforeSleep({ ...attempt, startedAt }))
+    expect(isDead(0)).toEqual([false])
+    it.slept(20)
+    expect([isDead(0), isDead(20), isDead(21)]).toEqual([[true], [true], [false]])
+  })
+
   test('noSocket() lowers what may be under way, for all pools', () => {
     const { it, attempts } = underWay(10)
     for (const attempt of attempts.slice(9)) it.remove(attempt)

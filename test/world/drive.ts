@@ -10,7 +10,7 @@ import { Heap } from '../../src/heap.ts'
 import type { Decision, SchedulerEvent, SchedulerOptions } from '../../src/decision.ts'
 import { Limiter } from '../../src/limiter.ts'
 import type { Cost } from '../../src/meter.ts'
-import type { LimitReadings, Outcome, Usage } from '../../src/outcome.ts'
+import type { Answered, LimitReadings, Outcome, Usage } from '../../src/outcome.ts'
 import { Random } from '../../src/random.ts'
 import { columnCount, columns, type RequestFeatures } from '../../src/request-features.ts'
 import { Scheduler } from '../../src/scheduler.ts'
@@ -180,7 +180,7 @@ export function usageOf(inputTokens: number, outputTokens: number): Usage {
 
 export function answered(
   given: { input?: number; output?: number; limits?: LimitReadings | undefined } = {},
-): Outcome {
+): Answered {
   const { input = 300, output = 100, limits } = given
   return {
     kind: 'answered',
