@@ -51,33 +51,29 @@ export interface Books extends Held {
 
 /** What `run` of a result says of a row that was answered. */
 export function answeredFields(work: Work, answer: Answer): RunFields {
-  const { outcome, costNanoUsd, latencyMs, attempts } = answer
-  return {
-    line: work.row.lineNumber,
-    key: work.row.key,
-    attempts,
-    requestId: outcome.requestId,
-    latencyMs: Math.round(latencyMs),
-    costUsd: costNanoUsd === null ? null : usdNumber(costNanoUsd),
-    unknownAttempts: work.unknownAttempts,
-  }
+  const { costNanoUsd } = answer
+  return endedFields(work, answer, costNanoUsd === null ? null : usdNumber(costNanoUsd))
 }
 
 /** What it says of a row that failed. */
-export function failedFields(work: Work, { outcome, latencyMs, attempts }: Failure): RunFields {
-  return {
-    line: work.row.lineNumber,
-    key: work.row.key,
-    attempts,
-    requestId: outcome.requestId,
-    latencyMs: Math.round(latencyMs),
-    // What was refused costs nothing; what was lost, nobody knows.
-    costUsd: work.unknownAttempts > 0 ? null : '0',
-    unknownAttempts: work.unknownAttempts,
-  }
+export function failedFields(work: Work, failure: Failure): RunFields {
+  // What was refused costs nothing; what was lost, nobody knows.
+  return endedFields(work, failure, work.unknownAttempts > 0 ? null : '0')
 }
 
 /** What it says of a row that was not sent. */
 export function faultFields({ lineNumber, key }: RowFault): RunFields {
   return { line: lineNumber, key, attempts: 0, requestId: null, latencyMs: 0, costUsd: '0' }
+}
+
+function endedFields(work: Work, end: Answer | Failure, costUsd: string | null): RunFields {
+  return {
+    line: work.row.lineNumber,
+    key: work.row.key,
+    attempts: end.attempts,
+    requestId: end.outcome.requestId,
+    latencyMs: Math.round(end.latencyMs),
+    costUsd,
+    unknownAttempts: work.unknownAttempts,
+  }
 }

@@ -9,6 +9,7 @@
  * ours knows, and what a pool's limits are where replies carry no headers.
  */
 
+import { isJsonObject } from './json.ts'
 import type { MeterUnit } from './meter.ts'
 import { findModel } from './models.ts'
 import { poolOf } from './pools.ts'
@@ -63,7 +64,7 @@ export type UnitLimits = Readonly<Partial<Record<MeterUnit, number>>>
  * ```
  */
 export function readLimitPage(value: unknown): LimitPage | undefined {
-  if (!isRecord(value) || !Array.isArray(value['data'])) return undefined
+  if (!isJsonObject(value) || !Array.isArray(value['data'])) return undefined
   const next = value['next_page']
   const entries: readonly unknown[] = value['data']
   return {
@@ -112,9 +113,9 @@ function unitLimits(limits: readonly CeilingLimit[]): UnitLimits {
 }
 
 function readEntry(entry: unknown): LimitGroup | undefined {
-  if (!isRecord(entry)) return undefined
+  if (!isJsonObject(entry)) return undefined
   const { group, group_type: flatType, limits, models } = entry
-  const nested = isRecord(group) ? group : {}
+  const nested = isJsonObject(group) ? group : {}
   const type = nested['type'] ?? flatType
   if (typeof type !== 'string' || !Array.isArray(limits)) return undefined
   const names = Array.isArray(models) ? models.filter((each) => typeof each === 'string') : null
@@ -134,7 +135,7 @@ function nameOf(type: string, models: readonly string[] | null): string {
 }
 
 function readLimit(limit: unknown): CeilingLimit | undefined {
-  if (!isRecord(limit)) return undefined
+  if (!isJsonObject(limit)) return undefined
   const { type, value, org_limit: organizationValue } = limit
   if (typeof type !== 'string' || typeof value !== 'number' || !(value >= 0)) return undefined
   return {
@@ -142,8 +143,4 @@ function readLimit(limit: unknown): CeilingLimit | undefined {
     value,
     ...(typeof organizationValue === 'number' && { organizationValue }),
   }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

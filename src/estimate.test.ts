@@ -122,13 +122,15 @@ describe('Estimator', () => {
     expect(output?.medianPercent).toBeLessThan(52)
   })
 
-  test('outputQuantile() is the cap until enough is known', () => {
+  test('a row that waits is asked about for nothing, until something is learned', () => {
     const estimator = new Estimator()
-    const asked = ask({ maxTokens: 8000 })
-    expect(estimator.outputQuantile(asked, 0.99)).toBe(8000)
-    learn(estimator, 100, usageOf(250, 80), asked)
-    expect(estimator.outputQuantile(asked, 0.99)).toBeGreaterThanOrEqual(80)
-    expect(estimator.outputQuantile(asked, 0.99)).toBeLessThan(90)
+    const waiting = ask()
+    const before = estimator.estimate(waiting)
+    expect(estimator.estimate(waiting)).toBe(before)
+    learn(estimator, 1, usageOf(250, 80), ask({ model: 'other' }))
+    expect(estimator.estimate(waiting)).toBe(before)
+    estimator.learn(ask(), before, usageOf(250, 80))
+    expect(estimator.estimate(waiting).output).toBe(80)
   })
 
   test('an answer without usage teaches nothing of prompts', () => {
@@ -164,8 +166,6 @@ describe('Estimator', () => {
           expect(Number.isInteger(prompt) && prompt >= input).toBe(true)
           expect(Number.isInteger(output) && output >= 0 && output <= maxTokens).toBe(true)
           expect(outputDeviation).toBeGreaterThanOrEqual(0)
-          const longest = estimator.outputQuantile(ask({ maxTokens }), 0.99)
-          expect(longest >= 0 && longest <= maxTokens).toBe(true)
         },
       ),
     )

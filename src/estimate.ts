@@ -47,6 +47,8 @@ interface ModelEstimate {
   readonly output: OutputEstimate
   /** Of a prompt, by its marked prefix: the share that counts to the limit. */
   readonly meteredShares: RecentMap<number>
+  /** The last estimate, until something is learned: a row that waits is asked about often. */
+  last: { readonly asked: Asked; readonly cost: Cost } | undefined
 }
 
 /** Learned estimates of one run. */
@@ -59,27 +61,10 @@ export class Estimator {
   #learned = 0
 
   /** What a request will cost. */
-  estimate({ row, bodyBytes }: Asked): Cost {
-    const { features, maxTokens } = row
-    const { input, output, meteredShares } = this.#model(row.model)
-    const prompt = input.tokens(features)
-    // A prefix that nobody has written yet is written, and all of the prompt counts.
-    const share = meteredShares.get(features.prefix) ?? 1
-    const expected = output.expected(features.shape, maxTokens)
-    return {
-      input: Math.max(1, Math.round(prompt * share)),
-      output: expected.tokens,
-      asked: Math.ceil(bodyBytes * askedTokensPerByte),
-      prompt: Math.max(1, Math.round(prompt)),
-      outputDeviation: expected.deviation,
-      outputMax: maxTokens,
-    }
-  }
-
-  /** Output tokens that this share of such requests do not exceed. */
-  outputQuantile({ row }: Asked, share: number): number {
-    const { output } = this.#model(row.model)
-    return output.quantile(row.features.shape, row.maxTokens, share)
+  estimate(asked: Asked): Cost {
+    const model = this.#model(asked.row.model)
+    if (model.last?.asked !== asked) model.last = { asked, cost: costOf(asked, model) }
+    return model.last.cost
   }
 
   /** Learns from an answer; `estimated` is what was taken on account for it. */
@@ -88,7 +73,9 @@ export class Estimator {
     const metered = meteredInputTokens(usage)
     const prompt = metered + usage.cacheReadTokens
     this.#compare(estimated, prompt, usage.outputTokens)
-    const { input, output, meteredShares } = this.#model(row.model)
+    const model = this.#model(row.model)
+    const { input, output, meteredShares } = model
+    model.last = undefined
     output.learn(features.shape, usage.outputTokens)
     if (prompt === 0) return
     input.learn(features, prompt)
@@ -124,13 +111,31 @@ export class Estimator {
   #model(name: string): ModelEstimate {
     const known = this.#models.get(name)
     if (known) return known
-    const made = {
+    const made: ModelEstimate = {
       input: new InputEstimate(name),
       output: new OutputEstimate(),
       meteredShares: new RecentMap<number>(bounds.cachePrefixesMax),
+      last: undefined,
     }
     this.#models.set(name, made)
     return made
+  }
+}
+
+function costOf({ row, bodyBytes }: Asked, model: ModelEstimate): Cost {
+  const { features, maxTokens } = row
+  const { input, output, meteredShares } = model
+  const prompt = input.tokens(features)
+  // A prefix that nobody has written yet is written, and all of the prompt counts.
+  const share = meteredShares.get(features.prefix) ?? 1
+  const expected = output.expected(features.shape, maxTokens)
+  return {
+    input: Math.max(1, Math.round(prompt * share)),
+    output: expected.tokens,
+    asked: Math.ceil(bodyBytes * askedTokensPerByte),
+    prompt: Math.max(1, Math.round(prompt)),
+    outputDeviation: expected.deviation,
+    outputMax: maxTokens,
   }
 }
 
@@ -140,7 +145,7 @@ function percentOff(estimated: number, actual: number): number {
 
 /** From a hundredth of a percent, which is none. */
 function emptyErrors(): LogHistogram {
-  return new LogHistogram({ least: 0.01, most: 1e6, forgetting: 1 })
+  return new LogHistogram({ least: 0.01, most: 1e6 })
 }
 
 function spreadOf(errors: LogHistogram): ErrorSpread | null {

@@ -76,7 +76,8 @@ export class Feed {
     const bytes = this.#source.reread?.(offset, byteLength)
     if (bytes === undefined) return undefined
     const line = { number: lineNumber, offset, bytes }
-    const row = parseLine(line, parseOptionsOf(this.#settings))
+    const options = { ...parseOptionsOf(this.#settings), withoutFeatures: true }
+    const row = parseLine(line, options)
     return row.kind === 'row' && row.key === key ? row.body : undefined
   }
 

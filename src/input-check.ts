@@ -26,7 +26,7 @@ export async function checkInput(source: Source, settings: Settings): Promise<vo
   }
   const plan = new Plan(
     { take: () => undefined },
-    { ...parseOptionsOf(settings), retryFailed: false },
+    { ...parseOptionsOf(settings), withoutFeatures: true, retryFailed: false },
   )
   const shown: string[] = []
   let count = 0

@@ -10,7 +10,7 @@ import type { Source } from './source.ts'
 export async function* keysOf(source: Source, settings: Settings): AsyncGenerator<string> {
   const plan = new Plan(
     { take: () => undefined },
-    { ...parseOptionsOf(settings), retryFailed: false },
+    { ...parseOptionsOf(settings), withoutFeatures: true, retryFailed: false },
   )
   for await (const lines of source.batches()) {
     for (const line of lines) {

@@ -14,6 +14,7 @@
 import { assert } from './assert.ts'
 import { systemErrorCode } from './files.ts'
 import type { File, Files } from './files.ts'
+import { isJsonObject, parseJson } from './json.ts'
 import { writeAll } from './replacement.ts'
 
 /** The content of a lock. Instants are wall time in milliseconds. */
@@ -174,13 +175,8 @@ export function findRemains(
 
 /** Reads a lock's content; undefined when it is damaged. */
 export function parseHolder(text: string): Holder | undefined {
-  let content: unknown
-  try {
-    content = JSON.parse(text)
-  } catch {
-    return undefined
-  }
-  if (!isObject(content)) return undefined
+  const content = parseJson(text)
+  if (!isJsonObject(content)) return undefined
   const { host, boot_id: bootId, pid, started_at: startedAt, nonce } = content
   const { taken_at: takenAt, heartbeat_at: heartbeatAt, in_flight: inFlight } = content
   if (typeof host !== 'string' || typeof bootId !== 'string') return undefined
@@ -188,10 +184,6 @@ export function parseHolder(text: string): Holder | undefined {
   if (typeof pid !== 'number' || typeof takenAt !== 'number') return undefined
   if (typeof heartbeatAt !== 'number' || typeof inFlight !== 'number') return undefined
   return { host, bootId, pid, startedAt, nonce, takenAt, heartbeatAt, inFlight }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null
 }
 
 function contentOf(holder: Holder): Uint8Array {

@@ -2,8 +2,8 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { LogHistogram } from './log-histogram.ts'
 
-function histogram(values: readonly number[], forgetting = 1): LogHistogram {
-  const made = new LogHistogram({ least: 0.1, most: 1000, forgetting })
+function histogram(values: readonly number[]): LogHistogram {
+  const made = new LogHistogram({ least: 0.1, most: 1000 })
   for (const value of values) made.add(value)
   return made
 }
@@ -28,16 +28,5 @@ describe('LogHistogram', () => {
         expect(Math.abs((histogram(given).quantile(share) ?? 0) / truth - 1)).toBeLessThan(0.05)
       }),
     )
-  })
-
-  test('forgets, and holds for any number of values', () => {
-    const made = histogram(
-      Array.from({ length: 10_000 }, () => 10),
-      0.9,
-    )
-    for (let value = 0; value < 7; value++) made.add(500)
-    // What is left of the old weighs 0.9^7 = 48 %.
-    expect((made.quantile(0.4) ?? 0) / 10).toBeCloseTo(1, 1)
-    expect((made.quantile(0.6) ?? 0) / 500).toBeCloseTo(1, 1)
   })
 })

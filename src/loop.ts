@@ -3,10 +3,8 @@
  *
  * Everything passes through `#step`: an event goes in, decisions come out and are done at
  * once, in the same turn. Rows are read only as far ahead as the scheduler has room. One
- * timer is armed at a time, for the instant the scheduler names; nothing polls.
- *
- * Observers see events after they are true: `row_succeeded` when the answer was handed to
- * `write()`, not when it was read.
+ * timer is armed at a time, for the instant the scheduler names; nothing polls. Tries are made in
+ * tries.ts, and what became of a row goes out through settling.ts.
  */
 
 import { Alarm } from './alarm.ts'
@@ -14,21 +12,20 @@ import type { Books } from './books.ts'
 import type { Ceilings } from './ceilings.ts'
 import type { Cancel } from './clock.ts'
 import type { RunContext } from './context.ts'
-import type { Decision, SchedulerEvent, Unanswered } from './decision.ts'
+import type { Decision, SchedulerEvent } from './decision.ts'
 import { RunError } from './errors.ts'
 import type { Observer } from './events.ts'
 import { Feed } from './feed.ts'
 import type { Prices } from './money.ts'
 import type { Settings } from './options.ts'
-import type { Answered, LimitReadings, Outcome } from './outcome.ts'
 import type { Plan, Planned } from './plan.ts'
 import type { Scheduler } from './scheduler.ts'
-import { Settled } from './settled.ts'
+import { Settling } from './settling.ts'
 import type { Source } from './source.ts'
 import { recordNotice, type Spending } from './spending.ts'
 import * as telling from './telling.ts'
-import type { Listener, Transport } from './transport.ts'
-import type { Attempt, Work } from './work.ts'
+import type { Transport } from './transport.ts'
+import { Tries } from './tries.ts'
 
 /** The parts a loop joins. */
 export interface LoopParts {
@@ -47,14 +44,16 @@ export interface LoopParts {
 
 /** The lock shows this often that its holder lives. */
 const beatMs = 2000
+/** Why nothing is sent in a run with a budget whose record is full. */
+const unrecorded = 'the record of what is spent cannot be written'
 
 export class Loop {
   readonly #parts: LoopParts
   readonly #observe: Observer
   readonly #feed: Feed
   readonly #alarm: Alarm
-  readonly #settled = new Settled()
-  readonly #limitsTold = new telling.LimitsTold()
+  readonly #settling: Settling
+  readonly #tries: Tries
   #grace: Cancel | undefined
   #beat: Cancel | undefined
   #mostInFlight = 0
@@ -84,6 +83,14 @@ export class Loop {
         this.#openBudget()
       },
     })
+    this.#settling = new Settling(parts)
+    this.#tries = new Tries(parts, {
+      get stopping() {
+        return scheduler.stopping
+      },
+      bodyAgain: (work) => this.#feed.bodyAgain(work),
+      step: (event, decided) => this.#step(event, decided),
+    })
   }
 
   /** True when the input was read to its end (or as far as `first` asks). Only read it. */
@@ -101,7 +108,7 @@ export class Loop {
 
   /** Rows that were read and are not counted out. */
   get unsettled(): number {
-    return this.#parts.plan.count - this.#settled.count
+    return this.#parts.plan.count - this.#settling.count
   }
 
   /** Runs until nothing is left to do or to wait for. Rejects only for bugs and lost files. */
@@ -158,7 +165,7 @@ export class Loop {
   /** To be called when all is written. @throws {RunError} `COUNT_MISMATCH` */
   countOut(): void {
     const { plan, scheduler } = this.#parts
-    this.#settled.countOut(plan.count, scheduler.stopping)
+    this.#settling.countOut(plan.count, scheduler.stopping)
   }
 
   /** What was spent cannot be recorded (`ENOSPC`…), or can again (null). */
@@ -176,20 +183,13 @@ export class Loop {
   }
 
   #take(planned: Planned, sequence: number): void {
-    const { books } = this.#parts
     if (planned.type === 'work') {
       const error = this.#parts.spending?.measure(planned.work)
       if (error !== undefined) this.#step({ type: 'stop', error })
       return this.#step({ type: 'row', work: planned.work })
     }
-    if (planned.type === 'held') {
-      this.#settled.mark(sequence)
-      return books.held(sequence, planned.key, planned.as)
-    }
-    books.fault(planned, () => {
-      this.#settled.mark(sequence)
-      this.#observe(telling.faultFailed(this.#now(), planned.fault))
-    })
+    if (planned.type === 'held') return this.#settling.held(sequence, planned.key, planned.as)
+    this.#settling.fault(sequence, planned)
     this.#step({ type: 'fault', error: planned.fault.error })
   }
 
@@ -202,11 +202,13 @@ export class Loop {
 
   // Deciding and doing.
 
-  #step(event: SchedulerEvent): void {
+  #step(event: SchedulerEvent, decided?: (decisions: readonly Decision[]) => void): void {
     try {
       this.#alarm.noticeSleep()
       const { scheduler } = this.#parts
-      this.#perform(scheduler.step(this.#now(), event))
+      const decisions = scheduler.step(this.#now(), event)
+      decided?.(decisions)
+      this.#perform(decisions)
       this.#afterStep(scheduler)
     } catch (error) {
       this.#fail(error)
@@ -214,25 +216,25 @@ export class Loop {
   }
 
   #perform(decisions: readonly Decision[]): void {
-    const { spending } = this.#parts
+    const { spending, scheduler } = this.#parts
     const maySend = spending?.sending(decisions) ?? true
     for (const decision of decisions) {
       switch (decision.type) {
         case 'start':
-          if (maySend) this.#start(decision.attempt)
-          else this.#notSent(decision.attempt, 'the record of what is spent cannot be written')
+          if (maySend) this.#tries.start(decision.attempt)
+          else this.#tries.notSent(decision.attempt, unrecorded)
           break
         case 'abort':
           decision.attempt.exchange?.abort(decision.reason)
           break
         case 'succeed':
-          this.#succeed(decision.attempt, decision.outcome)
+          this.#settling.succeed(decision.attempt, decision.outcome)
           break
         case 'fail':
-          this.#failRow(decision.attempt, decision.outcome)
+          this.#settling.fail(decision.attempt, decision.outcome)
           break
         case 'leave':
-          this.#leave(decision.work)
+          this.#settling.leave(decision.work, scheduler.stopping === undefined)
           break
         case 'stop':
           this.#stopping(decision.error)
@@ -278,112 +280,6 @@ export class Loop {
       this.#mostInFlight = scheduler.inFlight
       this.#scheduleBeat()
     })
-  }
-
-  // Tries.
-
-  #start(attempt: Attempt): void {
-    const { transport, scheduler } = this.#parts
-    const { work, stream } = attempt
-    // The run was stopped by what was done since the decision: a line that could not be written.
-    if (scheduler.stopping !== undefined) return this.#notSent(attempt, scheduler.stopping.message)
-    work.body ??= this.#feed.bodyAgain(work)
-    if (work.body === undefined) return this.#inputChanged(attempt)
-    this.#observe(telling.attemptStarted(attempt.startedAt, attempt))
-    const dispatch = { body: work.body, stream, model: work.row.model }
-    attempt.exchange = transport.send(dispatch, this.#listener(attempt))
-  }
-
-  #inputChanged(attempt: Attempt): void {
-    const message = `Cannot retry line ${attempt.work.row.lineNumber}: the input changed meanwhile`
-    const hint = 'run the same command again; only new and edited rows are asked'
-    this.#step({ type: 'stop', error: new RunError('INPUT_CHANGED', message, { hint }) })
-    this.#notSent(attempt, message)
-  }
-
-  /** The run is stopping, so the row is left. Nobody was told that a try began. */
-  #notSent(attempt: Attempt, message: string): void {
-    const error = { type: 'not_sent', message }
-    const outcome = { kind: 'no_socket', status: 0, requestId: null, error } as const
-    this.#parts.spending?.unanswered(attempt, outcome)
-    this.#step({ type: 'outcome', attempt, outcome })
-  }
-
-  #listener(attempt: Attempt): Listener {
-    return {
-      head: (status, limits) => {
-        this.#showLimits(attempt, limits)
-        // The head of a plain answer comes with its end, and says nothing sooner.
-        if (attempt.stream) this.#step({ type: 'head', attempt, status, limits })
-      },
-      bytes: (count) => {
-        attempt.lastByteAt = this.#now()
-        attempt.reservation.progress?.read(count)
-      },
-      outcome: (outcome) => this.#outcome(attempt, outcome),
-    }
-  }
-
-  #outcome(attempt: Attempt, outcome: Outcome): void {
-    try {
-      this.#alarm.noticeSleep()
-      attempt.exchange = undefined
-      const { scheduler, spending } = this.#parts
-      const cost = spending?.costOf(attempt, outcome)
-      const decisions = scheduler.step(this.#now(), { type: 'outcome', attempt, outcome, cost })
-      if (outcome.kind !== 'answered') this.#tellFailure(attempt, outcome, decisions)
-      this.#perform(decisions)
-      this.#afterStep(scheduler)
-    } catch (error) {
-      this.#fail(error)
-    }
-  }
-
-  #tellFailure(attempt: Attempt, outcome: Unanswered, decisions: readonly Decision[]): void {
-    const retry = decisions.find((decision) => decision.type === 'retry')
-    const { prices, context, spending } = this.#parts
-    spending?.unanswered(attempt, outcome)
-    const unknown = telling.unknownOf(prices, attempt, outcome, context.clock.wallTime())
-    const rest = { outcome, unknown, waitMs: retry?.delayMs ?? null }
-    this.#observe(telling.attemptFailed(this.#now(), attempt, rest))
-  }
-
-  #showLimits({ work }: Attempt, limits: LimitReadings | undefined): void {
-    const event = this.#limitsTold.read(this.#now(), work.pool, limits)
-    if (event !== undefined) this.#observe(event)
-  }
-
-  #succeed(attempt: Attempt, outcome: Answered): void {
-    const { work, startedAt } = attempt
-    const { context, books, prices } = this.#parts
-    const at = context.clock.wallTime()
-    const costNanoUsd = prices.costNanoUsd(outcome.model, outcome.usage, { at })
-    const latencyMs = this.#now() - startedAt
-    const answer = { outcome, costNanoUsd, latencyMs, attempts: work.attempts + 1 }
-    books.succeed(work, answer, () => {
-      this.#settled.mark(work.sequence)
-      this.#parts.spending?.answered(attempt, outcome)
-      this.#observe(telling.rowSucceeded(this.#now(), work, answer))
-    })
-    work.body = undefined
-  }
-
-  #failRow({ work, startedAt }: Attempt, outcome: Unanswered): void {
-    const latencyMs = this.#now() - startedAt
-    const failure = { outcome, latencyMs, attempts: Math.max(1, work.attempts) }
-    this.#parts.books.fail(work, failure, () => {
-      this.#settled.mark(work.sequence)
-      this.#observe(telling.rowFailed(this.#now(), work, failure))
-    })
-    work.body = undefined
-  }
-
-  #leave(work: Work): void {
-    const { books, scheduler } = this.#parts
-    this.#settled.mark(work.sequence)
-    books.leave(work, scheduler.stopping === undefined)
-    work.body = undefined
-    this.#observe(telling.rowLeft(this.#now(), work))
   }
 
   #stopping({ code, message, hint }: RunError): void {

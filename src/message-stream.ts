@@ -12,6 +12,7 @@
  * no answer is given unless `message_stop` was read.
  */
 
+import { isJsonObject, type JsonObject, parseJson } from './json.ts'
 import { readMemberTexts, writeMemberTexts } from './json-members.ts'
 import type { Answered, ApiError } from './outcome.ts'
 import { onOneLine, readApiError, readUsage } from './reply.ts'
@@ -36,8 +37,6 @@ interface Block {
   input: string
   readonly citations: string[]
 }
-
-type Json = Record<string, unknown>
 
 const lineFeed = 0x0a
 
@@ -151,7 +150,7 @@ export class MessageStream {
     this.#usage = readMemberTexts(this.#message.get('usage') ?? '')
   }
 
-  #startBlock({ index }: Json, data: string): void {
+  #startBlock({ index }: JsonObject, data: string): void {
     const members = readMemberTexts(readMemberTexts(data).get('content_block') ?? '')
     this.#blocks.set(index, {
       members,
@@ -163,10 +162,10 @@ export class MessageStream {
     })
   }
 
-  #extendBlock({ index, delta }: Json, data: string): void {
+  #extendBlock({ index, delta }: JsonObject, data: string): void {
     const block = this.#blocks.get(index)
     if (block === undefined) return this.#fault('The stream adds to a block that never started')
-    if (!isObject(delta)) return
+    if (!isJsonObject(delta)) return
     switch (delta['type']) {
       case 'text_delta':
         block.text += stringOf(delta['text'])
@@ -204,7 +203,7 @@ export class MessageStream {
   #finish(): void {
     const message = this.#message
     if (message === undefined) return this.#fault('The stream ended without having started')
-    const stopReason = parse(message.get('stop_reason') ?? 'null')
+    const stopReason = parseJson(message.get('stop_reason') ?? 'null')
     const blocks: string[] = []
     for (const block of this.#blocks.values()) {
       const text = writeBlock(block, cuttingStopReasons.has(stopReason))
@@ -213,7 +212,7 @@ export class MessageStream {
     }
     message.set('content', `[${blocks.join(',')}]`)
     message.set('usage', writeMemberTexts(this.#usage))
-    const usage = readUsage(parse(message.get('usage') ?? ''))
+    const usage = readUsage(parseJson(message.get('usage') ?? ''))
     if (usage === undefined || textOf(message, 'type') !== 'message') {
       return this.#fault('The stream holds no Message with usage')
     }
@@ -226,7 +225,7 @@ export class MessageStream {
     }
   }
 
-  #fail(event: Json): void {
+  #fail(event: JsonObject): void {
     const error = readApiError(event['error']) ?? {
       type: 'api_error',
       message: 'The stream reported an error without saying which',
@@ -260,7 +259,7 @@ function writeBlock(block: Block, mayBeCut: boolean): string | undefined {
     members.set('citations', `[${all.join(',')}]`)
   }
   if (block.input.trim() !== '') {
-    const isWhole = parse(block.input) !== undefined
+    const isWhole = parseJson(block.input) !== undefined
     if (!isWhole && !mayBeCut) return undefined
     members.set('input', isWhole ? block.input : completeMembers(block.input))
   }
@@ -270,11 +269,11 @@ function writeBlock(block: Block, mayBeCut: boolean): string | undefined {
 /** Of a tool's input that ran into a limit, the members that are complete. */
 function completeMembers(input: string): string {
   const whole = writeMemberTexts(readMemberTexts(input))
-  return parse(whole) === undefined ? '{}' : whole
+  return parseJson(whole) === undefined ? '{}' : whole
 }
 
 function textOf(members: ReadonlyMap<string, string>, name: string): string {
-  return stringOf(parse(members.get(name) ?? ''))
+  return stringOf(parseJson(members.get(name) ?? ''))
 }
 
 function stringOf(value: unknown): string {
@@ -282,19 +281,7 @@ function stringOf(value: unknown): string {
 }
 
 /** The value, or undefined if the text is no JSON. */
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-function parseObject(text: string): Json | undefined {
-  const value = parse(text)
-  return isObject(value) ? value : undefined
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+function parseObject(text: string): JsonObject | undefined {
+  const value = parseJson(text)
+  return isJsonObject(value) ? value : undefined
 }

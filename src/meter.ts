@@ -169,7 +169,7 @@ export class ServerMeter {
    */
   delayOverSlice(now: number, need: MinuteNeed, sliceNeed: SliceNeed, seconds: number): number {
     const slice = this.#slice.delay(now, sliceNeed, seconds)
-    if (sliceNeed.produced > 0 && this.isSliceShown) return slice
+    if (this.isSliceShown) return slice
     return Math.max(slice, this.delay(now, need))
   }
 
@@ -197,13 +197,9 @@ export class ServerMeter {
     return (this.#minute.capacity * 60) / this.perMinute
   }
 
-  /**
-   * How many seconds of refill were missing when a request was refused for which the server counts
-   * so much at its start; no more than a slice holds, if this limit was why.
-   */
-  secondsMissing({ limit, remaining }: LimitReading, counted: number): number {
-    const left = remaining > 0 ? remaining + this.#rounding : 0
-    return ((limit - left + counted) * 60) / limit
+  /** How many seconds of refill were missing at a refusal; see `SliceMeter`. */
+  secondsMissing({ remaining }: LimitReading, counted: number): number {
+    return this.#slice.secondsMissing(remaining, counted)
   }
 
   /** How many seconds of refill we took lately: a slice of fewer has nothing left. */

@@ -72,34 +72,6 @@ describe('OutputEstimate', () => {
     expect(mean).toBeLessThan(0.2)
   })
 
-  test('quantile() is the cap until ten answers are known', () => {
-    const estimate = new OutputEstimate()
-    teach(estimate, 9, 100)
-    expect(estimate.quantile(0, 5000, 0.99)).toBe(5000)
-    teach(estimate, 1, 100)
-    expect(estimate.quantile(0, 5000, 0.99)).toBeLessThan(110)
-    expect(estimate.quantile(0, 70, 0.99)).toBe(70)
-  })
-
-  test('quantile() is exceeded by about as many answers as it says', () => {
-    const estimate = new OutputEstimate()
-    const random = new Random(5)
-    let longer = 0
-    for (let answer = 0; answer < 20_000; answer++) {
-      const tokens = Math.round(random.logNormal(800, 0.8))
-      if (answer >= 100 && tokens > estimate.quantile(0, 1e6, 0.99)) longer += 1
-      estimate.learn(0, tokens)
-    }
-    expect(longer / 20_000).toBeGreaterThan(0.003)
-    expect(longer / 20_000).toBeLessThan(0.02)
-  })
-
-  test('quantile() of a few answers is beyond the longest of them', () => {
-    const estimate = new OutputEstimate()
-    for (const tokens of [50, 80, 100, 120, 200, 60, 90, 110, 150, 70]) estimate.learn(0, tokens)
-    expect(estimate.quantile(0, cap, 0.99)).toBeGreaterThan(200)
-  })
-
   test('keeps a bounded number of kinds', () => {
     const estimate = new OutputEstimate()
     for (let kind = 0; kind < 10_000; kind++) teach(estimate, 4, 100 + (kind % 2) * 900, { kind })

@@ -9,18 +9,14 @@
  */
 
 import { bounds } from './bounds.ts'
-import { LogHistogram } from './log-histogram.ts'
 import { RecentMap } from './recent-map.ts'
 
 /** Tokens of an answer before any is known. */
 const tokensAtFirst = 400
-/** Weight an old answer loses with each new one, for what is usual and for what is rare. */
+/** The weight that what is known keeps with each new answer. */
 const forgetting = 0.97
-const quantileForgetting = 0.995
 /** Answers of a kind from which it is judged by its own alone. */
 const ownAnswers = 4
-const quantileAnswersMin = 10
-const tokensMax = 2 ** 18
 
 const recentAnswers = 12
 const changedAnswers = 6
@@ -28,8 +24,6 @@ const changedAnswers = 6
 const changedDeviations = 1.15
 /** Of the logarithm: answers that hardly differ change all the same by a tenth. */
 const deviationMin = 0.1
-/** Behind the mean of a normal distribution stand 99 % of it, in deviations. */
-const deviationsTo99 = 2.33
 
 /** What an answer is expected to be. */
 export interface ExpectedOutput {
@@ -52,13 +46,6 @@ export class OutputEstimate {
     return { tokens: Math.min(maxTokens, Math.round(tokens)), deviation }
   }
 
-  /** Tokens that this share of the answers do not exceed; the cap while too few are known. */
-  quantile(kind: number, maxTokens: number, share: number): number {
-    const own = this.#kinds.get(kind)
-    const known = own !== undefined && own.count >= quantileAnswersMin ? own : this.#all
-    return Math.min(maxTokens, known.quantile(share) ?? maxTokens)
-  }
-
   /** Takes in an answer. */
   learn(kind: number, tokens: number): void {
     this.#all.learn(tokens)
@@ -79,7 +66,6 @@ class Answers {
   #logSquares = 0
   /** The last ones, in a ring. */
   readonly #recent: number[] = []
-  #histogram = emptyHistogram()
 
   get count(): number {
     return this.#count
@@ -92,17 +78,6 @@ class Answers {
   get deviation(): number {
     if (this.#count < 2) return this.mean
     return deviationOf(this.#sum / this.#weight, this.#squares / this.#weight)
-  }
-
-  quantile(share: number): number | null {
-    if (this.#count < quantileAnswersMin) return null
-    const seen = this.#histogram.quantile(share) ?? 0
-    // Of a few answers the longest is not the longest there will be.
-    const mean = this.#logSum / this.#weight
-    const deviation = deviationOf(mean, this.#logSquares / this.#weight)
-    const likely = share > 0.5 ? Math.exp(mean + deviationsTo99 * deviation) - 1 : 0
-    const isKnown = this.#count * (1 - share) >= 1
-    return Math.ceil(isKnown ? seen : Math.max(seen, likely))
   }
 
   learn(tokens: number): void {
@@ -127,7 +102,6 @@ class Answers {
     this.#squares = this.#squares * forgetting + tokens ** 2
     this.#logSum = this.#logSum * forgetting + log
     this.#logSquares = this.#logSquares * forgetting + log ** 2
-    this.#histogram.add(tokens)
   }
 
   #hasChanged(): boolean {
@@ -145,12 +119,7 @@ class Answers {
     this.#squares = 0
     this.#logSum = 0
     this.#logSquares = 0
-    this.#histogram = emptyHistogram()
   }
-}
-
-function emptyHistogram(): LogHistogram {
-  return new LogHistogram({ least: 1, most: tokensMax, forgetting: quantileForgetting })
 }
 
 function deviationOf(mean: number, meanOfSquares: number): number {

@@ -82,7 +82,7 @@ export class Plan {
       this.#claim(this.#idOf(line, held), line.number)
       return { type: 'held', as: held, key: whole }
     }
-    const row = this.#checkId(parseLine(line, this.#options))
+    const row = this.#checkId(parseLine(line, this.#options, whole))
     // A failed line given as input has a key that leaves its result out; a repeated id, one of its
     // own.
     const taken = row.key === whole ? held : this.#held.take(row.key)

@@ -137,13 +137,16 @@ export class PoolLimiter {
     if (pace > longest.delayMs) longest = { delayMs: pace, binds: 'refusals', isPace: true }
     const cost = this.#output.costOf(now, given)
     const seconds = this.#slice.seconds(now)
-    this.#isShort = seconds < 60
+    const isShown = this.#isSliced
+    this.#isShort = seconds < 60 || isShown
     if (this.#isShort) this.#countProduced(now, this.#production.count())
     for (const [unit, meter] of this.#meters) {
       const need = { amount: needOf(unit, cost), margin: this.#margin(unit, cost) }
-      const delayMs = this.#isShort
-        ? meter.delayOverSlice(now, need, this.#sliceNeed(unit, meter, cost), seconds)
-        : meter.delay(now, need)
+      // Where one limit is seen to be shown over a slice, so are all, but not all are seen yet.
+      const delayMs =
+        this.#isShort && meter.isSliceShown === isShown
+          ? meter.delayOverSlice(now, need, this.#sliceNeed(unit, meter, cost), seconds)
+          : meter.delay(now, need)
       if (delayMs > longest.delayMs) longest = { delayMs, binds: unit, isPace: true }
     }
     return longest
@@ -300,7 +303,7 @@ export class PoolLimiter {
   #sliceNeed(unit: MeterUnit, meter: ServerMeter, cost: Cost): SliceNeed {
     const produced = this.#producedOf(unit, cost)
     const excess = produced > 0 ? this.#production.excess(meter.perMinute) : 0
-    return { counted: amountOf(unit, cost) - produced, produced, excess }
+    return { counted: needOf(unit, cost) - produced, produced, excess }
   }
 
   /** Output was produced. */
@@ -348,6 +351,7 @@ export class PoolLimiter {
     for (const [unit, meter] of this.#meters) {
       const reading = limits?.[unit]
       if (reading === undefined || !isUsable(reading)) continue
+      if (meter.isSliceShown !== this.#isSliced) continue
       const counted = amountOf(unit, held) - this.#producedOf(unit, held)
       const seconds = meter.secondsMissing(reading, counted)
       if (seconds <= most) continue
@@ -356,8 +360,7 @@ export class PoolLimiter {
     }
     if (unitWithMost === undefined) return burstSeconds
     this.#isOutputShort = unitWithMost === 'output' || unitWithMost === 'tokens'
-    // What is missing of a minute says nothing where the headers show the slice.
-    return this.#isSliced ? burstSeconds : most
+    return most
   }
 
   /**
@@ -371,7 +374,7 @@ export class PoolLimiter {
     if (rampSaid || climbing) this.#ramp.slow(now)
     // The first one in a climb is put down to the climb; a second is not.
     if (rampSaid || (climbing && this.#unexplained < 2)) return
-    this.#slice.refused(now, burstSeconds)
+    if (!this.#isSliced) this.#slice.refused(now, burstSeconds)
   }
 }
 

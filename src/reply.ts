@@ -11,6 +11,7 @@
  */
 
 import { parseInstant } from './instants.ts'
+import { isJsonObject, parseJson } from './json.ts'
 import type {
   Answered,
   ApiError,
@@ -103,12 +104,12 @@ export function readReply(
   const head = readHead(status, headers, limits)
   const json = parseJson(body)
   if (status >= 200 && status < 300) return readAnswer(head, json, body)
-  const shaped = isRecord(json) && json['type'] === 'error'
-  const error = readApiError(isRecord(json) ? json['error'] : undefined, status) ?? {
+  const shaped = isJsonObject(json) && json['type'] === 'error'
+  const error = readApiError(isJsonObject(json) ? json['error'] : undefined, status) ?? {
     type: typesByStatus.get(status) ?? 'http_error',
     message: `Status ${status}: ${excerpt(body)}`,
   }
-  const requestId = head.requestId ?? (isRecord(json) ? textOrNull(json['request_id']) : null)
+  const requestId = head.requestId ?? (isJsonObject(json) ? textOrNull(json['request_id']) : null)
   return classify({ head: { ...head, requestId }, headers, error, shaped })
 }
 
@@ -133,9 +134,9 @@ export function readHead(
  * ```
  */
 export function readUsage(value: unknown): Usage | undefined {
-  if (!isRecord(value)) return undefined
-  const split = isRecord(value['cache_creation']) ? value['cache_creation'] : {}
-  const tools = isRecord(value['server_tool_use']) ? value['server_tool_use'] : {}
+  if (!isJsonObject(value)) return undefined
+  const split = isJsonObject(value['cache_creation']) ? value['cache_creation'] : {}
+  const tools = isJsonObject(value['server_tool_use']) ? value['server_tool_use'] : {}
   const counts = [
     value['input_tokens'],
     value['output_tokens'],
@@ -164,11 +165,11 @@ export function readUsage(value: unknown): Usage | undefined {
 
 /** The API's error object, without anything that looks like a key; undefined if it is none. */
 export function readApiError(value: unknown, status = 0): ApiError | undefined {
-  if (!isRecord(value) || typeof value['message'] !== 'string') return undefined
+  if (!isJsonObject(value) || typeof value['message'] !== 'string') return undefined
   const type = textOrNull(value['type']) ?? typesByStatus.get(status) ?? 'http_error'
   const message = redact(value['message'].slice(0, messageCharsMax))
   const details = value['details']
-  const code = isRecord(details) ? textOrNull(details['error_code']) : null
+  const code = isJsonObject(details) ? textOrNull(details['error_code']) : null
   return code === null ? { type, message } : { type, message, code }
 }
 
@@ -178,8 +179,9 @@ export function onOneLine(json: string): string {
 }
 
 function readAnswer(head: ReplyHead, json: unknown, body: string): Outcome {
-  const usage = isRecord(json) && json['type'] === 'message' ? readUsage(json['usage']) : undefined
-  if (!isRecord(json) || usage === undefined) {
+  const usage =
+    isJsonObject(json) && json['type'] === 'message' ? readUsage(json['usage']) : undefined
+  if (!isJsonObject(json) || usage === undefined) {
     const message = `Status ${head.status} with a body that is no Message: ${excerpt(body)}`
     return { ...head, kind: 'broken', error: { type: 'invalid_response', message }, unknown: true }
   }
@@ -339,18 +341,6 @@ function redact(text: string): string {
   return text
     .replace(/sk-ant-[\w-]+/g, 'sk-ant-…')
     .replace(/(bearer\s+|x-api-key[\\"']*\s*[:=]\s*[\\"']*)[^\s\\"',;]+/gi, '$1…')
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function isCount(value: unknown): value is number {

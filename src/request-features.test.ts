@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { columns, featuresOf } from './request-features.ts'
-import type { JsonObject } from './request-rules.ts'
+import type { JsonObject } from './json.ts'
 
 type Column = keyof typeof columns
 

@@ -11,9 +11,9 @@
  * One pass, some 2 ns a character; what is kept of a row is one small array and two numbers.
  */
 
+import { isJsonObject, type JsonObject } from './json.ts'
 import { highResolution, pdfTokens, pictureTokens, standardResolution } from './media-tokens.ts'
 import { findModel } from './models.ts'
-import { isJsonObject, type JsonObject } from './request-rules.ts'
 
 /** The places of the counts. */
 export const columns = {
@@ -75,6 +75,9 @@ const depthMax = 32
 const formNames = new Set(['type', 'role', 'cache_control', 'signature', 'id', 'tool_use_id'])
 
 const noCounts: readonly number[] = Array.from({ length: columnCount }, () => 0)
+
+/** Of a request that was not looked through. */
+export const noFeatures: RequestFeatures = { counts: noCounts, prefix: 0, shape: 0 }
 
 class Reader {
   // A typed array of this size would lie outside of the heap, and cost more than all the rest.

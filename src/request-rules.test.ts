@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { JsonObject } from './json.ts'
 import {
   envelopeProblem,
   formOf,
@@ -7,7 +8,7 @@ import {
   readLine,
   readRequest,
 } from './request-rules.ts'
-import type { Form, JsonObject } from './request-rules.ts'
+import type { Form } from './request-rules.ts'
 
 const own = { result: {}, run: { line: 3 } }
 

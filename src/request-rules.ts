@@ -7,9 +7,7 @@
  */
 
 import { bounds } from './bounds.ts'
-
-/** A parsed JSON object. */
-export type JsonObject = Readonly<Record<string, unknown>>
+import { isJsonObject, type JsonObject } from './json.ts'
 
 /** What is wrong, in words that can follow a file name and a line number. */
 export type Problem = string
@@ -23,11 +21,6 @@ export const ownMembers = ['result', 'run'] as const
 const knownMembers: Record<'params' | 'body', readonly string[]> = {
   params: ['custom_id', 'params', 'metadata'],
   body: ['custom_id', 'method', 'url', 'body', 'metadata'],
-}
-
-/** True for an object that is no array. */
-export function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** Why a line that is JSON is no request at all, if it is not an object. */

@@ -381,3 +381,11 @@ test('parseLine() gives a row or a fault for any line, and holds all of it', () 
     }),
   )
 })
+
+test('withoutFeatures leaves all of a row but what its tokens are told by', () => {
+  const { features, ...row } = rowOf(`{${good}}`, { ...defaults, withoutFeatures: true })
+  const { features: counted, ...whole } = rowOf(`{${good}}`)
+  expect(row).toEqual(whole)
+  expect(Math.max(...features.counts)).toBe(0)
+  expect(Math.max(...counted.counts)).toBeGreaterThan(0)
+})

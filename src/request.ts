@@ -15,15 +15,15 @@ import { assert } from './assert.ts'
 import { bounds } from './bounds.ts'
 import { digest } from './hash.ts'
 import { findJsonFault } from './json-fault.ts'
+import { isJsonObject, type JsonObject } from './json.ts'
 import { changeMembers, memberText, readMembers, withoutMembers } from './json-spans.ts'
 import type { Changes, Member } from './json-spans.ts'
 import type { OutputFormat } from './line-form.ts'
 import type { ApiError } from './outcome.ts'
-import { featuresOf, type RequestFeatures } from './request-features.ts'
+import { featuresOf, noFeatures, type RequestFeatures } from './request-features.ts'
 import {
   envelopeProblem,
   formOf,
-  isJsonObject,
   isOwnLine,
   isUserId,
   must,
@@ -33,7 +33,7 @@ import {
   readLine,
   readRequest,
 } from './request-rules.ts'
-import type { JsonObject, Problem } from './request-rules.ts'
+import type { Problem } from './request-rules.ts'
 import type { Line } from './lines.ts'
 import { tupleKey, tupleRequest } from './tuple-line.ts'
 
@@ -45,6 +45,8 @@ export interface ParseOptions {
   readonly sendUserId: boolean
   /** In `tuple` form a line has no room for a key, which is then what the row says. */
   readonly outputFormat?: OutputFormat
+  /** The rows' `features` are not asked for, and stay empty. @default false */
+  readonly withoutFeatures?: boolean
 }
 
 /** What a row and a fault have in common. */
@@ -93,7 +95,8 @@ export interface RowFault extends Place {
 
 /**
  * Reads one line. Called again on the same bytes it gives the same row: that is how a body is
- * had again for a retry, and how an input that has changed is seen, by its `key`.
+ * had again for a retry, and how an input that has changed is seen, by its `key`. Whoever has the
+ * key of the whole line (`keyOfLine`) gives it, so that it is not made twice.
  *
  * @example
  * ```ts
@@ -102,10 +105,11 @@ export interface RowFault extends Place {
  * row.kind === 'fault' && row.error.message // => '"max_tokens" must be a whole number, got 0.5'
  * ```
  */
-export function parseLine(line: Line, options: ParseOptions): Row | RowFault {
+export function parseLine(line: Line, options: ParseOptions, whole?: string): Row | RowFault {
   const row = parseRow(line, options)
   if (options.outputFormat !== 'tuple') return row
-  return { ...row, key: tupleKey(line.bytes), original: tupleRequest(line.bytes) }
+  const key = whole ?? tupleKey(line.bytes)
+  return { ...row, key, original: tupleRequest(line.bytes, row.kind === 'row') }
 }
 
 /** The key of a line, without parsing it where that can be: most that are held are no more. */
@@ -129,7 +133,7 @@ function parseRow(line: Line, options: ParseOptions): Row | RowFault {
   if (text === undefined) {
     return rawFault({ ...place, key: digest(bytes) }, 'the line is not UTF-8', bytes)
   }
-  const value = parseJson(text)
+  const value = readObject(text)
   if (typeof value === 'string') return rawFault({ ...place, key: digest(bytes) }, value, bytes)
   const row = parseObject(bytes, place, value, options)
   return line.problem === undefined ? row : rawFault(row, line.problem, bytes)
@@ -212,7 +216,8 @@ function parseRequest(
     const size = `the request has ${body.length} bytes`
     return fault('request_too_large', `${size}; the API takes at most ${bounds.bodyBytesMax}`)
   }
-  const features = featuresOf(part.value, request.model)
+  const { withoutFeatures = false } = options
+  const features = withoutFeatures ? noFeatures : featuresOf(part.value, request.model)
   return { ...place, kind: 'row', ...request, features, body }
 }
 
@@ -256,7 +261,7 @@ function decode(bytes: Uint8Array): string | undefined {
 }
 
 /** The object a text stands for, or why it stands for none. */
-function parseJson(text: string): JsonObject | Problem {
+function readObject(text: string): JsonObject | Problem {
   let value: unknown
   try {
     value = JSON.parse(text)

@@ -13,6 +13,7 @@
  * A reader then looks at the first and the last hundred bytes of a line, whatever lies between.
  */
 
+import { isJsonObject, type JsonObject, oneLine, parseJson } from './json.ts'
 import type { ApiError } from './outcome.ts'
 
 /** What sluice says of a row beside its answer; the member `run`. */
@@ -221,11 +222,6 @@ function member(name: string, json: string | undefined): string {
   return json === undefined ? '' : `,"${name}":${oneLine(json)}`
 }
 
-/** A line break within JSON can only be a blank. It must not cut a paid answer into two lines. */
-function oneLine(json: string): string {
-  return json.includes('\n') || json.includes('\r') ? json.replaceAll(/[\r\n]+/g, ' ') : json
-}
-
 function readQuickly(bytes: Buffer, from: number, to: number): ResultLine | undefined {
   if (to - from < shortestLineBytes || !matches(bytes, from, to, head)) return undefined
   const idStart = from + head.length
@@ -330,28 +326,15 @@ function isResultType(value: unknown): value is ResultType {
 }
 
 function parseString(json: string): string | undefined {
-  try {
-    return String(JSON.parse(json))
-  } catch {
-    return undefined
-  }
+  const value = parseJson(json)
+  return typeof value === 'string' ? value : undefined
 }
-
-type JsonObject = Readonly<Record<string, unknown>>
 
 function asObject(value: unknown): JsonObject | undefined {
-  return isObject(value) ? value : undefined
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return isJsonObject(value) ? value : undefined
 }
 
 function parseObject(text: string): JsonObject | undefined {
-  try {
-    // An editor may have put a byte order mark before the first line.
-    return asObject(JSON.parse(text.startsWith('\ufeff') ? text.slice(1) : text))
-  } catch {
-    return undefined
-  }
+  // An editor may have put a byte order mark before the first line.
+  return asObject(parseJson(text.startsWith('\ufeff') ? text.slice(1) : text))
 }

@@ -32,8 +32,12 @@ describe('SliceMeter, of what is counted at the start', () => {
   test('is told by readings of the slice what is left of it', () => {
     const meter = meterOf()
     meter.observe(0, [2000, 2000], 0, true)
-    meter.observe(0, [300, 300], 0, true)
+    // Seven tenths of it are used: of 900 that are left, 600 stay.
+    meter.observe(0, [900, 900], 0, true)
     expect(meter.delay(0, counted(300), 5)).toBe(0)
+    expect(meter.delay(0, counted(400), 5)).toBeCloseTo(100, 6)
+    // What is carried to now may be more than there ever is.
+    meter.observe(0, [9000, 900], 0, true)
     expect(meter.delay(0, counted(400), 5)).toBeCloseTo(100, 6)
   })
 
@@ -86,11 +90,21 @@ describe('SliceMeter, of output that is counted as it is produced', () => {
     expect(meter.delay(0, { ...answer, excess: 2100 }, 2)).toBe(Infinity)
   })
 
-  test('makes up for what was not produced at four times the refill at most', () => {
+  test('makes up for what was not produced at four times the refill at most, a few at once', () => {
     const meter = meterOf()
     meter.start(0, answer)
-    // 8,000 ÷ 4 are what the slice of 2 s holds; 2,000 ÷ 4 of the next are soon there.
+    // A quarter of 8,000 was taken, and a quarter of the slice of 2 s is what may be taken at once.
     expect(meter.delay(0, answer, 2)).toBeCloseTo(2000 / 0.985, 3)
-    expect(meter.delay(0, { ...answer, produced: 2000 }, 2)).toBeCloseTo(500 / 0.985, 3)
+    expect(meter.delay(0, { ...answer, produced: 1000 }, 2)).toBeCloseTo(1750 / 0.985, 3)
+  })
+
+  test('where the slice is shown, starts while any of it is left', () => {
+    const meter = meterOf()
+    meter.observe(0, [2000, 2000], 0, true)
+    meter.observe(0, [1, 1], 0, true)
+    expect(meter.delay(0, answer, 60)).toBe(0)
+    meter.observe(0, [0, 0], 0, true)
+    meter.count(0, 400)
+    expect(meter.delay(0, answer, 60)).toBeCloseTo(400, 6)
   })
 })

@@ -28,10 +28,12 @@ export interface SliceNeed {
  */
 const pace = 0.985
 /**
- * When too little is being produced, more is let start than is refilled, but at most four times: it
- * is not known at once what comes of it.
+ * When too little is being produced, more is let start than is refilled; but at most four times,
+ * and few at once: it is not known at once what comes of it.
  */
 const catchUpShare = 1 / 4
+/** Of a slice that is shown: input is counted otherwise than was expected. */
+const shownShare = 0.7
 /** Of a small slice, what is set aside for not knowing better. */
 const spareShareMax = 0.5
 
@@ -59,13 +61,14 @@ export class SliceMeter {
   /** Milliseconds until a slice of so many seconds has room; Infinity: not before one ends. */
   delay(now: number, { counted, produced, excess }: SliceNeed, seconds: number): number {
     this.#pace(now)
-    const held = (this.#perMinute / 60) * seconds
-    const started = Math.min(counted + produced * catchUpShare, held) + this.#perMinute - held
-    const capacity = this.#mostLeft > 0 ? this.#shown.capacity : held
-    const spare = Math.min(this.#rounding, capacity * spareShareMax)
-    const gone = this.#shown.capacity - capacity
-    const left = gone + Math.min(counted + spare, capacity) + excess
-    if (left > this.#shown.capacity) return Infinity
+    const held = this.#mostLeft > 0 ? this.#mostLeft * shownShare : (this.#perMinute / 60) * seconds
+    const burst = produced > 0 ? held * catchUpShare : held
+    const started = Math.min(counted + produced * catchUpShare, burst) + this.#perMinute - burst
+    const spare = Math.min(this.#rounding, held * spareShareMax)
+    // What is shown of a slice is not late where it is counted as it comes: all of it may be used.
+    const gone = this.#mostLeft > 0 && produced > 0 ? 0 : this.#full - held
+    const left = gone + Math.min(counted + spare, held) + excess
+    if (left > this.#full) return Infinity
     return Math.max(this.#recent.delayUntil(now, started), this.#shown.delayUntil(now, left))
   }
 
@@ -85,10 +88,19 @@ export class SliceMeter {
    * slice, not the minute.
    */
   observe(now: number, left: readonly [number, number], slack: number, isSlice: boolean): void {
-    this.#mostLeft = isSlice ? Math.max(this.#mostLeft, ...left) : 0
-    const capacity = isSlice ? this.#mostLeft + this.#rounding : this.#perMinute
-    this.#shown.resize(now, { capacity, perMinute: this.#perMinute })
+    // Neither is what was shown, but what was carried from then to now: that may be more.
+    this.#mostLeft = isSlice ? Math.max(this.#mostLeft, Math.min(...left)) : 0
+    this.#shown.resize(now, { capacity: this.#full, perMinute: this.#perMinute })
     this.#shown.observe(now, left, slack)
+  }
+
+  /**
+   * How many seconds of refill were missing when a request was refused for which the server counts
+   * so much as it starts; no more than a slice holds, if this limit was why.
+   */
+  secondsMissing(remaining: number, counted: number): number {
+    const left = remaining > 0 ? remaining + this.#rounding : 0
+    return ((this.#full - left + counted) * 60) / this.#perMinute
   }
 
   /** How many seconds of refill we let start lately: a slice of fewer has nothing left. */
@@ -105,6 +117,11 @@ export class SliceMeter {
     this.#recent.resize(now, { capacity: perMinute, perMinute })
     this.#recent.setLevel(now, perMinute - recent)
     this.#isPaced = false
+  }
+
+  /** What the headers show when nothing is missing. */
+  get #full(): number {
+    return this.#mostLeft > 0 ? this.#mostLeft : this.#perMinute
   }
 
   #pace(now: number): void {

@@ -1,32 +1,14 @@
 import { expect, test } from 'vitest'
-import { rowOf } from '../test/world/drive.ts'
-import { Limiter } from './limiter.ts'
+import { attemptOf, rowOf } from '../test/world/drive.ts'
 import type { Cost } from './meter.ts'
 import { dayStartMs } from './models.ts'
 import { loadPrices } from './money.ts'
 import { costNanoUsdMax } from './telling.ts'
-import type { Attempt } from './work.ts'
-
-function attemptOf(cost: Cost): Attempt {
-  const limiter = new Limiter(0, { bounds: {}, ramp: 'off' })
-  return {
-    number: 1,
-    work: rowOf(0, { model: 'claude-haiku-4-5', bodyBytes: 10_000, maxTokens: 0 }),
-    stream: false,
-    probe: false,
-    cost,
-    reservation: limiter.reserve(0, limiter.pool(0, 'm'), cost),
-    startedAt: 0,
-    headAt: undefined,
-    lastByteAt: 0,
-    exchange: undefined,
-    deadlineAt: Infinity,
-  }
-}
 
 test('costNanoUsdMax() takes a prompt whole, though its cache may have expired', () => {
+  const row = rowOf(0, { model: 'claude-haiku-4-5', bodyBytes: 10_000, maxTokens: 0 })
   const most = (cost: Cost): number => {
-    return costNanoUsdMax(loadPrices(), attemptOf(cost), dayStartMs('2026-11-22')) ?? 0
+    return costNanoUsdMax(loadPrices(), attemptOf(row, cost), dayStartMs('2026-11-22')) ?? 0
   }
   const read = most({ input: 20, prompt: 3000, output: 0 })
   // What is expected to be read from the cache may have to be written again.

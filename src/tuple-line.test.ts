@@ -100,6 +100,7 @@ describe('the key of a tuple is that of its line', () => {
         const { metadata: _metadata, ...request } = members
         const bytes = Buffer.from(JSON.stringify({ ...request, metadata: told }))
         const original = tupleRequest(bytes)
+        expect(tupleRequest(bytes, true)).toBe(original)
         const metadata = JSON.stringify(told)
         const tuple = succeededTuple({ id: 'x', original, message, metadata, run })
         expect(keyIn(tuple.trimEnd())).toBe(tupleKey(bytes))

@@ -13,13 +13,19 @@
  */
 
 import { digest } from './hash.ts'
+import { isJsonObject, oneLine } from './json.ts'
 import { readMembers, withoutMembers } from './json-spans.ts'
 import type { FailedRow, ResultLine, SucceededRow } from './result-line.ts'
 
-/** The text of the first element, made of the bytes of a line. */
-export function tupleRequest(line: Uint8Array): string {
-  const text = decoder.decode(line)
-  if (!isJsonObject(parse(text))) return JSON.stringify(text)
+/**
+ * The text of the first element, made of the bytes of a line. `isObject`: whoever parsed the line
+ * found an object; it is not parsed again.
+ */
+export function tupleRequest(line: Uint8Array, isObject = false): string {
+  if (!isObject) {
+    const text = decoder.decode(line)
+    if (!isJsonObject(parse(text))) return JSON.stringify(text)
+  }
   return oneLine(withoutMembers(line, readMembers(line), ['metadata']).toString())
 }
 
@@ -87,11 +93,6 @@ function tupleOf(original: string | undefined, response: string, metadata: strin
   return `[${original ?? 'null'},${response}${third}]\n`
 }
 
-/** A line break within JSON can only be a blank. */
-function oneLine(json: string): string {
-  return json.replaceAll(/[\r\n]+/g, ' ')
-}
-
 function keyOf(request: unknown, metadata: unknown): string {
   // What says nothing is not written by every program.
   const says = isSaying(metadata) ? JSON.stringify(metadata) : ''
@@ -116,8 +117,4 @@ function parse(text: string): unknown {
 function withAllDigits(_name: string, value: unknown, context?: { source?: string }): unknown {
   if (typeof value !== 'number' || Number.isSafeInteger(value)) return value
   return Number.isInteger(value) ? `number ${context?.source}` : value
-}
-
-function isJsonObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,27 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { rowOf } from '../test/world/drive.ts'
+import { attemptOf, rowOf } from '../test/world/drive.ts'
 import { AssertionError } from './assert.ts'
-import { Limiter } from './limiter.ts'
 import { UnderWay } from './under-way.ts'
 import type { Attempt } from './work.ts'
-
-function attemptOf(number: number, bodyBytes = 1000): Attempt {
-  const limiter = new Limiter(0, { bounds: {}, ramp: 'off' })
-  const cost = { input: 1, output: 1 }
-  return {
-    number,
-    work: rowOf(number, { bodyBytes }),
-    stream: false,
-    probe: false,
-    cost,
-    reservation: limiter.reserve(0, limiter.pool(0, 'm'), cost),
-    startedAt: 0,
-    headAt: undefined,
-    lastByteAt: 0,
-    exchange: undefined,
-    deadlineAt: Infinity,
-  }
-}
 
 /** With so many tries under way. */
 function underWay(
@@ -29,7 +10,7 @@ function underWay(
   bounds: { maxConcurrency?: number; maxInFlightBytes?: number } = {},
 ): { it: UnderWay; attempts: Attempt[] } {
   const it = new UnderWay({ maxConcurrency: 10_000, maxInFlightBytes: 1e9, ...bounds })
-  const attempts = Array.from({ length: count }, (_, number) => attemptOf(number))
+  const attempts = Array.from({ length: count }, (_, sequence) => attemptOf(rowOf(sequence)))
   for (const attempt of attempts) it.add(attempt)
   return { it, attempts }
 }
@@ -55,13 +36,22 @@ describe('UnderWay', () => {
 
   test('count() is of one pool, and of starts after one instant up to another', () => {
     const { it } = underWay(0)
-    for (const [number, startedAt] of [10, 20, 20, 30, 40].entries()) {
-      const attempt = { ...attemptOf(number), startedAt }
-      it.add(number === 2 ? { ...attempt, work: { ...attempt.work, pool: 'another' } } : attempt)
+    for (const [sequence, startedAt] of [10, 20, 20, 30, 40].entries()) {
+      const attempt = { ...attemptOf(rowOf(sequence)), startedAt }
+      it.add(sequence === 2 ? { ...attempt, work: { ...attempt.work, pool: 'another' } } : attempt)
     }
     expect(it.count('m', { after: 10, until: 30 })).toBe(2)
     expect(it.count('m', { after: -Infinity, until: 40 })).toBe(4)
     expect(it.count('another', { after: 0, until: 40 })).toBe(1)
+  })
+
+  test('slept() tells the tries that began by then from those after', () => {
+    const { it, attempts } = underWay(1)
+    const isDead = (startedAt: number): boolean[] =>
+      attempts.map((attempt) => it.isFromBeforeSleep({ ...attempt, startedAt }))
+    expect(isDead(0)).toEqual([false])
+    it.slept(20)
+    expect([isDead(0), isDead(20), isDead(21)]).toEqual([[true], [true], [false]])
   })
 
   test('noSocket() lowers what may be under way, for all pools', () => {

@@ -33,6 +33,7 @@ export class UnderWay {
   /** Of the process, so all pools share its ceiling. */
   readonly #sockets = new Congestion()
   #bytes = 0
+  #sleptAt = -Infinity
   /** The first row of the run, if the rest waits for it. */
   readonly leader: Leader
 
@@ -99,6 +100,16 @@ export class UnderWay {
   /** A try, taken out already, found no socket to be had. */
   noSocket(now: number): void {
     this.#sockets.noSocket(now, this.#size)
+  }
+
+  /** The machine slept: what began up to the instant `before` is dead. */
+  slept(before: number): void {
+    this.#sleptAt = before
+  }
+
+  /** Whether a try began before the machine slept. */
+  isFromBeforeSleep(attempt: Attempt): boolean {
+    return attempt.startedAt <= this.#sleptAt
   }
 
   #indexOf(number: number): number {

@@ -10,6 +10,7 @@
  * The bytes are searched for a few names first. Few bodies hold one, and only those are parsed.
  */
 
+import { isJsonObject, type JsonObject } from './json.ts'
 import { findModel } from './models.ts'
 import type { CacheWrites, Prices } from './money.ts'
 
@@ -107,7 +108,7 @@ function lookInto(body: Uint8Array): Found {
   const isMarked = has(mark)
   const isSpecial = has(geography) || has(speed)
   const isPlain = !isSpecial && !names.some(has)
-  const request: Json | undefined = isPlain ? undefined : JSON.parse(bytes.toString())
+  const request: JsonObject | undefined = isPlain ? undefined : JSON.parse(bytes.toString())
   const writes = !isMarked ? 'none' : has(hour) ? '1h' : '5m'
   const { tokens, isEndless } = request === undefined ? text : weigh(request)
   return {
@@ -120,8 +121,6 @@ function lookInto(body: Uint8Array): Found {
   }
 }
 
-type Json = Readonly<Record<string, unknown>>
-
 /** Tokens beside those of the bytes; fewer, where bytes are no text. */
 interface Weight {
   tokens: number
@@ -130,7 +129,7 @@ interface Weight {
 
 const text: Readonly<Weight> = { tokens: 0, isEndless: false }
 
-function weigh(request: Json): Weight {
+function weigh(request: JsonObject): Weight {
   const weight: Weight = { tokens: 0, isEndless: false }
   for (const name of ['mcp_servers', 'container', 'fallbacks']) {
     if (request[name] !== undefined && request[name] !== null) weight.isEndless = true
@@ -148,7 +147,7 @@ function weigh(request: Json): Weight {
 
 /** A tool of the user's own is its bytes; of the API's, those the client runs are known. */
 function weighTool(tool: unknown, weight: Weight): void {
-  const type = isObject(tool) ? tool['type'] : undefined
+  const type = isJsonObject(tool) ? tool['type'] : undefined
   if (type === undefined || type === null || type === 'custom') return
   const isKnown = typeof type === 'string' && /^(bash|text_editor|computer|memory)_\d+$/.test(type)
   if (isKnown) weight.tokens += clientToolTokensMax
@@ -161,25 +160,22 @@ function weighBlocks(value: unknown, weight: Weight): void {
     for (const item of value as unknown[]) weighBlocks(item, weight)
     return
   }
-  if (!isObject(value)) return
+  if (!isJsonObject(value)) return
   const { type, source, content } = value
   if (type === 'image') {
     weight.tokens += pictureTokensMax - dataLength(source)
   } else if (type === 'document' || type === 'container_upload') {
     // Text is its bytes; of pages only the context bounds what they come to.
-    const isText = isObject(source) && (source['type'] === 'text' || source['type'] === 'content')
+    const isText =
+      isJsonObject(source) && (source['type'] === 'text' || source['type'] === 'content')
     if (!isText || 'citations' in value) weight.tokens = Infinity
-    weighBlocks(isObject(source) ? source['content'] : undefined, weight)
+    weighBlocks(isJsonObject(source) ? source['content'] : undefined, weight)
   }
   weighBlocks(content, weight)
 }
 
 /** Characters of base64 in the request that are no text. */
 function dataLength(source: unknown): number {
-  const data = isObject(source) && source['type'] === 'base64' ? source['data'] : undefined
+  const data = isJsonObject(source) && source['type'] === 'base64' ? source['data'] : undefined
   return typeof data === 'string' ? data.length : 0
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -58,7 +58,8 @@ export interface Drawn {
   readonly healAt: number
 }
 
-const transient: readonly [FaultName, ...FaultName[]] = [
+/** Faults that a try may meet, and the next may not. */
+export const transientFaults: readonly [FaultName, ...FaultName[]] = [
   'rate-limit',
   'server-error',
   'gateway-timeout',
@@ -73,7 +74,8 @@ const transient: readonly [FaultName, ...FaultName[]] = [
   'invalid-json',
   'slow-first-byte',
 ]
-const stopping: readonly [FaultName, ...FaultName[]] = [
+/** Faults that stop a run. */
+export const stoppingFaults: readonly [FaultName, ...FaultName[]] = [
   'spend-limit',
   'customer-spend-limit',
   'credit',
@@ -184,8 +186,8 @@ function drawFirst(
 ): Omit<Drawn, DrawnLater> & FirstDrawn & { readonly deaths: readonly Omit<Death, 'midWrite'>[] } {
   const deathCount = random.integer(0, 3)
   const faults: Partial<Record<FaultName, number>> = {}
-  for (const name of transient) if (random.chance(0.4)) faults[name] = random.float() * 0.07
-  if (random.chance(0.15)) faults[random.pick(stopping)] = 0.01
+  for (const name of transientFaults) if (random.chance(0.4)) faults[name] = random.float() * 0.07
+  if (random.chance(0.15)) faults[random.pick(stoppingFaults)] = 0.01
   const slice = random.pick(['none', 'none', 'hidden', 'shown'] as const)
   return {
     seed,

@@ -8,7 +8,9 @@
 
 import { Heap } from '../../src/heap.ts'
 import type { Decision, SchedulerEvent, SchedulerOptions } from '../../src/decision.ts'
-import type { LimitReadings, Outcome, Usage } from '../../src/outcome.ts'
+import { Limiter } from '../../src/limiter.ts'
+import type { Cost } from '../../src/meter.ts'
+import type { Answered, LimitReadings, Outcome, Usage } from '../../src/outcome.ts'
 import { Random } from '../../src/random.ts'
 import { columnCount, columns, type RequestFeatures } from '../../src/request-features.ts'
 import { Scheduler } from '../../src/scheduler.ts'
@@ -144,6 +146,24 @@ export function rowsOf(count: number, given: Parameters<typeof rowOf>[1] = {}): 
   return Array.from({ length: count }, (_, sequence) => rowOf(sequence, given))
 }
 
+/** The first try of a row, at the instant 0, with all limits yet unknown. */
+export function attemptOf(work: Work, cost: Cost = { input: 1, output: 1 }): Attempt {
+  const limiter = new Limiter(0, { bounds: {}, ramp: 'off' })
+  return {
+    number: work.sequence + 1,
+    work,
+    stream: false,
+    probe: false,
+    cost,
+    reservation: limiter.reserve(0, limiter.pool(0, work.pool), cost),
+    startedAt: 0,
+    headAt: undefined,
+    lastByteAt: 0,
+    exchange: undefined,
+    deadlineAt: Infinity,
+  }
+}
+
 export function usageOf(inputTokens: number, outputTokens: number): Usage {
   return {
     inputTokens,
@@ -160,7 +180,7 @@ export function usageOf(inputTokens: number, outputTokens: number): Usage {
 
 export function answered(
   given: { input?: number; output?: number; limits?: LimitReadings | undefined } = {},
-): Outcome {
+): Answered {
   const { input = 300, output = 100, limits } = given
   return {
     kind: 'answered',

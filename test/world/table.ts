@@ -3,7 +3,7 @@
  * happened in, and how often.
  */
 
-import type { Drawn } from './draw.ts'
+import { type Drawn, stoppingFaults, transientFaults } from './draw.ts'
 import type { History } from './world.ts'
 
 /** Troubles that are not single requests' faults, and whether a seed drew them. */
@@ -34,24 +34,7 @@ const drawnTroubles: readonly (readonly [name: string, drawn: (drawn: Drawn) => 
   ['stream input', ({ stream }) => stream],
 ]
 
-const requestFaults = [
-  'rate-limit',
-  'server-error',
-  'gateway-timeout',
-  'overloaded',
-  'reset-before',
-  'reset-after',
-  'cut',
-  'html',
-  'hang-head',
-  'hang-body',
-  'stream-error',
-  'invalid-json',
-  'slow-first-byte',
-  'spend-limit',
-  'customer-spend-limit',
-  'credit',
-] as const
+const requestFaults = [...transientFaults, ...stoppingFaults]
 
 /** A Markdown table of the troubles of these histories. */
 export function tableOf(

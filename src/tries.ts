@@ -1,0 +1,115 @@
+/**
+ * Tries: sends what the scheduler starts, and tells it how each try ended.
+ *
+ * A try that cannot be sent after all (its row's body is gone, the run was stopped meanwhile) ends
+ * as one that found no socket: nobody was told that it began.
+ */
+
+import type { RunContext } from './context.ts'
+import type { Decision, SchedulerEvent, Unanswered } from './decision.ts'
+import { RunError } from './errors.ts'
+import type { Observer } from './events.ts'
+import type { Prices } from './money.ts'
+import type { LimitReadings, Outcome } from './outcome.ts'
+import type { Spending } from './spending.ts'
+import * as telling from './telling.ts'
+import type { Listener, Transport } from './transport.ts'
+import type { Attempt, Work } from './work.ts'
+
+/** What tries are made with. */
+export interface TriesParts {
+  readonly context: RunContext
+  readonly transport: Transport
+  readonly prices: Prices
+  readonly spending: Spending | undefined
+  readonly observe: Observer
+}
+
+/** Who has tries made. */
+export interface TriesOwner {
+  /** Why nothing more is started, if nothing is. */
+  readonly stopping: RunError | undefined
+  /** The body of a row that waited for its retry; undefined if it cannot be had. */
+  bodyAgain(work: Work): Uint8Array | undefined
+  /** Something happened; `decided` is called with what is decided before that is done. */
+  step(event: SchedulerEvent, decided?: (decisions: readonly Decision[]) => void): void
+}
+
+export class Tries {
+  readonly #parts: TriesParts
+  readonly #owner: TriesOwner
+  readonly #limitsTold = new telling.LimitsTold()
+
+  constructor(parts: TriesParts, owner: TriesOwner) {
+    this.#parts = parts
+    this.#owner = owner
+  }
+
+  start(attempt: Attempt): void {
+    const { work, stream } = attempt
+    const { stopping } = this.#owner
+    // The run was stopped by what was done since the decision: a line that could not be written.
+    if (stopping !== undefined) return this.notSent(attempt, stopping.message)
+    work.body ??= this.#owner.bodyAgain(work)
+    if (work.body === undefined) return this.#inputChanged(attempt)
+    this.#parts.observe(telling.attemptStarted(attempt.startedAt, attempt))
+    const dispatch = { body: work.body, stream, model: work.row.model }
+    attempt.exchange = this.#parts.transport.send(dispatch, this.#listener(attempt))
+  }
+
+  /** The run is stopping, so the row is left. Nobody was told that a try began. */
+  notSent(attempt: Attempt, message: string): void {
+    const error = { type: 'not_sent', message }
+    const outcome = { kind: 'no_socket', status: 0, requestId: null, error } as const
+    this.#parts.spending?.unanswered(attempt, outcome)
+    this.#owner.step({ type: 'outcome', attempt, outcome })
+  }
+
+  #inputChanged(attempt: Attempt): void {
+    const message = `Cannot retry line ${attempt.work.row.lineNumber}: the input changed meanwhile`
+    const hint = 'run the same command again; only new and edited rows are asked'
+    this.#owner.step({ type: 'stop', error: new RunError('INPUT_CHANGED', message, { hint }) })
+    this.notSent(attempt, message)
+  }
+
+  #listener(attempt: Attempt): Listener {
+    return {
+      head: (status, limits) => {
+        this.#showLimits(attempt, limits)
+        // The head of a plain answer comes with its end, and says nothing sooner.
+        if (attempt.stream) this.#owner.step({ type: 'head', attempt, status, limits })
+      },
+      bytes: (count) => {
+        attempt.lastByteAt = this.#now()
+        attempt.reservation.progress?.read(count)
+      },
+      outcome: (outcome) => this.#ended(attempt, outcome),
+    }
+  }
+
+  #ended(attempt: Attempt, outcome: Outcome): void {
+    attempt.exchange = undefined
+    const cost = this.#parts.spending?.costOf(attempt, outcome)
+    this.#owner.step({ type: 'outcome', attempt, outcome, cost }, (decisions) => {
+      if (outcome.kind !== 'answered') this.#tellFailure(attempt, outcome, decisions)
+    })
+  }
+
+  #tellFailure(attempt: Attempt, outcome: Unanswered, decisions: readonly Decision[]): void {
+    const retry = decisions.find((decision) => decision.type === 'retry')
+    const { prices, context, spending, observe } = this.#parts
+    spending?.unanswered(attempt, outcome)
+    const unknown = telling.unknownOf(prices, attempt, outcome, context.clock.wallTime())
+    const rest = { outcome, unknown, waitMs: retry?.delayMs ?? null }
+    observe(telling.attemptFailed(this.#now(), attempt, rest))
+  }
+
+  #showLimits({ work }: Attempt, limits: LimitReadings | undefined): void {
+    const event = this.#limitsTold.read(this.#now(), work.pool, limits)
+    if (event !== undefined) this.#parts.observe(event)
+  }
+
+  #now(): number {
+    return this.#parts.context.clock.now()
+  }
+}
