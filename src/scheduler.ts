@@ -356,8 +356,8 @@ export class Scheduler {
     const isAwake = attempt.startedAt > this.#sleptAt
     const counts = isAwake && pool.broke(now, attempt, this.#underWay, this.#random)
     if (!counts) return this.#again(now, attempt, outcome)
-    work.attempts += 1
-    if (work.attempts >= this.#options.maxAttempts) return this.#fail(attempt, outcome)
+    const tries = pool.countTry(work, outcome)
+    if (tries >= this.#options.maxAttempts) return this.#fail(attempt, outcome)
     const delayMs = retryDelayMs(work.attempts, outcome.retryAfterMs, this.#random)
     this.#again(now, attempt, outcome, delayMs)
   }
