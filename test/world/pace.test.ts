@@ -1,11 +1,12 @@
 /**
  * The pace of runs in which nothing fails: no limit is left unused while rows wait, a limit that
- * changes is followed, and a large row waits no longer for those behind it.
+ * changes is followed, a bound is kept, and a large row waits no longer for those behind it.
  */
 
 import { describe, expect, test } from 'vitest'
 import { Random } from '../../src/random.ts'
 import { checkBusy, checkHead, type RowCost, upTo } from './checkers-pace.ts'
+import { checkWindow } from './checkers-wire.ts'
 import { lineOf, model, type Play, play, type Played } from './play.ts'
 
 const unbound = { inputTokensPerMinute: 1e9, outputTokensPerMinute: 1e9, requestsPerMinute: 1e6 }
@@ -135,6 +136,22 @@ describe('a limit that changes in mid-run', () => {
       expect(refused.length).toBeLessThanOrEqual(3)
     },
   )
+})
+
+describe("the user's bound", () => {
+  test.each([7, 60, 601])('of %i requests in any 60 s is kept, and reached', async (bound) => {
+    const lines = Array.from({ length: 4 * bound }, (_, row) => lineOf(row, 10))
+    const { tries } = await play({
+      server: { ...unbound, latencyMs: 700 },
+      runs: [{ input: lines.join(''), options: { maxRequestsPerMinute: bound } }],
+      untilMs: 180_000,
+    })
+    const sends = (tries[0] ?? []).map(({ at }) => at)
+    expect(checkWindow(sends, bound)).toEqual([])
+    // The first minute has a burst, which the last of it must make up for.
+    expect(checkWindow(sends, bound - 1)).not.toEqual([])
+    expect(sends.length).toBeGreaterThanOrEqual(0.98 * 3 * bound - 1)
+  })
 })
 
 describe('a large row waits no longer for small ones behind it', () => {
