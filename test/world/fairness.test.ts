@@ -26,8 +26,16 @@ describe('two runs that know nothing of each other', () => {
   const isOneSided = ({ bound, latencyMs, gapMs }: (typeof sharedWorlds)[number]): boolean =>
     latencyMs < 1000 || bound === 'requests' || (bound === 'output' && gapMs === 0)
 
+  // Each is played once, whatever is asked of it.
+  const played = new Map<object, Promise<readonly number[]>>()
+  const playOnce = (world: (typeof sharedWorlds)[number]): Promise<readonly number[]> => {
+    const known = played.get(world) ?? sharesOf({ ...world, seed: 1 })
+    played.set(world, known)
+    return known
+  }
+
   test.each(sharedWorlds)(`use 0.95 of it: ${name}`, async (world) => {
-    const [first = 0, second = 0] = await sharesOf({ ...world, seed: 1 })
+    const [first = 0, second = 0] = await playOnce(world)
     expect(first + second).toBeGreaterThanOrEqual(0.95)
     const share = first / (first + second)
     if (!isOneSided(world)) expect(Math.max(share, 1 - share)).toBeLessThanOrEqual(0.6)
@@ -36,7 +44,7 @@ describe('two runs that know nothing of each other', () => {
   test.fails.each(sharedWorlds.filter(isOneSided))(
     `settle within 60/40: ${name}`,
     async (world) => {
-      const [first = 0, second = 0] = await sharesOf({ ...world, seed: 1 })
+      const [first = 0, second = 0] = await playOnce(world)
       const share = first / (first + second)
       expect(Math.max(share, 1 - share)).toBeLessThanOrEqual(0.6)
     },
