@@ -119,8 +119,8 @@ export class Endings {
     const isAwake = !underWay.isFromBeforeSleep(attempt)
     const counts = isAwake && pool.broke(now, attempt, underWay, random)
     if (!counts) return this.#again(now, attempt, outcome)
-    work.attempts += 1
-    if (work.attempts >= options.maxAttempts) return verdicts.fail(attempt, outcome)
+    const tries = pool.countTry(work, outcome)
+    if (tries >= options.maxAttempts) return verdicts.fail(attempt, outcome)
     const delayMs = retryDelayMs(work.attempts, outcome.retryAfterMs, random)
     this.#again(now, attempt, outcome, delayMs)
   }

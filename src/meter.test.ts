@@ -49,7 +49,8 @@ describe('ServerMeter', () => {
 
   test('refills evenly to its limit, and waits for what it has not', () => {
     const meter = inputMeter(0)
-    expect(meter.delay(0, { amount: 500, margin: 0 })).toBe(500)
+    // 2 s of refill are kept back for others.
+    expect(meter.delay(0, { amount: 500, margin: 0 })).toBe(2500)
     expect(meter.level(20_000)).toBe(20_000)
     expect(meter.level(90_000)).toBe(60_000)
     meter.take(90_000, 60_000)
@@ -167,8 +168,8 @@ describe('ServerMeter', () => {
     meter.take(0, 1500)
     const more = { ...none, counted: 500 }
     expect(meter.delayOverSlice(0, { amount: 500, margin: 0 }, more, 2)).toBe(500)
-    // The minute has 58,500.
-    expect(meter.delayOverSlice(0, { amount: 59_500, margin: 0 }, more, 2)).toBe(1000)
+    // The minute has 58,500, of which 2,000 are kept back for others.
+    expect(meter.delayOverSlice(0, { amount: 57_500, margin: 0 }, more, 2)).toBe(1000)
   })
 
   test('delayOverSlice() leaves output that is counted as it is produced to a slice that is shown', () => {
@@ -207,8 +208,9 @@ describe('ServerMeter', () => {
 
   test('delay() leaves a margin, of a tenth of the capacity at most', () => {
     const meter = inputMeter(1000)
-    expect(meter.delay(0, { amount: 1000, margin: 0 })).toBe(0)
-    expect(meter.delay(0, { amount: 1000, margin: 500 })).toBe(500)
+    // 2 s of refill are kept back for others, whatever the margin.
+    expect(meter.delay(0, { amount: 1000, margin: 0 })).toBe(2000)
+    expect(meter.delay(0, { amount: 1000, margin: 500 })).toBe(2500)
     expect(meter.delay(0, { amount: 1000, margin: 1e9 })).toBe(6000)
   })
 

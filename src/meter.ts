@@ -98,10 +98,9 @@ const othersStepMax = 1 / 20
 const othersUnits = 100
 /** A reading that leaves more open than this share of the limit tells of no others. */
 const narrowShareMax = 0.05
-const othersShareMin = 0.03
 const othersShareMax = 0.9
-/** What others take in so long may be gone before we hear of it. */
-const othersSeconds = 2
+/** So long of our own refill stays for others. It is paid once, at the end of a run. */
+const reserveSeconds = 2
 /** A debt of more minutes than this is no debt of ours, or a `reset` that means something else. */
 const debtMinutesMax = 10
 
@@ -157,7 +156,7 @@ export class ServerMeter {
 
   /** Milliseconds until this may start. */
   delay(now: number, { amount, margin }: MinuteNeed): number {
-    const spare = Math.min(margin + this.#othersMargin, this.#minute.capacity * marginShareMax)
+    const spare = Math.min(margin + this.#reserve, this.#minute.capacity * marginShareMax)
     return this.#minute.delayUntil(now, amount + spare)
   }
 
@@ -258,10 +257,13 @@ export class ServerMeter {
     this.#minute.resize(now, { capacity, perMinute: this.#perMinute - this.#others })
   }
 
-  /** They come when they like: some of what was there a moment ago may be gone. */
-  get #othersMargin(): number {
-    if (this.#others < this.#perMinute * othersShareMin) return 0
-    return 2 * this.#slack(this.#perMinute) + othersSeconds * (this.#others / 60)
+  /**
+   * Others come when they like: some of what was there a moment ago may be gone. Everybody who keeps
+   * back the same time of what he takes himself is left the same; a share of what others take would
+   * give more to whoever has more already.
+   */
+  get #reserve(): number {
+    return (reserveSeconds * this.#minute.perMinute) / 60
   }
 
   /**

@@ -11,7 +11,8 @@ import { Congestion } from './congestion.ts'
 import { LatencyModel } from './latency.ts'
 import type { Limiter } from './limiter.ts'
 import type { Cost } from './meter.ts'
-import type { Answered } from './outcome.ts'
+import type { Answered, Broken, Overloaded } from './outcome.ts'
+import { Overloads } from './overloads.ts'
 import type { PoolLimiter, Wait } from './pool-limiter.ts'
 import type { Random } from './random.ts'
 import type { AbortReason } from './transport.ts'
@@ -42,6 +43,7 @@ export class Pool {
   readonly limiter: PoolLimiter
   readonly #congestion = new Congestion()
   readonly #latency = new LatencyModel()
+  readonly #overloads = new Overloads()
   readonly #times: TimeBounds
   #inFlight = 0
   /** The one try that may be under way in an outage, besides those from before, is. */
@@ -145,6 +147,7 @@ export class Pool {
     this.#answeredSince += 1
     this.#goodAt = Math.max(this.#goodAt, attempt.startedAt)
     this.limiter.answered(now, attempt.reservation)
+    if (attempt.work.overloads === undefined && !attempt.probe) this.#overloads.answered()
     const elapsedMs = now - attempt.startedAt
     this.#answerMs += (elapsedMs - this.#answerMs) * answerMemory
     this.#latency.learnAnswer(elapsedMs, answer.usage.outputTokens)
@@ -175,6 +178,19 @@ export class Pool {
       },
       random,
     )
+  }
+
+  /**
+   * A try failed, and not in an outage. Returns how many of the row's tries count against it: an
+   * overload does not while it may be chance, unless it may have been billed.
+   */
+  countTry(work: Work, outcome: Broken | Overloaded): number {
+    work.attempts += 1
+    if (outcome.kind === 'overloaded' && !outcome.unknown) {
+      work.overloads = this.#overloads.met(work.overloads)
+    }
+    const met = work.overloads
+    return work.attempts - (met && this.#overloads.mayBeChance(met) ? met.count : 0)
   }
 
   /** Closes a period over which answers were counted; a period without any is no rate. */

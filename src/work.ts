@@ -8,6 +8,7 @@
 
 import type { Reservation } from './limiter.ts'
 import type { Cost } from './meter.ts'
+import type { OverloadsMet } from './overloads.ts'
 import type { Row } from './request.ts'
 import type { Exchange } from './transport.ts'
 import type { Amount } from './worst-case.ts'
@@ -26,8 +27,10 @@ export interface Work {
   pool: string
   /** What one try of it may cost at most; of a run with a budget. */
   most?: Amount
-  /** Tries that count; a refusal, and a failure during an outage, do not. */
+  /** Tries; a refusal, and a failure during an outage, are none. */
   attempts: number
+  /** The overloads among them, if there were any. */
+  overloads?: OverloadsMet
   /** Tries that were sent and gave no complete reply: each may have been billed. */
   unknownAttempts: number
   /** When the first of its tries that broke began. */

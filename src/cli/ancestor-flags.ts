@@ -130,7 +130,7 @@ export const ancestorFlags: readonly Flag[] = [
     value: 'N',
     read: readCount,
     group,
-    about: 'tries of one row; refusals for a rate (429) do not count',
+    about: 'tries of one row; a 429 does not count, nor a 529 that others meet as well',
     otherwise: '5',
   },
   {

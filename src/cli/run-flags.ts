@@ -251,7 +251,7 @@ const rowsFlags: readonly Flag[] = [
     value: 'N',
     read: readCount,
     group: rows,
-    about: 'tries of one row; refusals for a rate (429) do not count',
+    about: 'tries of one row; a 429 does not count, nor a 529 that others meet as well',
     otherwise: '5',
   },
   {

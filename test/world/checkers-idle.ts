@@ -4,8 +4,8 @@
  * Judged from the server's own levels, and only where they say enough. A stretch is judged while
  * all that was tried in this life went well, the server shows its limits and has no others, a row
  * of the pool is ready, nothing of the user's is used up, and each meter, less all that is under
- * way at its worst, has half its capacity and the largest row's worst. Then a send must come within
- * `idleMsMax`.
+ * way at its worst, has a quarter of its capacity and the largest row's worst. Then a send must come
+ * within `idleMsMax`.
  */
 
 import type { Sent } from './witness.ts'
@@ -87,7 +87,7 @@ function isAble({ sends, levels }: Moment, model: string, bytesMax: number): boo
   const underWay = sends.filter((sent) => sent.model === model && sent.endedAt === undefined)
   const [requests, input, output] = levels(model) ?? []
   const has = (meter: Level | undefined, taken: number, largest: number): boolean =>
-    meter === undefined || meter.level - taken >= Math.max(meter.perMinute / 2, largest)
+    meter === undefined || meter.level - taken >= Math.max(meter.perMinute / 4, largest)
   return (
     has(requests, underWay.length, 2) &&
     has(input, total(underWay.map(({ bytes }) => bytes)), bytesMax) &&

@@ -3,89 +3,16 @@
  */
 
 import { expect, test } from 'vitest'
-import type { RunEvent } from '../../src/events.ts'
-import type { RunOptions } from '../../src/options.ts'
-import { Random } from '../../src/random.ts'
-import { SimulatorModel, type SimulatorOptions } from '../../src/simulator/index.ts'
-import type { RunSummary } from '../../src/summary.ts'
-import { SimFiles } from '../sim-files.ts'
-import { type Death, draw } from './draw.ts'
-import { type Ending, Life, type Stage } from './life.ts'
-import { SimClock } from './sim-clock.ts'
-
-const input = '/data/in.jsonl'
-const output = '/data/out.jsonl'
-
-/** A world of its own: rows, a server without chance, and a way to live in it. */
-class SmallWorld {
-  readonly clock = new SimClock(0)
-  readonly disk = new SimFiles(() => this.clock.wallTime())
-  key = 'sk-ant-world'
-  readonly model: SimulatorModel
-  readonly #stage: Stage
-  #lives = 0
-
-  constructor(rows: readonly object[], server: SimulatorOptions = {}) {
-    this.disk.put(input, rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
-    this.model = new SimulatorModel({ latencyMs: 1000, latencySigma: 0, ...server })
-    this.#stage = {
-      drawn: { ...draw(1), networkMs: 10, stragglers: 0 },
-      clock: this.clock,
-      disk: this.disk,
-      model: this.model,
-      apiKey: () => this.key,
-      tally: () => {},
-      limitWrites: () => {},
-    }
-  }
-
-  async live(
-    options: Partial<RunOptions> = {},
-    death?: Death,
-    heard: (event: RunEvent) => void = () => {},
-  ): Promise<{ readonly life: Life; readonly summary: RunSummary }> {
-    const { life, ending } = await this.try(options, death, heard)
-    if (ending.type !== 'summary') throw new Error(`It ended by ${ending.type}`)
-    return { life, summary: ending.summary }
-  }
-
-  async try(
-    options: Partial<RunOptions>,
-    death?: Death,
-    heard: (event: RunEvent) => void = () => {},
-  ): Promise<{ readonly life: Life; readonly ending: Ending }> {
-    this.#lives += 1
-    const life = new Life(this.#stage, {
-      number: this.#lives,
-      boot: 1,
-      options: { input, output, apiKey: 'sk-ant-world', seed: 1, ...options },
-      death,
-      random: new Random(this.#lives),
-    })
-    life.heard = heard
-    return { life, ending: await life.live() }
-  }
-}
+import type { Death } from './draw.ts'
+import type { Life } from './life.ts'
+import { counts, output, rowsOf, SmallWorld } from './small-world.ts'
 
 function deathOf(kind: Death['kind'], afterMs: number): Death {
   return { kind, afterMs, midWrite: false }
 }
 
-function rowsOf(count: number, more: object = {}): readonly object[] {
-  return Array.from({ length: count }, (_, number) => ({
-    model: 'claude-haiku-4-5',
-    max_tokens: 100,
-    messages: [{ role: 'user', content: `Row ${number}` }],
-    ...more,
-  }))
-}
-
 function answersOf({ witness }: Life): number {
   return witness.sends.filter(({ reply }) => reply?.type === 'answer').length
-}
-
-function counts({ rows }: RunSummary): readonly number[] {
-  return [rows.succeeded, rows.failed, rows.left]
 }
 
 test('a machine that sleeps longer than --patience goes on where it was', async () => {
