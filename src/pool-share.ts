@@ -95,8 +95,9 @@ export class PoolShare extends PoolLimiter {
     super.observe(now, reservation, readings, asOfSend)
     const isNews = !this.#wasAnswered || (readings !== undefined && this.#isNews(readings))
     this.#wasAnswered = true
+    if (!isNews) return
     if (readings !== undefined) this.#shown = { ...this.#shown, ...limitsIn(readings) }
-    if (isNews) this.#resize(now)
+    this.#resize(now)
   }
 
   #isNews(readings: LimitReadings): boolean {
