@@ -126,7 +126,7 @@ export class PoolLimiter {
     }
     // The server says when one request fits: what ours has gained meanwhile, others may have taken.
     for (const meter of this.#emptied) meter.capLevel(now, amountOf(meter.unit, given))
-    this.#emptied.clear()
+    if (this.#emptied.size > 0) this.#emptied.clear()
     if (!this.#heard && this.#unsettled.requests >= probesMax) {
       return { delayMs: Infinity, binds: 'first reply' }
     }

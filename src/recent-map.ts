@@ -1,28 +1,29 @@
 /**
- * A map of bounded size: what was not set for longest makes room.
+ * A map of bounded size: what was not set for long makes room.
+ *
+ * Two maps take turns. When the newer one is half of all there may be, it becomes the older, and
+ * what only the older one held is gone. Keys are not put in order by taking them out and in again:
+ * a map that changes so sheds tables, and in the old generation these keep each other alive.
  */
 
-/** By numbers; see above. */
+/** By numbers; holds the `sizeMax` / 2 that were set last, and others besides; see above. */
 export class RecentMap<Value> {
-  readonly #sizeMax: number
-  readonly #values = new Map<number, Value>()
+  readonly #turnSize: number
+  #newer = new Map<number, Value>()
+  #older = new Map<number, Value>()
 
   constructor(sizeMax: number) {
-    this.#sizeMax = sizeMax
+    this.#turnSize = Math.floor(sizeMax / 2)
   }
 
   get(key: number): Value | undefined {
-    return this.#values.get(key)
+    return this.#newer.get(key) ?? this.#older.get(key)
   }
 
   set(key: number, value: Value): void {
-    // A map lists its keys in the order in which they were put in.
-    this.#values.delete(key)
-    this.#values.set(key, value)
-    if (this.#values.size <= this.#sizeMax) return
-    for (const oldest of this.#values.keys()) {
-      this.#values.delete(oldest)
-      return
-    }
+    this.#newer.set(key, value)
+    if (this.#newer.size < this.#turnSize) return
+    this.#older = this.#newer
+    this.#newer = new Map()
   }
 }
