@@ -71,7 +71,7 @@ async function playAll(jobs: readonly Job[], threads: number): Promise<readonly 
     const who = job.contender?.name ?? 'sluice'
     say(`${count}/${jobs.length} ${job.name} (${who}, seed ${job.seed}): ${use.ratio}`)
   }
-  const done = await workThrough<Job, Result>(program, jobs, { threads, told })
+  const done = await workThrough<Result>(program, jobs, { threads, told })
   const order = new Map(scenarios(0).map(({ scenario }, index) => [scenario.name, index]))
   const players = ['sluice', ...contenders(1000).map(({ name }) => name)]
   const place = ({ job }: Result): number =>

@@ -5,9 +5,9 @@
 import { type MessagePort, parentPort, Worker } from 'node:worker_threads'
 
 /** Does all jobs; `told` hears of each result as it comes. They come back in any order. */
-export async function workThrough<Job, Result>(
+export async function workThrough<Result>(
   program: URL,
-  jobs: readonly Job[],
+  jobs: readonly unknown[],
   { threads, told }: { threads: number; told: (result: Result, done: number) => void },
 ): Promise<readonly Result[]> {
   const waiting = [...jobs]
@@ -34,16 +34,16 @@ export async function workThrough<Job, Result>(
 }
 
 /** The other end: in a thread, does each job it is sent. */
-export function serveJobs<Job, Result>(perform: (job: Job) => Promise<Result>): void {
+export function serveJobs(perform: (job: unknown) => Promise<unknown>): void {
   if (parentPort === null) return
   const port = parentPort
-  port.on('message', (job: Job) => void answer(port, job, perform))
+  port.on('message', (job: unknown) => void answer(port, job, perform))
 }
 
-async function answer<Job, Result>(
+async function answer(
   port: MessagePort,
-  job: Job,
-  perform: (job: Job) => Promise<Result>,
+  job: unknown,
+  perform: (job: unknown) => Promise<unknown>,
 ): Promise<void> {
   port.postMessage(await perform(job), [])
 }

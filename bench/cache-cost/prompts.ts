@@ -33,14 +33,22 @@ export function promptOf(line: string): Prompt {
   const facts = findModel(String(model))
   if (facts === undefined) throw new Error(`There is no model "${String(model)}"`)
   const { blocks, prefixTokens, inputTokens } = countPrompt(body, facts)
-  const others = Object.entries(body).filter(([name]) => !harmless.has(name))
-  let prefix = JSON.stringify(others.toSorted())
-  const prefixes = blocks.map(({ level, role, value: { cache_control: _mark, ...value } }) => {
-    const text = JSON.stringify([level, role, Object.entries(value).toSorted()])
-    prefix = digest(encoder.encode(`${prefix}\n${text}`))
+  let prefix = textOf(body, (name) => !harmless.has(name))
+  const prefixes = blocks.map(({ level, role, value }) => {
+    const text = textOf(value, (name) => name !== 'cache_control')
+    prefix = digest(encoder.encode(JSON.stringify([prefix, level, role, text])))
     return prefix
   })
   return { prefixes, tokens: prefixTokens, inputTokens }
+}
+
+/** The members that count, in an order that does not. */
+function textOf(
+  value: Readonly<Record<string, unknown>>,
+  counts: (name: string) => boolean,
+): string {
+  const names = Object.keys(value).filter(counts).toSorted()
+  return JSON.stringify(names.map((name) => [name, value[name]]))
 }
 
 /** How long an entry is written to live. */

@@ -11,14 +11,7 @@
 
 import type { Random } from '../../src/random.ts'
 import type { Transport } from '../../src/transport.ts'
-import {
-  type Billed,
-  type Row,
-  rowsOf,
-  type Scenario,
-  Stage,
-  type StageObserver,
-} from './stage.ts'
+import { type Billed, type Row, rowsOf, type Scenario, Stage, type StageObserver } from './stage.ts'
 
 /** Who plays. */
 export interface Contender {

@@ -244,7 +244,10 @@ export class Stage {
 /** The rows of a scenario, a line each. */
 export function* rowsOf(scenario: Scenario): Generator<Row> {
   const { rows, input, words = () => 1, models = [usualModel], seed } = scenario
-  if (input !== undefined) return yield* input()
+  if (input !== undefined) {
+    yield* input()
+    return
+  }
   const random = new Random(seed).fork('play').fork('input')
   for (let index = 0; index < rows; index++) {
     const model = models[index % models.length] ?? usualModel

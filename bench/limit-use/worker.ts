@@ -27,4 +27,7 @@ async function playJob({ seed, name, contender }: Job): Promise<LimitUse> {
   return useOf(measured, await playPeer(measured.scenario, contender))
 }
 
-serveJobs(async (job: Job): Promise<Result> => ({ job, use: await playJob(job) }))
+serveJobs(async (sent): Promise<Result> => {
+  const job = sent as Job
+  return { job, use: await playJob(job) }
+})
