@@ -45,7 +45,7 @@ interface Shape {
   readonly questionTokens: number
 }
 
-interface Played {
+interface Variant {
   readonly name: string
   readonly shape: Shape
   readonly order?: 'shuffled' | 'grouped'
@@ -60,10 +60,11 @@ interface Played {
   readonly isCompared?: boolean
 }
 
+const lengths = { prefixTokens: 5000, questionTokens: 80 }
 const sizes = [
-  { prefixes: 20, rows: 100 },
-  { prefixes: 300, rows: 10 },
-].map((size) => ({ ...size, prefixTokens: 5000, questionTokens: 80 }))
+  { prefixes: 20, rows: 100, ...lengths },
+  { prefixes: 300, rows: 10, ...lengths },
+]
 
 const markings = [
   { text: 'marked', isMarked: true },
@@ -80,7 +81,7 @@ const holdings = [
   { text: 'not held', holds: false },
 ] as const
 
-const grid: readonly Played[] = sizes.flatMap((shape) =>
+const grid: readonly Variant[] = sizes.flatMap((shape) =>
   (['shuffled', 'grouped'] as const).flatMap((order) =>
     markings.flatMap(({ text: marking, isMarked }) =>
       lives.flatMap(({ text: life, lifeSeconds }) =>
@@ -98,9 +99,9 @@ const grid: readonly Played[] = sizes.flatMap((shape) =>
   ),
 )
 
-const nested: readonly Played[] = markings.map(({ text, isMarked }) => ({
+const nested: readonly Variant[] = markings.map(({ text, isMarked }) => ({
   name: `2,000 tokens for all, and 20 x 100 within, shuffled, ${text}`,
-  shape: { ...sizes[0], rootTokens: 2000 } as Shape,
+  shape: { prefixes: 20, rows: 100, ...lengths, rootTokens: 2000 },
   isMarked,
 }))
 
@@ -108,7 +109,7 @@ const nested: readonly Played[] = markings.map(({ text, isMarked }) => ({
  * Each row's hold is a third of the limit, and an answer begins after 1.5 s: the holds bind, not
  * what is billed.
  */
-const heldMost: readonly Played[] = markings.map(({ text, isMarked }) => ({
+const heldMost: readonly Variant[] = markings.map(({ text, isMarked }) => ({
   name: `10 x 60 of 30k tokens on 100k, shuffled, ${text}, holds bind`,
   shape: { prefixes: 10, rows: 60, prefixTokens: 30_000, questionTokens: 80 },
   isMarked,
@@ -122,7 +123,7 @@ const heldMost: readonly Played[] = markings.map(({ text, isMarked }) => ({
  * zero again, after four. Held, it fits into a full bucket only: after five, when an entry
  * of 5 minutes has expired. So there the least is that of an hour.
  */
-const large: readonly Played[] = holdings.flatMap(({ text: holding, holds }) =>
+const large: readonly Variant[] = holdings.flatMap(({ text: holding, holds }) =>
   markings.map(({ text, isMarked }) => ({
     name: `1 x 20 of 150k tokens on 30k, ${text}, ${holding}`,
     shape: { prefixes: 1, rows: 20, prefixTokens: 150_000, questionTokens: 80, spread: 0 },
@@ -135,7 +136,7 @@ const large: readonly Played[] = holdings.flatMap(({ text: holding, holds }) =>
   })),
 )
 
-const unshared: readonly Played[] = [cacheModes.off, cacheModes.marked, cacheModes.unmarked].map(
+const unshared: readonly Variant[] = [cacheModes.off, cacheModes.marked, cacheModes.unmarked].map(
   (mode) => ({
     name: `nothing shared, --cache ${mode}`,
     shape: { prefixes: 3000, rows: 1, prefixTokens: 1500, questionTokens: 80 },
@@ -153,14 +154,14 @@ export function costScenarios(seed: number): readonly CostScenario[] {
   )
 }
 
-function scenarioOf(played: Played, seed: number): CostScenario {
-  const { shape, requestsPerMinute = 300, inputTokensPerMinute = 150_000, holds = true } = played
-  const { isMarked = false, lifeSeconds = 300, entryLife = '5m', latencyMs = 2000 } = played
-  const mode = played.mode ?? cacheModes[isMarked ? 'marked' : 'unmarked']
+function scenarioOf(variant: Variant, seed: number): CostScenario {
+  const { shape, requestsPerMinute = 300, inputTokensPerMinute = 150_000, holds = true } = variant
+  const { isMarked = false, lifeSeconds = 300, entryLife = '5m', latencyMs = 2000 } = variant
+  const mode = variant.mode ?? cacheModes[isMarked ? 'marked' : 'unmarked']
   const rows = shape.prefixes * shape.rows
   return {
     scenario: {
-      name: played.name,
+      name: variant.name,
       server: {
         requestsPerMinute,
         inputTokensPerMinute,
@@ -170,7 +171,7 @@ function scenarioOf(played: Played, seed: number): CostScenario {
         admissionEstimate: holds,
       },
       rows,
-      input: () => inputOf(played, seed),
+      input: () => inputOf(variant, seed),
       seed,
       options: optionsOf(mode),
     },
@@ -180,7 +181,7 @@ function scenarioOf(played: Played, seed: number): CostScenario {
     requestsPerMinute,
     inputTokensPerMinute,
     holdsEstimate: holds,
-    contenders: contendersOf(played),
+    contenders: contendersOf(variant),
     isUnshared: shape.rows === 1,
   }
 }
@@ -198,15 +199,15 @@ function optionsOf(mode: string): Partial<RunOptions> {
 }
 
 /** The rows: of each prefix its questions one after the other, or all of them in any order. */
-function inputOf(played: Played, seed: number): readonly Row[] {
-  const { prefixes, rows } = played.shape
+function inputOf(variant: Variant, seed: number): readonly Row[] {
+  const { prefixes, rows } = variant.shape
   const random = new Random(seed).fork('file')
   const order = Array.from({ length: prefixes * rows }, (_, index) => index)
-  if (played.order !== 'grouped') shuffle(order, random)
-  const texts = textsOf(played.shape, random)
+  if (variant.order !== 'grouped') shuffle(order, random)
+  const texts = textsOf(variant.shape, random)
   return order.map((index) => {
     const prefix = Math.floor(index / rows)
-    return { model: costModel, group: String(prefix), line: lineOf(played, texts, prefix, index) }
+    return { model: costModel, group: String(prefix), line: lineOf(variant, texts, prefix, index) }
   })
 }
 
@@ -244,16 +245,16 @@ function wordsOf(tokens: number, spread: number, random: Random): string {
 }
 
 /** Where rows are marked, and what of them is found again by: see `prefixOf` and `questionOf`. */
-function lineOf(played: Played, texts: Texts, prefix: number, index: number): string {
+function lineOf(variant: Variant, texts: Texts, prefix: number, index: number): string {
   const mark = {
-    cache_control: { type: 'ephemeral', ...(played.entryLife === '1h' && { ttl: '1h' }) },
+    cache_control: { type: 'ephemeral', ...(variant.entryLife === '1h' && { ttl: '1h' }) },
   }
   const text = (words: string): object => ({ type: 'text', text: words })
   const marked = (words: string): object => ({ ...text(words), ...mark })
   const document = `Document ${prefix}: ${texts.prefixes[prefix] ?? ''}`
   const question = `Question ${index}: ${texts.questions[index] ?? ''}`
   const members = { model: costModel, max_tokens: 1000 }
-  const { isMarked = false } = played
+  const { isMarked = false } = variant
   const shared = isMarked ? marked : text
   if (texts.root !== '') {
     const content = [shared(document), text(question)]
@@ -296,7 +297,7 @@ const [plain, careful]: readonly [Contender, Contender] = [
   },
 ]
 
-function contendersOf({ isCompared, isMarked }: Played): readonly Contender[] {
+function contendersOf({ isCompared, isMarked }: Variant): readonly Contender[] {
   if (isCompared !== true) return []
   return isMarked === true ? [plain, careful] : [plain]
 }
