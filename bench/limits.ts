@@ -7,14 +7,14 @@
  * `--write` replaces the tables in docs/benchmarks.md and README.md.
  */
 
-import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { Worker } from 'node:worker_threads'
 import { machineLine, say } from './figures.ts'
 import { contenders } from './limit-use/peers.ts'
 import { comparedNames, scenarios } from './limit-use/scenarios.ts'
 import { headTable, oursTable, peersTable } from './limit-use/tables.ts'
 import type { Job, Result } from './limit-use/worker.ts'
+import { writeBetween } from './published.ts'
+import { workThrough } from './threads.ts'
 
 const { values } = parseArgs({
   options: {
@@ -66,42 +66,15 @@ function jobsOf(all: readonly number[]): readonly Job[] {
 
 /** Plays them in threads; results come in the order of the scenarios. */
 async function playAll(jobs: readonly Job[], threads: number): Promise<readonly Result[]> {
-  const waiting = [...jobs]
-  const done: Result[] = []
-  const work = (): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const worker = new Worker(new URL('limit-use/worker.ts', import.meta.url))
-      const next = (): void => {
-        const job = waiting.shift()
-        if (job !== undefined) return worker.postMessage(job, [])
-        void worker.terminate()
-        resolve()
-      }
-      worker.on('error', reject)
-      worker.on('message', (result: Result) => {
-        done.push(result)
-        const { job, use } = result
-        const who = job.contender?.name ?? 'sluice'
-        say(`${done.length}/${jobs.length} ${job.name} (${who}, seed ${job.seed}): ${use.ratio}`)
-        next()
-      })
-      next()
-    })
-  await Promise.all(Array.from({ length: threads }, work))
+  const program = new URL('limit-use/worker.ts', import.meta.url)
+  const told = ({ job, use }: Result, count: number): void => {
+    const who = job.contender?.name ?? 'sluice'
+    say(`${count}/${jobs.length} ${job.name} (${who}, seed ${job.seed}): ${use.ratio}`)
+  }
+  const done = await workThrough<Result>(program, jobs, { threads, told })
   const order = new Map(scenarios(0).map(({ scenario }, index) => [scenario.name, index]))
   const players = ['sluice', ...contenders(1000).map(({ name }) => name)]
   const place = ({ job }: Result): number =>
     100 * (order.get(job.name) ?? 0) + players.indexOf(job.contender?.name ?? 'sluice')
   return done.toSorted((a, b) => place(a) - place(b))
-}
-
-/** Replaces what stands between two marks of a file. */
-function writeBetween(path: string, mark: string, text: string): void {
-  const url = new URL(`../${path}`, import.meta.url)
-  const [begin, end] = [`<!-- ${mark}: begin -->`, `<!-- ${mark}: end -->`]
-  const before = readFileSync(url, 'utf8')
-  const [from, to] = [before.indexOf(begin), before.indexOf(end)]
-  if (from < 0 || to < from) throw new Error(`${path} has no marks "${mark}"`)
-  const whole = `${before.slice(0, from)}${begin}\n\n${text}\n\n${before.slice(to)}`
-  writeFileSync(url, whole)
 }

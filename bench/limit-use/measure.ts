@@ -5,7 +5,7 @@
 import { defaultSettings } from '../../src/simulator/index.ts'
 import { oracleTime, type OracleRow, type OracleTime } from './oracle.ts'
 import { play } from './play.ts'
-import { maxTokens, type Played } from './stage.ts'
+import { type Asked, maxTokens, type Played, type Scenario } from './stage.ts'
 import type { Measured } from './scenarios.ts'
 
 /** What came of a scenario. */
@@ -82,21 +82,16 @@ function eventsOf({ scenario }: Measured): readonly number[] {
 
 /** Of several pools, the one that takes longest. */
 export function oracleOf(
-  { limits, holdsEstimate, scenario }: Measured,
-  played: Played,
+  { limits, holdsEstimate, scenario }: Pick<Measured, 'limits' | 'holdsEstimate' | 'scenario'>,
+  played: Pick<Played, 'asked' | 'others'>,
 ): OracleTime {
-  const { firstByteShare, outputTokens, outputAssessment } = {
-    ...defaultSettings,
-    ...scenario.server,
-  }
+  const { outputAssessment } = { ...defaultSettings, ...scenario.server }
   const pools = new Map<string, OracleRow[]>()
   const inOrder = played.asked.toSorted((a, b) => a.sentAt - b.sentAt)
   for (const { model, bytes, input, output, latencyMs } of inOrder) {
     const rows = pools.get(model) ?? []
     pools.set(model, rows)
-    // The first byte does not wait for a long answer: production does.
-    const productionParts = (1 - firstByteShare) * (output / outputTokens)
-    const firstByteMs = (latencyMs * firstByteShare) / (firstByteShare + productionParts)
+    const firstByteMs = firstByteOf(scenario, { output, latencyMs })
     rows.push({
       held: holdsEstimate ? Math.ceil(bytes / 4) : input,
       input,
@@ -110,4 +105,15 @@ export function oracleOf(
     oracleTime(rows, { ...limits, others: played.others }),
   )
   return times.reduce((a, b) => (a.endedAt > b.endedAt ? a : b))
+}
+
+/** When an answer began, ms after its request was sent: what its length leaves of the latency. */
+export function firstByteOf(
+  { server }: Scenario,
+  { output, latencyMs }: Pick<Asked, 'output' | 'latencyMs'>,
+): number {
+  const { firstByteShare, outputTokens } = { ...defaultSettings, ...server }
+  // The first byte does not wait for a long answer: production does.
+  const productionParts = (1 - firstByteShare) * (output / outputTokens)
+  return (latencyMs * firstByteShare) / (firstByteShare + productionParts)
 }

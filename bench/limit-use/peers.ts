@@ -11,7 +11,7 @@
 
 import type { Random } from '../../src/random.ts'
 import type { Transport } from '../../src/transport.ts'
-import { type Played, type Row, rowsOf, type Scenario, Stage } from './stage.ts'
+import { type Billed, type Row, rowsOf, type Scenario, Stage, type StageObserver } from './stage.ts'
 
 /** Who plays. */
 export interface Contender {
@@ -22,6 +22,8 @@ export interface Contender {
   readonly intervalCap?: number
   readonly intervalMs?: number
   readonly maxRetries: number
+  /** One row of each group is answered before all the others are asked. @default false */
+  readonly warmsGroups?: boolean
 }
 
 /** Contenders at an organisation's true requests a minute. */
@@ -50,9 +52,32 @@ export function contenders(requestsPerMinute: number): readonly Contender[] {
 const timeoutMs = 600_000
 
 /** Plays a scenario as a contender. */
-export async function playPeer(scenario: Scenario, contender: Contender): Promise<Played> {
-  const stage = new Stage(scenario)
-  return stage.playUntil(new Peer(stage, contender).run(rowsOf(scenario)))
+export async function playPeer(
+  scenario: Scenario,
+  contender: Contender,
+  observer: StageObserver = {},
+): Promise<Billed> {
+  const stage = new Stage(scenario, observer)
+  return stage.playUntil(runAll(new Peer(stage, contender), scenario, contender))
+}
+
+async function runAll(
+  peer: Peer,
+  scenario: Scenario,
+  { warmsGroups = false }: Contender,
+): Promise<{ lost: number }> {
+  if (!warmsGroups) return peer.run(rowsOf(scenario))
+  const groups = new Set<string>()
+  const isFirst = ({ group }: Row): boolean => {
+    if (group === undefined || groups.has(group)) return false
+    groups.add(group)
+    return true
+  }
+  const { first = [], rest = [] } = Object.groupBy(rowsOf(scenario), (row) =>
+    isFirst(row) ? 'first' : 'rest',
+  )
+  await peer.run(first.values())
+  return peer.run(rest.values())
 }
 
 class Peer {

@@ -7,10 +7,17 @@ import { run } from '../../src/run.ts'
 import type { RunOptions } from '../../src/options.ts'
 import type { RunSummary } from '../../src/summary.ts'
 import { SimFiles } from '../../test/sim-files.ts'
-import { type Played, rowsOf, type Scenario, Stage, type StageObserver } from './stage.ts'
+import {
+  type Billed,
+  type Played,
+  rowsOf,
+  type Scenario,
+  Stage,
+  type StageObserver,
+} from './stage.ts'
 
 /** Plays it to its end. */
-export async function play(scenario: Scenario, observer: StageObserver = {}): Promise<Played> {
+export async function play(scenario: Scenario, observer: StageObserver = {}): Promise<Billed> {
   const stage = new Stage(scenario, observer)
   return stage.playUntil(startRuns(stage, scenario))
 }

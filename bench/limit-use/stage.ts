@@ -8,10 +8,14 @@
 
 import { poolOf } from '../../src/pools.ts'
 import { Random } from '../../src/random.ts'
-import type { LimitReadings } from '../../src/outcome.ts'
+import type { LimitReadings, Usage } from '../../src/outcome.ts'
 import type { RunOptions } from '../../src/options.ts'
 import type { Listener, Transport } from '../../src/transport.ts'
-import { SimulatorModel, type SimulatorOptions } from '../../src/simulator/index.ts'
+import {
+  SimulatorModel,
+  type SimulatorOptions,
+  type SimulatorTotals,
+} from '../../src/simulator/index.ts'
 import { SimClock } from '../../test/world/sim-clock.ts'
 import { SimTransport } from '../../test/world/sim-transport.ts'
 import { SlowConnects } from './slow-connects.ts'
@@ -22,10 +26,12 @@ export interface Scenario {
   readonly server: SimulatorOptions
   /** Of each run. */
   readonly rows: number
+  /** The rows themselves. @default drawn, of so many `words` */
+  readonly input?: () => Iterable<Row>
   /** Runs at once that know nothing of each other. @default 1 */
   readonly runs?: number
-  /** Words of the prompt of a row. */
-  readonly words: (random: Random, index: number) => number
+  /** Words of the prompt of a row that is drawn. */
+  readonly words?: (random: Random, index: number) => number
   /** @default one */
   readonly models?: readonly string[]
   readonly options?: Partial<RunOptions>
@@ -75,11 +81,17 @@ export interface Played {
   readonly lowestOutput: number | undefined
 }
 
+/** What came of it, and what the server billed for it. */
+export interface Billed extends Played {
+  readonly totals: Readonly<SimulatorTotals>
+}
+
 /** Told of what is sent and read, to draw it. */
 export interface StageObserver {
   readonly sent?: (at: number) => void
   readonly refused?: (at: number) => void
   readonly head?: (at: number, limits: LimitReadings) => void
+  readonly answered?: (asked: Asked, body: Uint8Array, usage: Usage) => void
 }
 
 /** Of every row. */
@@ -127,14 +139,14 @@ export class Stage {
         this.#lastSentAt = sentAt
         this.#observer.sent?.(sentAt)
         const { body, model } = dispatch
-        return link.send(dispatch, this.#watched(listener, { model, bytes: body.length, sentAt }))
+        return link.send(dispatch, this.#watched(listener, { model, body, sentAt }))
       },
       close: () => link.close(),
     }
   }
 
   /** Plays until the promise is settled, and says what there was to see; `lost` counts rows. */
-  async playUntil(done: Promise<{ readonly lost: number }>): Promise<Played> {
+  async playUntil(done: Promise<{ readonly lost: number }>): Promise<Billed> {
     const { lost } = await this.clock.runUntil(done, 1e9)
     this.#isOver = true
     const first = this.#firstSentAt ?? this.startAt
@@ -146,6 +158,7 @@ export class Stage {
       refusedAt: this.#refusedAt.map((at) => at - first),
       others: this.#others.map((each) => ({ ...each, at: each.at - first })),
       lowestOutput: this.#lowestOutput,
+      totals: { ...this.model.totals },
     }
   }
 
@@ -172,7 +185,7 @@ export class Stage {
 
   #watched(
     listener: Listener,
-    { model, bytes, sentAt }: Pick<Asked, 'model' | 'bytes' | 'sentAt'>,
+    { model, body, sentAt }: { model: string; body: Uint8Array; sentAt: number },
   ): Listener {
     return {
       head: (status, limits) => {
@@ -186,8 +199,11 @@ export class Stage {
           const { inputTokens, cacheWrite5mTokens, cacheWrite1hTokens, outputTokens } =
             outcome.usage
           const input = inputTokens + cacheWrite5mTokens + cacheWrite1hTokens
+          const bytes = body.length
           const latencyMs = at - sentAt
-          this.#asked.push({ model, bytes, sentAt, input, output: outputTokens, latencyMs })
+          const asked = { model, bytes, sentAt, input, output: outputTokens, latencyMs }
+          this.#asked.push(asked)
+          this.#observer.answered?.(asked, body, outcome.usage)
           const level = this.model.levels(at, poolOf(model))?.output?.level
           if (level !== undefined) this.#lowestOutput = Math.min(this.#lowestOutput ?? level, level)
         } else if (outcome.kind === 'refused') {
@@ -226,7 +242,12 @@ export class Stage {
 }
 
 /** The rows of a scenario, a line each. */
-export function* rowsOf({ rows, words, models = [usualModel], seed }: Scenario): Generator<Row> {
+export function* rowsOf(scenario: Scenario): Generator<Row> {
+  const { rows, input, words = () => 1, models = [usualModel], seed } = scenario
+  if (input !== undefined) {
+    yield* input()
+    return
+  }
   const random = new Random(seed).fork('play').fork('input')
   for (let index = 0; index < rows; index++) {
     const model = models[index % models.length] ?? usualModel
@@ -237,6 +258,8 @@ export function* rowsOf({ rows, words, models = [usualModel], seed }: Scenario):
 /** One row of the input. */
 export interface Row {
   readonly model: string
+  /** Rows of one group begin alike. @default it is of none */
+  readonly group?: string
   readonly line: string
 }
 

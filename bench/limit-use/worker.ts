@@ -2,7 +2,7 @@
  * Plays what it is told to, one thing after the other, in a thread of its own.
  */
 
-import { type MessagePort, parentPort } from 'node:worker_threads'
+import { serveJobs } from '../threads.ts'
 import { measure, type LimitUse, useOf } from './measure.ts'
 import { type Contender, playPeer } from './peers.ts'
 import { scenarios } from './scenarios.ts'
@@ -20,11 +20,6 @@ export interface Result {
   readonly use: LimitUse
 }
 
-async function play(port: MessagePort, job: Job): Promise<void> {
-  const result: Result = { job, use: await playJob(job) }
-  port.postMessage(result, [])
-}
-
 async function playJob({ seed, name, contender }: Job): Promise<LimitUse> {
   const measured = scenarios(seed).find(({ scenario }) => scenario.name === name)
   if (measured === undefined) throw new Error(`There is no scenario "${name}"`)
@@ -32,7 +27,7 @@ async function playJob({ seed, name, contender }: Job): Promise<LimitUse> {
   return useOf(measured, await playPeer(measured.scenario, contender))
 }
 
-if (parentPort !== null) {
-  const port = parentPort
-  port.on('message', (job: Job) => void play(port, job))
-}
+serveJobs(async (sent): Promise<Result> => {
+  const job = sent as Job
+  return { job, use: await playJob(job) }
+})

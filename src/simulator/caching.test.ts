@@ -210,6 +210,19 @@ describe('an entry', () => {
     expect(usageOf(answer ?? '')).toEqual(isRead ? read : wrote)
   })
 
+  test('of a writer that was refused is read if the refusal was billed', () => {
+    const seen = new Set<boolean>()
+    for (let seed = 0; seed < 30; seed++) {
+      const model = new SimulatorModel({ ...steady, seed, refusalRate: 1 })
+      play(model, [{ at: 0, wire: wire(shared) }])
+      const isBilled = model.totals.billedRequests === 1
+      const [answer] = play(model, [{ at: 2000, wire: wire(shared) }])
+      expect(usageOf(answer ?? '').read).toBe(isBilled ? 2000 : 0)
+      seen.add(isBilled)
+    }
+    expect(seen).toEqual(new Set([true, false]))
+  })
+
   test('of a writer whose client went away before the first byte is read', () => {
     const model = new SimulatorModel(steady)
     const { id } = model.receive(0, wallAtZero, wire(shared))

@@ -139,12 +139,18 @@ export class Exchange {
       return
     }
     // What is not billed leaves nothing behind; whether anybody hears the answer does not matter.
-    if (fault !== 'gateway-timeout') cache.write(now, this.#startedAt, cacheUse)
+    if (this.#isBilled()) cache.write(now, this.#startedAt, cacheUse)
     // A driver that comes late shortens production; one that comes very late skips it.
     this.#endAt = Math.max(now, this.#endAt)
     if (this.#isDeliveredAsStream()) this.#openStream(now, wallTime, actions)
     limiter.firstByte(now, hold, countedInput, work.outputTokens, this.#endAt - now)
     this.#phase = 'producing'
+  }
+
+  /** Of work that is done to its end. */
+  #isBilled(): boolean {
+    const { work, fault } = this.#parts
+    return fault !== 'gateway-timeout' && work.refusing?.isBilled !== false
   }
 
   #isDeliveredAsStream(): boolean {
@@ -206,11 +212,12 @@ export class Exchange {
   /** The work is done: settles the limits, and delivers what is delivered only now. */
   #finish(now: number, wallTime: number, actions: WireAction[]): void {
     const { limiter, hold, work, fault } = this.#parts
+    const isBilled = this.#isBilled()
     limiter.end(now, hold, work.outputTokens)
     if (!this.#isDeliveredAsStream()) this.#replyWhole(now, wallTime, actions)
     this.#phase = this.#isSilent ? 'silent' : 'done'
     this.#result = this.#makeResult({
-      isBilled: fault !== 'gateway-timeout' && work.refusing?.isBilled !== false,
+      isBilled,
       isAnswered: !this.#isClientGone && (fault === undefined || fault === 'slow-first-byte'),
       outputTokens: work.outputTokens,
     })
