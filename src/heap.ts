@@ -34,6 +34,11 @@ export class Heap<T> {
     return this.#entries[0]?.at ?? Infinity
   }
 
+  /** The earliest item; undefined when empty. */
+  peek(): T | undefined {
+    return this.#entries[0]?.item
+  }
+
   push(at: number, item: T): void {
     const entries = this.#entries
     let index = entries.length

@@ -1,0 +1,79 @@
+/**
+ * What answers show of the prompt cache, said once: what was written, and what was not read that
+ * should have been.
+ */
+
+import { findModel } from './models.ts'
+import type { Usage } from './outcome.ts'
+import type { Prefix } from './prefix.ts'
+import type { Attempt } from './work.ts'
+
+/** Those of one run. */
+export class CacheFindings {
+  #notices: string[] = []
+  #saidFirst = false
+  #saidMissed = false
+  #missedTokens = 0
+  #unreadPrefixes = 0
+  #unreadTokens = 0
+
+  /** Tokens that were written again though they should have been there. */
+  get missedTokens(): number {
+    return this.#missedTokens
+  }
+
+  /** What is to be said now. */
+  take(): readonly string[] {
+    const notices = this.#notices
+    if (notices.length > 0) this.#notices = []
+    return notices
+  }
+
+  /** An answer of a row that has prefixes; `missed` tokens were to be read and were written. */
+  answered(attempt: Attempt, usage: Usage, missed: number): void {
+    if (!this.#saidFirst) {
+      this.#saidFirst = true
+      this.#notices.push(findingOf(attempt, usage))
+    }
+    if (missed === 0) return
+    this.#missedTokens += missed
+    if (this.#saidMissed) return
+    this.#saidMissed = true
+    const { lineNumber } = attempt.work.row
+    const entry = 'what it shares with rows before it had left the prompt cache, or never came there'
+    this.#notices.push(`line ${lineNumber} wrote ${missed} tokens again: ${entry}`)
+  }
+
+  /** A prefix that no row has any more. */
+  unread(prefix: Prefix): void {
+    if (prefix.unreadTokens === 0 || prefix.reads > 0) return
+    this.#unreadPrefixes += 1
+    this.#unreadTokens += prefix.unreadTokens
+  }
+
+  /** What there is to say at the end. */
+  ending(left: Iterable<Prefix>): string | undefined {
+    for (const prefix of left) this.unread(prefix)
+    if (this.#unreadPrefixes === 0) return undefined
+    const what = `${this.#unreadPrefixes} marked prefixes, ${this.#unreadTokens} tokens`
+    return `nobody read ${what}: writing costs more than not caching; see --cache auto`
+  }
+}
+
+/** What the first answer shows. */
+function findingOf({ work }: Attempt, usage: Usage): string {
+  const { lineNumber, model } = work.row
+  const line = `line ${lineNumber}`
+  const written = usage.cacheWrite5mTokens + usage.cacheWrite1hTokens
+  if (written > 0) {
+    const cheap = 'rows that begin alike read them at a fraction of the price'
+    return `the prompt cache took ${written} tokens of ${line}: ${cheap}`
+  }
+  if (usage.cacheReadTokens > 0) {
+    const known = `the prompt cache has ${usage.cacheReadTokens} tokens of ${line} already`
+    return `${known}: rows that begin alike read them too`
+  }
+  const least = findModel(model)?.cacheTokensMin
+  const known = least === undefined ? '' : ` (${least} tokens for ${model})`
+  return `nothing is cached: what ${line} marks is shorter than the model caches${known}`
+}

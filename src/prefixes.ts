@@ -1,0 +1,260 @@
+/**
+ * The prefixes of a run: who writes each, who waits for it, and what answers say of it.
+ *
+ * An entry can be read only once its writer's answer has begun: rows sent together would all pay
+ * for writing it. So of the rows that share a prefix one goes ahead, and the others wait for its
+ * first byte. Prefixes nest: a row that starts writes all of its own that are cold, and waits for
+ * none but those that somebody else is writing.
+ *
+ * Invariant: a prefix has at most one writer that was not superseded.
+ */
+
+import type { CachePoint } from './cache-points.ts'
+import { CacheFindings } from './cache-findings.ts'
+import { findModel } from './models.ts'
+import type { Cost } from './meter.ts'
+import type { Answered, Usage } from './outcome.ts'
+import { Prefix } from './prefix.ts'
+import type { Attempt, Work } from './work.ts'
+
+/** Whose prefixes are looked for: those the user marked, or all that rows have in common. */
+export type PrefixKind = 'marked' | 'auto'
+
+/** What a try does to the cache. */
+export interface CacheUse {
+  /** All prefixes that it writes or reads, the shortest first. */
+  readonly chain: readonly Prefix[]
+  /** Those that it writes, as far as is known. */
+  readonly writes: readonly Prefix[]
+  /** The longest that it should read, and how long that had been left alone. */
+  readonly reads: Prefix | undefined
+  readonly unusedMs: number
+  /** Blocks to be marked before it is sent. */
+  readonly marks: readonly CachePoint[]
+}
+
+const lifeMs = { '5m': 300_000, '1h': 3_600_000 }
+/** What is nearly over may be over when the request arrives. */
+const lifeShare = 0.97
+/** The API allows four marks in a request. */
+const marksMax = 4
+/** An estimate of a prefix must be this much above the least that is cached. */
+const tokensMargin = 1.1
+const cacheTokensMinUnknown = 1024
+/** A prefix that nobody reads though it was there is none that the server keeps. */
+const missesMax = 3
+/** Gone sooner after its last use than this, it was not its life that was over. */
+const lifeMsMin = 1000
+/** Prefixes that no row has and that are kept, for those that may come. */
+const prefixesMax = 4096
+
+const none: readonly Prefix[] = []
+
+/** See above. */
+export class Prefixes {
+  readonly #kind: PrefixKind
+  readonly #tokensOf: (work: Work) => number
+  readonly #prefixes = new Map<number, Prefix>()
+  readonly findings = new CacheFindings()
+  /** The longest that an entry was seen to be kept; Infinity: as long as the documents say. */
+  #lifeMsSeen = Infinity
+
+  /** `tokensOf`: the tokens that a row's prompt is expected to have. */
+  constructor(kind: PrefixKind, tokensOf: (work: Work) => number) {
+    this.#kind = kind
+    this.#tokensOf = tokensOf
+  }
+
+  /** How many are known. */
+  get size(): number {
+    return this.#prefixes.size
+  }
+
+  /** A row begins to wait. */
+  enter(work: Work): void {
+    const points = work.row.cachePoints
+    work.prefixes ??= points.map(({ key }) => this.#prefix(key, work.pool))
+    for (const prefix of work.prefixes) {
+      prefix.waiting += 1
+      prefix.rows.pushBack(work)
+    }
+  }
+
+  /** A row waits no more. */
+  leave({ prefixes = none }: Work): void {
+    for (const prefix of prefixes) {
+      prefix.waiting -= 1
+      this.#forget(prefix)
+    }
+  }
+
+  /** The prefix whose writer a row must wait for, if there is one. */
+  waitsFor(now: number, work: Work): Prefix | undefined {
+    const chain = this.#chain(now, work)
+    // What is within a longer one that is there need not be there itself.
+    const warm = chain.findLastIndex(({ prefix }) => prefix.isWarm(now))
+    return chain.find(({ prefix }, index) => index > warm && prefix.writer !== undefined)?.prefix
+  }
+
+  /** The longest prefix that this row shares with others; undefined if it shares none. */
+  longest(now: number, work: Work): Prefix | undefined {
+    return this.#chain(now, work).findLast(({ prefix }) => isShared(prefix, now))?.prefix
+  }
+
+  /** What a try of this row costs, when what is in the cache does not count. */
+  costOf(now: number, work: Work, cost: Cost): Cost {
+    const { prompt } = cost
+    if (prompt === undefined || work.row.cachePoints.length === 0) return cost
+    const warm = this.#chain(now, work).findLast(({ prefix }) => prefix.isWarm(now))
+    const read = warm ? warm.prefix.tokens || prompt * warm.point.share : 0
+    return { ...cost, input: Math.max(1, Math.round(prompt - read)) }
+  }
+
+  /** What a try of this row, which starts now, does to the cache; undefined: nothing. */
+  useOf(now: number, work: Work): CacheUse | undefined {
+    const links = this.#chain(now, work)
+    if (links.length === 0) return undefined
+    const chain = links.map(({ prefix }) => prefix)
+    const reads = chain.findLast((prefix) => prefix.isWarm(now))
+    const writes = chain.slice(reads === undefined ? 0 : chain.indexOf(reads) + 1)
+    const unusedMs = reads === undefined ? 0 : now - reads.usedAt
+    const marks = this.#kind === 'auto' ? links.map(({ point }) => point) : []
+    return { chain, writes, reads, unusedMs, marks: marks.filter(({ mark }) => mark === undefined) }
+  }
+
+  /** Whether others wait for what this try writes, so that its first byte matters. */
+  leads({ writes }: CacheUse): boolean {
+    return writes.some(({ waiting }) => waiting > 1)
+  }
+
+  /** A try starts; its row has not left yet. */
+  started(now: number, attempt: Attempt): void {
+    const { caching } = attempt
+    if (caching === undefined) return
+    for (const prefix of caching.chain) prefix.underWay += 1
+    for (const prefix of caching.writes) prefix.writer ??= attempt
+    caching.reads?.use(now, this.#lifeOf(attempt.work, caching.reads))
+  }
+
+  /** The answer of a try has begun: what it writes can be read. Returns the rows that may go on. */
+  firstByte(attempt: Attempt): readonly Work[] {
+    const freed: Work[] = []
+    for (const prefix of attempt.caching?.writes ?? none) {
+      if (prefix.writer !== attempt) continue
+      prefix.use(attempt.startedAt, this.#lifeOf(attempt.work, prefix))
+      this.#unpark(prefix, freed)
+    }
+    return freed
+  }
+
+  /** A writer's answer is late: another may write. Returns the rows that may go on. */
+  supersede(attempt: Attempt): readonly Work[] {
+    const freed: Work[] = []
+    for (const prefix of attempt.caching?.writes ?? none) {
+      if (prefix.writer === attempt) this.#unpark(prefix, freed)
+    }
+    return freed
+  }
+
+  /** Whether a try still is somebody's writer, and its answer has not begun. */
+  isAwaited(attempt: Attempt): boolean {
+    return attempt.caching?.writes.some(({ writer }) => writer === attempt) === true
+  }
+
+  /** A try is over. Returns the rows that may go on. */
+  ended(attempt: Attempt, answer: Answered | undefined): readonly Work[] {
+    const { caching } = attempt
+    if (caching === undefined) return []
+    const freed = answer === undefined ? this.supersede(attempt) : this.firstByte(attempt)
+    if (answer !== undefined) this.#learn(attempt, caching, answer.usage)
+    for (const prefix of caching.chain) {
+      prefix.underWay -= 1
+      this.#forget(prefix)
+    }
+    return freed
+  }
+
+  #learn(attempt: Attempt, { reads, writes, unusedMs }: CacheUse, usage: Usage): void {
+    const written = usage.cacheWrite5mTokens + usage.cacheWrite1hTokens
+    const cached = written + usage.cacheReadTokens
+    const longest = writes.at(-1)
+    if (longest !== undefined) {
+      longest.tokens = cached
+      // Nothing was kept of it: it is too short, or the server keeps nothing.
+      if (cached === 0) for (const prefix of writes) prefix.isRefused = true
+      longest.unreadTokens += written
+    } else if (usage.cacheReadTokens > 0 && reads !== undefined) {
+      reads.tokens = usage.cacheReadTokens
+      reads.reads += 1
+      reads.misses = 0
+      reads.unreadTokens = 0
+    } else if (reads !== undefined) this.#missed(reads, unusedMs)
+    const missed = longest === undefined && reads !== undefined ? written : 0
+    this.findings.answered(attempt, usage, missed)
+  }
+
+  #missed(prefix: Prefix, unusedMs: number): void {
+    prefix.misses += 1
+    if (prefix.misses >= missesMax && prefix.reads === 0) prefix.isRefused = true
+    if (unusedMs >= lifeMsMin) this.#lifeMsSeen = Math.min(this.#lifeMsSeen, unusedMs)
+  }
+
+  /** The prefixes of a row that its marks write and read, with the place of each. */
+  #chain(
+    now: number,
+    work: Work,
+  ): readonly { readonly prefix: Prefix; readonly point: CachePoint }[] {
+    const { prefixes = none } = work
+    const points = work.row.cachePoints
+    const links = points.flatMap((point, index) => {
+      const prefix = prefixes[index]
+      return prefix === undefined || prefix.isRefused ? [] : [{ prefix, point }]
+    })
+    // The user's own marks are all sent as they are.
+    if (this.#kind === 'marked' || points[0]?.mark !== undefined) return links
+    const least = (findModel(work.row.model)?.cacheTokensMin ?? cacheTokensMinUnknown) * tokensMargin
+    const tokens = this.#tokensOf(work)
+    const paying = links.filter(
+      ({ prefix, point }) => point.share * tokens >= least && isShared(prefix, now),
+    )
+    // A shorter prefix that no more rows have is read by none that do not read the longer.
+    const apart = paying.filter(({ prefix }, index) => {
+      const next = paying[index + 1]?.prefix
+      return next === undefined || prefix.waiting > next.waiting
+    })
+    return apart.slice(-marksMax)
+  }
+
+  #lifeOf({ row, prefixes = none }: Work, prefix: Prefix): number {
+    const mark = row.cachePoints[prefixes.indexOf(prefix)]?.mark ?? '5m'
+    return Math.min(lifeMs[mark], this.#lifeMsSeen) * lifeShare
+  }
+
+  #prefix(key: number, pool: string): Prefix {
+    let prefix = this.#prefixes.get(key)
+    if (prefix === undefined) {
+      prefix = new Prefix(key, pool)
+      this.#prefixes.set(key, prefix)
+    }
+    return prefix
+  }
+
+  #unpark(prefix: Prefix, freed: Work[]): void {
+    prefix.writer = undefined
+    freed.push(...prefix.parked)
+    prefix.parked = []
+  }
+
+  /** Lets go of a prefix that no row has any more, unless the server may have it. */
+  #forget(prefix: Prefix): void {
+    if (prefix.waiting > 0 || prefix.underWay > 0) return
+    if (prefix.usedAt > -Infinity && this.#prefixes.size <= prefixesMax) return
+    this.findings.unread(prefix)
+    this.#prefixes.delete(prefix.key)
+  }
+}
+
+/** Somebody besides one row may read it: others wait, it is there, or is being written. */
+function isShared(prefix: Prefix, now: number): boolean {
+  return prefix.waiting > 1 || prefix.writer !== undefined || prefix.isWarm(now)
+}
