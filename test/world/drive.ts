@@ -121,6 +121,7 @@ export function rowOf(
       model,
       maxTokens,
       features: wordsOf(bodyBytes),
+      cachePoints: [],
     },
     retriesFailed: false,
     bodyBytes,
