@@ -56,9 +56,10 @@ const charsPerToken = 4
 const charsPerBlock = 12
 
 /**
- * The places of a request, from the shortest prefix to the longest. `marked`: those the user marked,
- * on a block or by the mark of the whole request, which stands for its last block that can have
- * one. `all`: the same if there are any; else the ends of the tools and of each block behind them.
+ * The places of a request, from the shortest prefix to the longest. `marked`: those the user
+ * marked, on a block or by the mark of the whole request, which stands for its last block that can
+ * have one. `all`: the same if there are any; else the ends of the tools and of each block behind
+ * them.
  *
  * @example
  * ```ts
@@ -251,7 +252,7 @@ class Prompt {
   }
 
   #members(value: JsonObject): void {
-    const names = Object.keys(value).filter((name) => name !== 'cache_control')
+    const names = unmarkedNames(value)
     const { type, content } = value
     if (type !== 'tool_result' || !Array.isArray(content)) {
       return this.#hash.members(value, names.toSorted())
@@ -259,13 +260,15 @@ class Prompt {
     const others = names.filter((name) => name !== 'content').toSorted()
     this.#hash.members(value, others)
     this.#hash.value(content.length)
-    for (const inner of content as readonly unknown[]) {
-      if (isMarked(inner)) {
-        const { cache_control: _mark, ...rest } = inner as JsonObject
-        this.#hash.value(rest)
-      } else this.#hash.value(inner)
+    for (const inner of content) {
+      if (isJsonObject(inner)) this.#hash.members(inner, unmarkedNames(inner))
+      else this.#hash.value(inner)
     }
   }
+}
+
+function unmarkedNames(value: JsonObject): readonly string[] {
+  return Object.keys(value).filter((name) => name !== 'cache_control')
 }
 
 /** Thinking and effort of a request that does not say; where unknown, a value of its own. */

@@ -12,7 +12,7 @@
  * which has to make bytes of them first.
  */
 
-import { isJsonObject } from './json.ts'
+import { isJsonObject, type JsonObject } from './json.ts'
 
 /** Where a hash stood; it can be put back there. */
 export interface HashState {
@@ -105,12 +105,12 @@ export class RunningHash {
   }
 
   /** Takes in an object as if it had only these members, in this order. */
-  members(value: object, names: readonly string[], depth = 0): void {
+  members(value: JsonObject, names: readonly string[], depth = 0): void {
     this.#mix(object)
     for (const each of names) {
       this.#mix(name)
       this.#text(each)
-      this.value((value as Readonly<Record<string, unknown>>)[each], depth + 1)
+      this.value(value[each], depth + 1)
     }
     this.#mix(objectEnd)
   }
