@@ -114,7 +114,7 @@ function rowsOf(text: string, count: number): readonly Row[] {
 function learn(rows: readonly Row[], actual: readonly number[]): readonly number[] {
   const estimator = new Estimator()
   return rows.map(({ features, bodyBytes }, index) => {
-    const asked = { row: { model, maxTokens: 100, features }, bodyBytes }
+    const asked = { row: { model, maxTokens: 100, features, cachePoints: [] }, bodyBytes }
     const cost = estimator.estimate(asked)
     estimator.learn(asked, cost, usageOf(actual[index] ?? 0))
     return cost.input
@@ -167,7 +167,7 @@ function speed(rows: readonly Row[]): readonly Figure[] {
   const estimator = new Estimator()
   const learning = bestNs(() => {
     for (const { features, bodyBytes } of some) {
-      const asked = { row: { model, maxTokens: 100, features }, bodyBytes }
+      const asked = { row: { model, maxTokens: 100, features, cachePoints: [] }, bodyBytes }
       estimator.learn(asked, estimator.estimate(asked), usageOf(500))
     }
   })

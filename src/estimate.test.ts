@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { usageOf, wordsOf } from '../test/world/drive.ts'
 import { type Asked, Estimator } from './estimate.ts'
+import type { CachePoint } from './cache-points.ts'
 import type { Usage } from './outcome.ts'
 
 interface Given {
@@ -14,9 +15,19 @@ interface Given {
 
 function ask(given: Given = {}): Asked {
   const { model = 'm', bytes = 1000, maxTokens = 1000, prefix = 0, shape = 0 } = given
-  const features = { ...wordsOf(bytes), prefix, shape }
-  return { row: { model, maxTokens, features }, bodyBytes: bytes }
+  const features = { ...wordsOf(bytes), shape }
+  return { row: { model, maxTokens, features, cachePoints: pointsOf(prefix) }, bodyBytes: bytes }
 }
+
+/** A prompt without marks for 0; others have a part of their own behind what they share. */
+function pointsOf(prefix: number): readonly CachePoint[] {
+  if (prefix === 0) return []
+  const at = { level: 'messages', message: 0, index: 0 } as const
+  const first: CachePoint = { key: prefix, share: 0.9, at, mark: '5m' }
+  return [first, { ...first, key: nextKey++, share: 1, at: { ...at, index: 1 } }]
+}
+
+let nextKey = 1000
 
 /** Learns this many answers. */
 function learn(estimator: Estimator, count: number, usage: Usage, asked: Asked = ask()): void {

@@ -26,7 +26,7 @@ const answersFirst = 10
 
 /** A row to be sent. */
 export interface Asked {
-  readonly row: Pick<Row, 'model' | 'maxTokens' | 'features'>
+  readonly row: Pick<Row, 'model' | 'maxTokens' | 'features' | 'cachePoints'>
   readonly bodyBytes: number
 }
 
@@ -79,9 +79,10 @@ export class Estimator {
     output.learn(features.shape, usage.outputTokens)
     if (prompt === 0) return
     input.learn(features, prompt)
-    const share = meteredShares.get(features.prefix) ?? metered / prompt
+    const prefix = prefixOf(row)
+    const share = meteredShares.get(prefix) ?? metered / prompt
     const learned = share * shareForgetting + (metered / prompt) * (1 - shareForgetting)
-    meteredShares.set(features.prefix, learned)
+    meteredShares.set(prefix, learned)
   }
 
   /**
@@ -122,12 +123,17 @@ export class Estimator {
   }
 }
 
+/** The prompt up to its first mark; 0 where there is none. */
+function prefixOf({ cachePoints }: Asked['row']): number {
+  return cachePoints.find(({ mark }) => mark !== undefined)?.key ?? 0
+}
+
 function costOf({ row, bodyBytes }: Asked, model: ModelEstimate): Cost {
   const { features, maxTokens } = row
   const { input, output, meteredShares } = model
   const prompt = input.tokens(features)
   // A prefix that nobody has written yet is written, and all of the prompt counts.
-  const share = meteredShares.get(features.prefix) ?? 1
+  const share = meteredShares.get(prefixOf(row)) ?? 1
   const expected = output.expected(features.shape, maxTokens)
   return {
     input: Math.max(1, Math.round(prompt * share)),

@@ -29,6 +29,18 @@ export interface Member {
   readonly valueEnd: number
 }
 
+/** A value within the bytes. */
+export interface Span {
+  readonly start: number
+  /** Just past it. */
+  readonly end: number
+}
+
+/** What stands in a span is replaced by a text. */
+export interface Edit extends Span {
+  readonly text: string
+}
+
 /** The new value of each named member as JSON text; undefined removes it. */
 export type Changes = ReadonlyMap<string, string | undefined>
 
@@ -58,6 +70,30 @@ export function readMembers(bytes: Uint8Array, from = 0): readonly Member[] {
     if (buffer[at] === comma) at = skipBlanks(buffer, at + 1)
   }
   return members
+}
+
+/**
+ * The items of the array that begins at or after `from`.
+ *
+ * @example
+ * ```ts
+ * readItems(Buffer.from('[1, [2, 3]]'))[1] // => { start: 4, end: 10 }
+ * ```
+ */
+export function readItems(bytes: Uint8Array, from = 0): readonly Span[] {
+  const buffer = asBuffer(bytes)
+  const items: Span[] = []
+  const open = skipBlanks(buffer, from)
+  assert(buffer[open] === openBracket, 'Items were asked of something that is no array')
+  let at = skipBlanks(buffer, open + 1)
+  while (buffer[at] !== closeBracket) {
+    const end = skipValue(buffer, at)
+    assert(end > at, 'An item of an array must have a text')
+    items.push({ start: at, end })
+    at = skipBlanks(buffer, end)
+    if (buffer[at] === comma) at = skipBlanks(buffer, at + 1)
+  }
+  return items
 }
 
 /** The value of a member as JSON text; it keeps nothing of the bytes in memory. */
@@ -103,6 +139,15 @@ export function changeMembers(
   start = 0,
   end: number = bytes.length,
 ): Buffer {
+  return splice(bytes, memberEdits(members, changes, start), start, end)
+}
+
+/** The edits by which members of the object whose brace is at `start` change, in order. */
+export function memberEdits(
+  members: readonly Member[],
+  changes: Changes,
+  start: number,
+): readonly Edit[] {
   const last = new Map<string, Member>()
   for (const member of members) if (changes.has(member.key)) last.set(member.key, member)
   const isKept = (member: Member): boolean => {
@@ -134,13 +179,7 @@ export function changeMembers(
   if (dropped && final) {
     edits.push({ start: kept?.valueEnd ?? dropped.keyStart, end: final.valueEnd, text: '' })
   }
-  return splice(asBuffer(bytes), edits, start, end)
-}
-
-interface Edit {
-  readonly start: number
-  readonly end: number
-  readonly text: string
+  return edits
 }
 
 /** The members to be added, as JSON text without the braces. */
@@ -152,19 +191,32 @@ function additions(changes: Changes, present: ReadonlyMap<string, Member>): stri
   return added.join(',')
 }
 
-/** A copy of a span with edits made, which are in order and do not overlap. */
-function splice(bytes: Buffer, edits: readonly Edit[], start: number, end: number): Buffer {
+/**
+ * A copy of the bytes from `start` to `end` with edits made, which are in order and do not overlap.
+ *
+ * @example
+ * ```ts
+ * splice(Buffer.from('[1, 2]'), [{ start: 1, end: 2, text: '5' }]).toString() // => '[5, 2]'
+ * ```
+ */
+export function splice(
+  bytes: Uint8Array,
+  edits: readonly Edit[],
+  start = 0,
+  end: number = bytes.length,
+): Buffer {
+  const source = asBuffer(bytes)
   let size = end - start
   for (const edit of edits) size += Buffer.byteLength(edit.text) - (edit.end - edit.start)
   const result = Buffer.allocUnsafe(size)
   let from = start
   let to = 0
   for (const edit of edits) {
-    to += bytes.copy(result, to, from, edit.start)
+    to += source.copy(result, to, from, edit.start)
     to += result.write(edit.text, to)
     from = edit.end
   }
-  to += bytes.copy(result, to, from, end)
+  to += source.copy(result, to, from, end)
   assert(to === size, `A splice wrote ${to} bytes of ${size}`)
   return result
 }

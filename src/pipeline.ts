@@ -53,6 +53,7 @@ export function join(context: RunContext, settings: Settings, ends: Ends): Pipel
   const observe = toAll([(event) => stats.observe(event), ...observers, learning.observe])
   const plan = new Plan(ends.books, {
     ...parseOptionsOf(settings),
+    cachePoints: 'marked',
     retryFailed: settings.retryFailed,
   })
   const parts = { ...ends, context, settings, plan, scheduler, observe }

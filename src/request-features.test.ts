@@ -123,46 +123,6 @@ describe('featuresOf()', () => {
   })
 })
 
-describe('the prefix', () => {
-  const mark = { cache_control: { type: 'ephemeral' } }
-  const long = { type: 'text', text: 'A document. '.repeat(100) }
-  const prefixOf = (request: JsonObject): number => featuresOf(request, 'm').prefix
-
-  test('is that up to the first mark, whatever comes after', () => {
-    const first = prefixOf(
-      ask([
-        { ...long, ...mark },
-        { type: 'text', text: 'One?' },
-      ]),
-    )
-    const second = prefixOf(
-      ask([
-        { ...long, ...mark },
-        { type: 'text', text: 'Another?' },
-      ]),
-    )
-    expect(first).not.toBe(0)
-    expect(second).toBe(first)
-  })
-
-  test('differs with the text, with its length and with what stands before', () => {
-    const marked = (text: string): JsonObject => ask([{ type: 'text', text, ...mark }])
-    const prefixes = [
-      prefixOf(marked('A document.')),
-      prefixOf(marked('B document.')),
-      prefixOf(marked('A document..')),
-      prefixOf({ ...marked('A document.'), system: 'Be brief.' }),
-    ]
-    expect(new Set(prefixes).size).toBe(4)
-  })
-
-  test('is 0 without a mark', () => {
-    expect(prefixOf(ask([long]))).toBe(0)
-    expect(prefixOf(ask([{ ...long, cache_control: null }]))).toBe(0)
-    expect(prefixOf(ask('x', mark))).not.toBe(0)
-  })
-})
-
 describe('the shape', () => {
   const shapeOf = (rest: JsonObject, content = 'x'): number => {
     return featuresOf(ask(content, rest), 'm').shape

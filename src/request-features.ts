@@ -8,7 +8,7 @@
  * character there, and what only gives a block its form is no text. Pictures and PDFs
  * count by formula (media-tokens.ts); their base64 is never looked through.
  *
- * One pass, some 2 ns a character; what is kept of a row is one small array and two numbers.
+ * One pass, some 2 ns a character; what is kept of a row is one small array and a number.
  */
 
 import { isJsonObject, type JsonObject } from './json.ts'
@@ -47,8 +47,6 @@ export const columnCount = 20
 export interface RequestFeatures {
   /** By `columns`. */
   readonly counts: readonly number[]
-  /** A fingerprint of the prompt up to its first mark for the cache; 0 where there is none. */
-  readonly prefix: number
   /** A fingerprint of what decides how it is answered: system prompt, tools, format, cap. */
   readonly shape: number
 }
@@ -77,14 +75,15 @@ const formNames = new Set(['type', 'role', 'cache_control', 'signature', 'id', '
 const noCounts: readonly number[] = Array.from({ length: columnCount }, () => 0)
 
 /** Of a request that was not looked through. */
-export const noFeatures: RequestFeatures = { counts: noCounts, prefix: 0, shape: 0 }
+export const noFeatures: RequestFeatures = { counts: noCounts, shape: 0 }
 
 class Reader {
   // A typed array of this size would lie outside of the heap, and cost more than all the rest.
   readonly #counts: number[] = noCounts.slice()
   readonly #isNewer: boolean
   #fingerprint = fingerprintStart
-  #prefix = 0
+  /** Of what all that is asked alike has in common: the messages are no part of it. */
+  #isCommon = true
 
   constructor(model: string) {
     this.#isNewer = findModel(model)?.tokenizer !== 'older'
@@ -105,13 +104,12 @@ class Reader {
     const thinks = isJsonObject(request['thinking']) ? request['thinking']['type'] : undefined
     const kinds = [sizeClass(maxTokens), typeof thinks === 'string' ? thinks.length : 0]
     const shape = kinds.reduce(mix, this.#fingerprint)
+    this.#isCommon = false
     if (Array.isArray(messages)) {
       for (const message of messages) if (isJsonObject(message)) this.#blocks(message['content'])
     }
-    // The API sets the mark itself, behind all there is.
-    if (this.#prefix === 0 && isMark(request)) this.#prefix = shape
     textCounts.write(counts)
-    return { counts, prefix: this.#prefix, shape }
+    return { counts, shape }
   }
 
   #blocks(content: unknown): void {
@@ -125,7 +123,6 @@ class Reader {
     if (!isJsonObject(block)) return
     this.#add(columns.blocks, 1)
     this.#value(block, 0)
-    if (this.#prefix === 0 && isMark(block)) this.#prefix = this.#fingerprint
   }
 
   #value(value: unknown, depth: number): void {
@@ -184,6 +181,7 @@ class Reader {
 
   /** Texts that differ nearly always differ in length or in one of a few characters. */
   #mark(text: string): void {
+    if (!this.#isCommon) return
     let hash = mix(this.#fingerprint, text.length)
     const step = Math.max(1, Math.floor(text.length / 16))
     for (let at = 0; at < text.length; at += step) hash = mix(hash, text.charCodeAt(at))
@@ -201,10 +199,6 @@ function mix(hash: number, value: number): number {
 /** Caps that differ by less than a factor of two are alike. */
 function sizeClass(maxTokens: unknown): number {
   return typeof maxTokens === 'number' ? Math.round(Math.log2(maxTokens + 1)) : 0
-}
-
-function isMark(value: JsonObject): boolean {
-  return isJsonObject(value['cache_control'])
 }
 
 /**

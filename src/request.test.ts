@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { bounds } from './bounds.ts'
 import { digest } from './hash.ts'
 import type { Line } from './lines.ts'
@@ -130,6 +130,7 @@ test('parseLine() says all there is to know of a row', () => {
     model: 'm',
     maxTokens: 5,
     features: featuresOf(JSON.parse(`{${good}}`), 'm'),
+    cachePoints: [],
     metadata: '{"big": 12345678901234567890}',
     body: Buffer.from(`{${good}}`),
   })
@@ -388,4 +389,37 @@ test('withoutFeatures leaves all of a row but what its tokens are told by', () =
   expect(row).toEqual(whole)
   expect(Math.max(...features.counts)).toBe(0)
   expect(Math.max(...counted.counts)).toBeGreaterThan(0)
+})
+
+describe('cachePoints', () => {
+  const ephemeral = '"cache_control":{"type":"ephemeral"}'
+  const marked = `{"model":"m",${rest},"system":[{"type":"text","text":"Brief.",${ephemeral}}]}`
+  const optionsOf = (cachePoints: 'marked' | 'all', more = {}): ParseOptions => {
+    return { ...defaults, cachePoints, ...more }
+  }
+
+  test('of a row are those that are asked for', () => {
+    const placesOf = (content: string, options: ParseOptions): readonly object[] => {
+      return rowOf(content, options).cachePoints.map(({ at: { level }, mark }) => ({ level, mark }))
+    }
+    const own = [{ level: 'system', mark: '5m' }]
+    expect(placesOf(marked, defaults)).toEqual([])
+    expect(placesOf(marked, optionsOf('marked'))).toEqual(own)
+    expect(placesOf(`{"params":${marked}}`, optionsOf('all'))).toEqual(own)
+    expect(placesOf(marked, optionsOf('marked', { outputFormat: 'tuple' }))).toEqual(own)
+    expect(placesOf(marked, optionsOf('all', { withoutFeatures: true }))).toEqual([])
+    expect(placesOf(`{${good}}`, optionsOf('marked'))).toEqual([])
+    expect(placesOf(`{${good}}`, optionsOf('all'))).toEqual([
+      { level: 'messages', mark: undefined },
+    ])
+  })
+
+  test('go by the model that is sent, not the one that is said', () => {
+    const keyOf = (content: string, model?: string): number | undefined => {
+      return rowOf(content, optionsOf('all', model === undefined ? {} : { model })).cachePoints[0]
+        ?.key
+    }
+    expect(keyOf(marked, 'n')).toBe(keyOf(marked.replace('"m"', '"n"')))
+    expect(keyOf(marked, 'n')).not.toBe(keyOf(marked))
+  })
 })

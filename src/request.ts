@@ -13,6 +13,7 @@
 
 import { assert } from './assert.ts'
 import { bounds } from './bounds.ts'
+import { cachePointsOf, noCachePoints, type CachePoint } from './cache-points.ts'
 import { digest } from './hash.ts'
 import { findJsonFault } from './json-fault.ts'
 import { isJsonObject, type JsonObject } from './json.ts'
@@ -47,6 +48,8 @@ export interface ParseOptions {
   readonly outputFormat?: OutputFormat
   /** The rows' `features` are not asked for, and stay empty. @default false */
   readonly withoutFeatures?: boolean
+  /** Which of the rows' `cachePoints` are asked for; none `withoutFeatures`. @default none */
+  readonly cachePoints?: 'marked' | 'all'
 }
 
 /** What a row and a fault have in common. */
@@ -77,6 +80,8 @@ export interface Row extends Place {
   readonly maxTokens: number
   /** What of it tells how many tokens it will be. */
   readonly features: RequestFeatures
+  /** Where its prompt may be cached. */
+  readonly cachePoints: readonly CachePoint[]
   /** The JSON to send, on one line, without `stream`. */
   readonly body: Uint8Array
 }
@@ -216,9 +221,25 @@ function parseRequest(
     const size = `the request has ${body.length} bytes`
     return fault('request_too_large', `${size}; the API takes at most ${bounds.bodyBytesMax}`)
   }
-  const { withoutFeatures = false } = options
-  const features = withoutFeatures ? noFeatures : featuresOf(part.value, request.model)
-  return { ...place, kind: 'row', ...request, features, body }
+  return {
+    ...place,
+    kind: 'row',
+    ...request,
+    ...readPrompt(part.value, request.model, options),
+    body,
+  }
+}
+
+/** What is told of a request before it is sent, as far as it is asked for. */
+function readPrompt(
+  request: JsonObject,
+  model: string,
+  { withoutFeatures = false, cachePoints }: ParseOptions,
+): Pick<Row, 'features' | 'cachePoints'> {
+  if (withoutFeatures) return { features: noFeatures, cachePoints: noCachePoints }
+  const features = featuresOf(request, model)
+  if (cachePoints === undefined) return { features, cachePoints: noCachePoints }
+  return { features, cachePoints: cachePointsOf(request, model, cachePoints) }
 }
 
 const noChanges: Changes = new Map()

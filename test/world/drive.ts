@@ -121,6 +121,7 @@ export function rowOf(
       model,
       maxTokens,
       features: wordsOf(bodyBytes),
+      cachePoints: [],
     },
     retriesFailed: false,
     bodyBytes,
@@ -139,7 +140,7 @@ export function wordsOf(bytes: number): RequestFeatures {
   const counts = Array.from({ length: columnCount }, () => 0)
   counts[columns.words] = bytes / 5
   counts[columns.letters] = (bytes * 4) / 5
-  return { counts, prefix: 0, shape: 0 }
+  return { counts, shape: 0 }
 }
 
 export function rowsOf(count: number, given: Parameters<typeof rowOf>[1] = {}): Work[] {
