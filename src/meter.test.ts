@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Level } from '../test/world/small-server.ts'
 import { Heap } from './heap.ts'
-import { amountOf, type Observation, ServerMeter } from './meter.ts'
+import { amountOf, type MinuteNeed, type Observation, ServerMeter } from './meter.ts'
 
 test.each([
   ['requests', 1],
@@ -31,6 +31,10 @@ function seen(
   }
 }
 
+function need(amount: number, held = 0): MinuteNeed {
+  return { amount, margin: 0, held }
+}
+
 function inputMeter(
   remaining: number,
   given: { limit?: number; unsettled?: number } = {},
@@ -50,11 +54,11 @@ describe('ServerMeter', () => {
   test('refills evenly to its limit, and waits for what it has not', () => {
     const meter = inputMeter(0)
     // 2 s of refill are kept back for others.
-    expect(meter.delay(0, { amount: 500, margin: 0 })).toBe(2500)
+    expect(meter.delay(0, { amount: 500, margin: 0, held: 0 })).toBe(2500)
     expect(meter.level(20_000)).toBe(20_000)
     expect(meter.level(90_000)).toBe(60_000)
     meter.take(90_000, 60_000)
-    expect(meter.delay(90_000, { amount: 1e6, margin: 0 })).toBe(60_000)
+    expect(meter.delay(90_000, { amount: 1e6, margin: 0, held: 0 })).toBe(60_000)
   })
 
   // The level is 30,000 before each.
@@ -144,18 +148,18 @@ describe('ServerMeter', () => {
     ['enough left, whatever the rounding', seen({ remaining: 2600 }), false, 30_000],
   ])('explainsRefusal() with %s', (_, observation, explains, level) => {
     const meter = inputMeter(30_000)
-    expect(meter.explainsRefusal(0, 2000, observation)).toBe(explains)
+    expect(meter.explainsRefusal(0, need(2000), observation)).toBe(explains)
     expect(meter.level(0)).toBe(level)
   })
 
   test('explainsRefusal() never raises the level', () => {
     const meter = inputMeter(100)
-    meter.explainsRefusal(0, 2000, seen({ remaining: 2000 }))
+    meter.explainsRefusal(0, need(2000), seen({ remaining: 2000 }))
     expect(meter.level(0)).toBe(100)
   })
 
   test('explainsRefusal() of a request larger than the limit, unless the limit is full', () => {
-    expect(inputMeter(30_000).explainsRefusal(0, 99_999, seen({ remaining: 59_000 }))).toBe(true)
+    expect(inputMeter(30_000).explainsRefusal(0, need(99_999), seen({ remaining: 59_000 }))).toBe(true)
   })
 
   test('delayOverSlice() waits for the minute and for the slice', () => {
@@ -163,13 +167,13 @@ describe('ServerMeter', () => {
     const none = { counted: 0, produced: 0, excess: 0 }
     // 1,000 tokens a second: of a slice of 2 s, with half a thousand to spare, 1,500 can be used.
     expect(
-      meter.delayOverSlice(0, { amount: 1500, margin: 0 }, { ...none, counted: 1500 }, 2),
+      meter.delayOverSlice(0, { amount: 1500, margin: 0, held: 0 }, { ...none, counted: 1500 }, 2),
     ).toBe(0)
     meter.take(0, 1500)
     const more = { ...none, counted: 500 }
-    expect(meter.delayOverSlice(0, { amount: 500, margin: 0 }, more, 2)).toBe(500)
+    expect(meter.delayOverSlice(0, { amount: 500, margin: 0, held: 0 }, more, 2)).toBe(500)
     // The minute has 58,500, of which 2,000 are kept back for others.
-    expect(meter.delayOverSlice(0, { amount: 57_500, margin: 0 }, more, 2)).toBe(1000)
+    expect(meter.delayOverSlice(0, { amount: 57_500, margin: 0, held: 0 }, more, 2)).toBe(1000)
   })
 
   test('delayOverSlice() leaves output that is counted as it is produced to a slice that is shown', () => {
@@ -181,7 +185,7 @@ describe('ServerMeter', () => {
     )
     for (let count = 0; count < 5; count++) meter.observe(0, seen({ remaining: 2000, fullInMs: 0 }))
     expect(meter.isSliceShown).toBe(true)
-    const need = { amount: 9000, margin: 0 }
+    const need = { amount: 9000, margin: 0, held: 0 }
     expect(meter.delay(0, need)).toBeGreaterThan(0)
     expect(meter.delayOverSlice(0, need, { counted: 0, produced: 9000, excess: 0 }, 2)).toBe(0)
   })
@@ -209,9 +213,9 @@ describe('ServerMeter', () => {
   test('delay() leaves a margin, of a tenth of the capacity at most', () => {
     const meter = inputMeter(1000)
     // 2 s of refill are kept back for others, whatever the margin.
-    expect(meter.delay(0, { amount: 1000, margin: 0 })).toBe(2000)
-    expect(meter.delay(0, { amount: 1000, margin: 500 })).toBe(2500)
-    expect(meter.delay(0, { amount: 1000, margin: 1e9 })).toBe(6000)
+    expect(meter.delay(0, { amount: 1000, margin: 0, held: 0 })).toBe(2000)
+    expect(meter.delay(0, { amount: 1000, margin: 500, held: 0 })).toBe(2500)
+    expect(meter.delay(0, { amount: 1000, margin: 1e9, held: 0 })).toBe(6000)
   })
 
   test('a capacity that several readings in a row show to be short is believed, and its end too', () => {
@@ -251,9 +255,9 @@ describe('ServerMeter', () => {
 
   test('capLevel() lowers the level, and never raises it', () => {
     const meter = inputMeter(5000)
-    meter.capLevel(0, 700)
+    meter.capLevel(0, need(700))
     expect(meter.level(0)).toBe(700)
-    meter.capLevel(0, 900)
+    meter.capLevel(0, need(900))
     expect(meter.level(0)).toBe(700)
   })
 })

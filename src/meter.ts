@@ -12,6 +12,7 @@
 
 import { unreachable } from './assert.ts'
 import { Bucket } from './bucket.ts'
+import type { HeldRange } from './hold.ts'
 import type { LimitReading } from './outcome.ts'
 import { SliceMeter, type SliceNeed } from './slice-meter.ts'
 
@@ -51,13 +52,6 @@ export function amountOf(unit: MeterUnit, cost: Cost): number {
   }
 }
 
-/** What must be there for a request to start, which may be more than it costs. */
-export function needOf(unit: MeterUnit, cost: Cost): number {
-  const { asked = 0 } = cost
-  const isInput = unit === 'input' || unit === 'tokens'
-  return amountOf(unit, cost) + (isInput ? Math.max(0, asked - cost.input) : 0)
-}
-
 const minuteMs = 60_000
 
 /** What a reading is worth, and what it cannot know (see `ServerMeter.observe`). */
@@ -74,6 +68,8 @@ export interface Observation {
    * or all of them.
    */
   readonly unsettled: number
+  /** Units held then that are not on account, at least and at most (hold.ts). @default none */
+  readonly held?: HeldRange | undefined
   /** Server wall time, ms since the epoch, if it said. */
   readonly serverAt: number | undefined
 }
@@ -83,9 +79,12 @@ export interface MinuteNeed {
   readonly amount: number
   /** What may be missing of our level without our knowing; a tenth of the capacity at most. */
   readonly margin: number
+  /** What the server holds for others that is not on account, and comes back. */
+  readonly held: number
 }
 
 const marginShareMax = 0.1
+const nothingHeld: HeldRange = [0, 0]
 /** So many readings in a row must show a capacity of less than this share of the limit. */
 const readingsInRow = 5
 const shortShareMax = 0.5
@@ -149,15 +148,22 @@ export class ServerMeter {
     return this.#others
   }
 
+  /** What it holds at most, and what it gains in a minute that others do not take. */
+  get size(): { readonly capacity: number; readonly perMinute: number } {
+    const { capacity, perMinute } = this.#minute
+    return { capacity, perMinute }
+  }
+
   /** What is left of the limit at `now`, with all that is under way taken off. */
   level(now: number): number {
     return this.#minute.level(now)
   }
 
-  /** Milliseconds until this may start. */
-  delay(now: number, { amount, margin }: MinuteNeed): number {
+  /** Milliseconds until this may start; Infinity: not before something held is released. */
+  delay(now: number, { amount, margin, held }: MinuteNeed): number {
+    if (held > 0 && amount + held > this.#minute.capacity) return Infinity
     const spare = Math.min(margin + this.#reserve, this.#minute.capacity * marginShareMax)
-    return this.#minute.delayUntil(now, amount + spare)
+    return this.#minute.delayUntil(now, amount + held + spare)
   }
 
   /**
@@ -206,9 +212,15 @@ export class ServerMeter {
     return this.#slice.burstSeconds(now)
   }
 
+  /** The level a reading shows, and how far that may be off. */
+  shown(reading: Pick<Observation, 'reading' | 'serverAt'>): { shown: number; slack: number } {
+    return { shown: shownLevel(reading), slack: this.#slack(reading.reading.limit) }
+  }
+
   /** Moves the level into the interval that a reading leaves for it. */
   observe(now: number, observation: Observation): void {
-    const { reading, ageMs, takenSince, takenJustBefore, unsettled } = observation
+    const { reading, ageMs, takenSince, takenJustBefore, unsettled, held } = observation
+    const [heldLeast, heldMost] = held ?? nothingHeld
     const { limit } = reading
     // Replies overtake one another: one from before a change knows neither limit nor refill.
     if (now - ageMs < this.#limitAt) return
@@ -225,11 +237,12 @@ export class ServerMeter {
     const refilled = (this.#minute.perMinute / minuteMs) * ageMs
     // Refill may have been lost to the brim since then: all of it counts for the top, none above
     // it for the bottom.
-    const top = shown + refilled - takenSince
-    const bottom = Math.min(limit, shown + refilled) - takenSince - unsettled
-    this.#slice.observe(now, [top, shown], this.#slack(limit), this.isSliceShown)
+    const left = shown + refilled - takenSince
+    this.#slice.observe(now, [left, shown], this.#slack(limit), this.isSliceShown)
+    const top = left + heldMost
+    const bottom = Math.min(limit, shown + refilled) - takenSince - unsettled + heldLeast
     const level = this.#minute.level(now)
-    const isNarrow = unsettled <= limit * narrowShareMax
+    const isNarrow = unsettled + heldMost <= limit * narrowShareMax
     if (level > top + slack) this.#correct(now, top, isNarrow)
     else if (level < bottom - slack) this.#correct(now, bottom - slack, isNarrow)
   }
@@ -273,18 +286,20 @@ export class ServerMeter {
    */
   explainsRefusal(
     now: number,
-    amount: number,
+    { amount, held }: MinuteNeed,
     shown: Pick<Observation, 'reading' | 'serverAt'>,
   ): boolean {
     const { limit } = shown.reading
-    const least = shownLevel(shown) - this.#slack(limit)
-    if (least >= Math.min(amount, limit)) return false
+    const left = shownLevel(shown) - this.#slack(limit)
+    if (left >= Math.min(amount, limit)) return false
+    const least = left + held
     if (this.#minute.level(now) > least) this.#correct(now, least, this.unit === 'requests')
     return true
   }
 
   /** There is no more than this, as far as is known: the wait after a refusal is just over. */
-  capLevel(now: number, most: number): void {
+  capLevel(now: number, { amount, held }: MinuteNeed): void {
+    const most = amount + held
     if (this.#minute.level(now) > most) this.#minute.setLevel(now, most)
   }
 

@@ -9,12 +9,12 @@
  * Invariant: what was taken and not settled is the sum over what is under way.
  */
 
-import { grainMs } from './bucket.ts'
+import { type Held, Hold } from './hold.ts'
 import {
   amountOf,
   type Cost,
   type MeterUnit,
-  needOf,
+  type MinuteNeed,
   ServerMeter,
   slicedSecondsMax,
 } from './meter.ts'
@@ -23,6 +23,8 @@ import { OutputAccount } from './output-account.ts'
 import { Production, type Progress } from './production.ts'
 import { Pace } from './pace.ts'
 import { Ramp, type RampKind } from './ramp.ts'
+import { isUsable, repeatsOthers } from './readings.ts'
+import { RefusalWait } from './refusal-wait.ts'
 import { Slice } from './slice.ts'
 import type { SliceNeed } from './slice-meter.ts'
 import { type Amounts, nothing, Taken, units } from './taken.ts'
@@ -41,12 +43,14 @@ export interface Wait {
 export interface PoolReservation {
   readonly cost: Cost
   /** The same as the server is taken to count it. */
-  readonly held: Cost
+  readonly counted: Cost
   /** What was left of the output limit; Infinity when no such limit was known. */
   readonly outputLevel: number
   readonly reservedAt: number
   /** Of a stream whose production is followed. */
   readonly progress: Progress | undefined
+  /** What the server may hold for it until its first byte. */
+  readonly hold: Held
   /** What the pool had taken by then, ever and just before, and not settled. */
   readonly taken: Readonly<Amounts>
   readonly takenJustBefore: Readonly<Amounts>
@@ -58,9 +62,6 @@ export interface PoolReservation {
 const free: Wait = { delayMs: 0, binds: '' }
 /** Rows sent into a pool of which nothing is known yet. */
 const probesMax = 2
-/** Waits after refusals that came without a wait of their own. */
-const refusedMsFirst = 1000
-const refusedMsMax = 60_000
 /** How sure to be that answers are no longer than was thought, all together. */
 const deviations = 2
 
@@ -76,13 +77,11 @@ export class PoolLimiter {
   readonly #meters = new Map<MeterUnit, ServerMeter>()
   readonly #taken = new Taken()
   readonly #unsettled = nothing()
-  /** Input that what is under way may hold beyond what it costs. */
-  #unsettledAsked = 0
+  readonly #hold = new Hold()
+  /** What of it is counted in the limits over a slice. */
+  #sliceHeld = 0
   #heard: boolean
-  #refusedUntil = -Infinity
-  #refusedAt = -Infinity
-  #refusedBeforeAt = -Infinity
-  #refusalsInRow = 0
+  readonly #refusals = new RefusalWait()
   #unexplained = 0
   /** The limits hold over less than a minute. */
   #isShort = false
@@ -121,11 +120,11 @@ export class PoolLimiter {
 
   /** How long a request of this cost must wait for this pool, and for which of its limits. */
   wait(now: number, given: Cost): Wait {
-    if (this.#refusedUntil - now >= grainMs) {
-      return { delayMs: this.#refusedUntil - now, binds: 'retry-after' }
-    }
+    const refused = this.#refusals.delay(now)
+    if (refused > 0) return { delayMs: refused, binds: 'retry-after' }
     // The server says when one request fits: what ours has gained meanwhile, others may have taken.
-    for (const meter of this.#emptied) meter.capLevel(now, amountOf(meter.unit, given))
+    const held = this.#countHeld(now)
+    for (const meter of this.#emptied) meter.capLevel(now, this.#needOf(meter.unit, given, held))
     if (this.#emptied.size > 0) this.#emptied.clear()
     if (!this.#heard && this.#unsettled.requests >= probesMax) {
       return { delayMs: Infinity, binds: 'first reply' }
@@ -141,12 +140,13 @@ export class PoolLimiter {
     this.#isShort = seconds < 60 || isShown
     if (this.#isShort) this.#countProduced(now, this.#production.count())
     for (const [unit, meter] of this.#meters) {
-      const need = { amount: needOf(unit, cost), margin: this.#margin(unit, cost) }
+      const need = this.#needOf(unit, cost, held)
       // Where one limit is seen to be shown over a slice, so are all, but not all are seen yet.
-      const delayMs =
+      let delayMs =
         this.#isShort && meter.isSliceShown === isShown
           ? meter.delayOverSlice(now, need, this.#sliceNeed(unit, meter, cost), seconds)
           : meter.delay(now, need)
+      if (need.held > 0) delayMs = Math.min(delayMs, this.#hold.nextReleaseMs(now))
       if (delayMs > longest.delayMs) longest = { delayMs, binds: unit, isPace: true }
     }
     return longest
@@ -156,16 +156,16 @@ export class PoolLimiter {
   reserve(now: number, cost: Cost): PoolReservation {
     this.#ramp.take(now)
     this.#pace.take(now)
-    const held = this.#output.costOf(now, cost)
+    const counted = this.#output.costOf(now, cost)
     const outputLevel = this.#meters.get('output')?.level(now) ?? Infinity
     this.#output.started(now)
     const takenJustBefore = this.#taken.justBefore(now)
     for (const unit of units) {
-      const amount = amountOf(unit, held)
-      this.#take(now, unit, amount, this.#producedOf(unit, held))
+      const amount = amountOf(unit, counted)
+      this.#take(now, unit, amount, this.#producedOf(unit, counted))
       this.#unsettled[unit] += amount
     }
-    this.#unsettledAsked += excessAsked(cost)
+    const hold = this.#hold.start(now, cost)
     const [taken, unsettled] = [{ ...this.#taken.ever }, { ...this.#unsettled }]
     let burstSeconds = 0
     for (const meter of this.#meters.values()) {
@@ -173,15 +173,16 @@ export class PoolLimiter {
     }
     const seen = { taken, takenJustBefore, unsettled, burstSeconds }
     const progress = this.showsProgress ? this.#production.started() : undefined
-    return { cost, held, outputLevel, reservedAt: now, progress, ...seen }
+    return { cost, counted, outputLevel, reservedAt: now, progress, hold, ...seen }
   }
 
   /** Replaces what was reserved by what was spent. The request itself stays counted. */
   settle(
     now: number,
-    { held: reserved, reservedAt, progress }: PoolReservation,
+    { counted: reserved, reservedAt, progress, hold }: PoolReservation,
     spent: Cost,
   ): void {
+    this.#hold.ended(now, hold)
     for (const unit of units) {
       const amount = amountOf(unit, reserved)
       this.#unsettled[unit] -= amount
@@ -191,7 +192,22 @@ export class PoolLimiter {
     if (progress !== undefined) {
       this.#countProduced(now, this.#production.ended(progress, now - reservedAt, spent.output))
     } else if (!this.#output.isReserved) this.#countProduced(now, spent.output)
-    this.#unsettledAsked -= excessAsked(reserved)
+  }
+
+  /** A request that was started is streamed, or not. */
+  started(now: number, { hold }: PoolReservation, isStream: boolean): void {
+    if (!isStream) this.#hold.isPlain(now, hold)
+  }
+
+  /** The answer of a stream begins. */
+  firstByte(now: number, { hold }: PoolReservation): void {
+    this.#hold.firstByte(now, hold)
+  }
+
+  /** So much is held that it must be seen when a request that holds too is released. */
+  showsHold(now: number, { hold }: PoolReservation): boolean {
+    const { perMinute } = this.#meters.get('input') ?? this.#meters.get('tokens') ?? noLimit
+    return this.#hold.isSeen(now, hold, perMinute)
   }
 
   /**
@@ -220,13 +236,20 @@ export class PoolLimiter {
       const unsettled = early ? reservation.unsettled[unit] : this.#unsettled[unit]
       const meter = this.#meter(now, unit, reading)
       const ageMs = early ? now - reservation.reservedAt : 0
-      if (now - ageMs > this.#refusedAt) this.#emptied.delete(meter)
+      if (now - ageMs > this.#refusals.lastAt) this.#emptied.delete(meter)
+      const takenJustBefore = early ? reservation.takenJustBefore[unit] : 0
+      const atSend = early ? reservation.hold : undefined
+      const { shown, slack } = meter.shown({ reading, serverAt: readings.serverAt })
+      if (unit === 'input') {
+        this.#hold.observe(now, meter.size, { shown, slack: slack + takenJustBefore }, atSend)
+      }
       meter.observe(now, {
         reading,
         serverAt: readings.serverAt,
         ageMs,
         takenSince: early ? this.#taken.ever[unit] - reservation.taken[unit] : 0,
-        takenJustBefore: early ? reservation.takenJustBefore[unit] : 0,
+        takenJustBefore,
+        held: isInput(unit) ? this.#hold.range(now, atSend) : undefined,
         // The server counts a request when it admits it; tokens in its own time.
         unsettled: unit === 'requests' ? 0 : unsettled,
       })
@@ -235,42 +258,32 @@ export class PoolLimiter {
 
   /** The server refused a request of this pool: nothing of the pool starts until it may. */
   refused(now: number, reservation: PoolReservation, refusal: Refused, jitter: number): void {
-    const explained = this.#explains(now, reservation.held, refusal.limits)
-    const isFirst = reservation.reservedAt > this.#refusedAt
+    const explained = this.#explains(now, reservation.counted, refusal.limits)
+    const isFirst = reservation.reservedAt > this.#refusals.lastAt
     if (this.#meters.size === 0) this.#pace.refused(now, isFirst)
     // What was under way together is refused together, and says one thing, not many.
     if (isFirst) {
-      this.#refusedBeforeAt = this.#refusedAt
-      this.#refusedAt = now
-      this.#refusalsInRow += 1
       const outputLeft = refusal.limits?.output?.remaining ?? Infinity
       const isOutput = !explained && this.#output.refused(now, outputLeft, reservation.cost)
       const isHidden = (!explained && !isOutput) || this.#isSliced
       if (isHidden) this.#learnHidden(now, refusal, this.#secondsMissing(refusal, reservation))
     }
-    const doublings = Math.min(this.#refusalsInRow - 1, 10)
-    const backoffMs = Math.min(refusedMsMax, refusedMsFirst * 2 ** doublings)
-    const saidMs = refusal.retryAfterMs ?? 0
-    // A server that says "after 0 seconds" has not said when. One whose word did not hold twice (it
-    // may count refusals too, and then coming back on time never works) is given longer each time.
-    const holds = saidMs > 0 && this.#refusalsInRow <= 2
-    const delayMs = holds ? saidMs : Math.max(saidMs, backoffMs * (0.5 + jitter / 2))
-    this.#refusedUntil = Math.max(this.#refusedUntil, now + delayMs)
+    this.#refusals.refused(now, { isFirst, saidMs: refusal.retryAfterMs ?? 0, jitter })
   }
 
   /** A request was answered: refusals are over. */
   answered(now: number, { outputLevel, cost, reservedAt }: PoolReservation): void {
-    // What was sent long before the last refusal says nothing of the time after it.
-    if (reservedAt > this.#refusedBeforeAt) this.#refusalsInRow = 0
+    this.#refusals.answered(reservedAt)
     this.#output.answered(now, outputLevel, cost)
   }
 
   /** The machine slept: what was known of levels is worth nothing; probe again. */
   forget(now: number): void {
     this.#meters.clear()
+    this.#hold.forget()
     this.#emptied.clear()
     this.#heard = this.#kind === 'off'
-    this.#refusedUntil = now
+    this.#refusals.forget(now)
   }
 
   /** An outage is over: begin again at half the rate there was. */
@@ -278,20 +291,33 @@ export class PoolLimiter {
     this.#ramp.restart(now, perSecond / 2)
   }
 
-  /**
-   * What the server's level may be below ours: it holds more input than is counted in the end,
-   * until it has counted; and answers are longer than expected as often as shorter.
-   */
-  #margin(unit: MeterUnit, { outputDeviation = 0 }: Cost): number {
-    if (unit === 'requests') return 0
-    const asked = unit === 'output' ? 0 : Math.max(0, this.#unsettledAsked)
-    if (unit === 'input') return asked
-    return asked + deviations * outputDeviation * Math.sqrt(this.#unsettled.requests + 1)
+  /** What must be there of a limit for a request of this cost to start. */
+  #needOf(unit: MeterUnit, cost: Cost, held: number): MinuteNeed {
+    // Answers are longer than expected as often as shorter.
+    const { outputDeviation = 0 } = unit === 'output' || unit === 'tokens' ? cost : {}
+    const margin = deviations * outputDeviation * Math.sqrt(this.#unsettled.requests + 1)
+    return { amount: this.#startOf(unit, cost), margin, held: isInput(unit) ? held : 0 }
+  }
+
+  /** What the server asks for a request to start, which may be more than it counts. */
+  #startOf(unit: MeterUnit, cost: Cost): number {
+    return amountOf(unit, cost) + (isInput(unit) ? this.#hold.excess(cost) : 0)
+  }
+
+  /** Over a slice, what is held is counted when it is, and given back when it is released. */
+  #countHeld(now: number): number {
+    const held = this.#hold.amount(now)
+    for (const unit of ['input', 'tokens'] as const) {
+      this.#meters.get(unit)?.produced(now, held - this.#sliceHeld)
+    }
+    this.#sliceHeld = held
+    return held
   }
 
   #take(now: number, unit: MeterUnit, amount: number, produced: number): void {
     if (amount === 0 && produced === 0) return
     this.#taken.add(unit, amount)
+    if (unit === 'input') this.#hold.take(now, amount)
     this.#meters.get(unit)?.take(now, amount, produced)
   }
 
@@ -303,7 +329,7 @@ export class PoolLimiter {
   #sliceNeed(unit: MeterUnit, meter: ServerMeter, cost: Cost): SliceNeed {
     const produced = this.#producedOf(unit, cost)
     const excess = produced > 0 ? this.#production.excess(meter.perMinute) : 0
-    return { counted: needOf(unit, cost) - produced, produced, excess }
+    return { counted: this.#startOf(unit, cost) - produced, produced, excess }
   }
 
   /** Output was produced. */
@@ -325,11 +351,13 @@ export class PoolLimiter {
   /** Whether some limit that is known had no room for a request that was refused. */
   #explains(now: number, cost: Cost, readings: LimitReadings | undefined): boolean {
     let explained = false
+    const held = this.#hold.amount(now)
     for (const [unit, meter] of this.#meters) {
       const reading = readings?.[unit]
       if (reading === undefined || !isUsable(reading)) continue
       const shown = { reading, serverAt: readings?.serverAt }
-      if (!meter.explainsRefusal(now, needOf(unit, cost), shown)) continue
+      if (!meter.explainsRefusal(now, this.#needOf(unit, cost, held), shown)) continue
+      if (unit === 'input') this.#hold.refused()
       explained = true
       this.#emptied.add(meter)
     }
@@ -345,15 +373,15 @@ export class PoolLimiter {
   }
 
   /** How many seconds of refill were missing at a refusal, of the limit with most. */
-  #secondsMissing({ limits }: Refused, { held, burstSeconds }: PoolReservation): number {
+  #secondsMissing({ limits }: Refused, { counted, burstSeconds }: PoolReservation): number {
     let most = 0
     let unitWithMost: MeterUnit | undefined
     for (const [unit, meter] of this.#meters) {
       const reading = limits?.[unit]
       if (reading === undefined || !isUsable(reading)) continue
       if (meter.isSliceShown !== this.#isSliced) continue
-      const counted = amountOf(unit, held) - this.#producedOf(unit, held)
-      const seconds = meter.secondsMissing(reading, counted)
+      const atStart = amountOf(unit, counted) - this.#producedOf(unit, counted)
+      const seconds = meter.secondsMissing(reading, atStart)
       if (seconds <= most) continue
       most = seconds
       unitWithMost = unit
@@ -378,20 +406,9 @@ export class PoolLimiter {
   }
 }
 
-function excessAsked({ asked = 0, input }: Cost): number {
-  return Math.max(0, asked - input)
-}
+/** Where no limit of input is known, nothing is a share of it. */
+const noLimit = { perMinute: Infinity }
 
-/**
- * A limit of nothing, or figures that are none, say less than the refusals that follow from them.
- */
-function isUsable({ limit, remaining, resetAt }: LimitReading): boolean {
-  return limit > 0 && Number.isFinite(limit + remaining + resetAt)
-}
-
-/**
- * The combined token header repeats the sum of the others unless a limit of its own is in force.
- */
-function repeatsOthers({ tokens, input, output }: LimitReadings): boolean {
-  return tokens?.limit === (input?.limit ?? 0) + (output?.limit ?? 0)
+function isInput(unit: MeterUnit): boolean {
+  return unit === 'input' || unit === 'tokens'
 }

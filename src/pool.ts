@@ -38,6 +38,8 @@ export interface TimeBounds {
   readonly maxRowTimeMs: number
 }
 
+type Asked = Pick<Attempt, 'number' | 'work' | 'cost' | 'reservation'>
+
 /** A pool; see above. */
 export class Pool {
   readonly limiter: PoolLimiter
@@ -89,14 +91,14 @@ export class Pool {
   /** Begins a try. */
   start(
     now: number,
-    asked: Pick<Attempt, 'number' | 'work' | 'cost' | 'reservation'>,
+    asked: Asked,
     leads = false,
   ): Attempt {
-    const { work, cost } = asked
+    const { work } = asked
     work.firstAskedAt ??= now
     const attempt: Attempt = {
       ...asked,
-      stream: this.#streams(work, cost, leads),
+      stream: this.#streams(now, asked, leads),
       probe: this.#congestion.inOutage,
       startedAt: now,
       deadlineAt: Math.min(
@@ -108,6 +110,7 @@ export class Pool {
       exchange: undefined,
     }
     work.lastAttempt = attempt
+    this.limiter.started(now, attempt.reservation, attempt.stream)
     this.#inFlight += 1
     if (attempt.probe) this.#isProbing = true
     return attempt
@@ -135,6 +138,7 @@ export class Pool {
 
   firstByte(now: number, attempt: Attempt): void {
     this.#latency.learnFirstByte(now - attempt.startedAt)
+    this.limiter.firstByte(now, attempt.reservation)
   }
 
   /** A try is over, however it ended. */
@@ -204,14 +208,16 @@ export class Pool {
   }
 
   /**
-   * Whether a try should be streamed: a leader or probe for its early signs, and what takes long.
+   * Whether a try should be streamed: a leader or probe for its early signs, what takes long, and
+   * what holds input beyond its cost.
    */
-  #streams(work: Work, cost: Cost, leads: boolean): boolean {
+  #streams(now: number, { work, cost, reservation }: Asked, leads: boolean): boolean {
     // The API refuses to stream an answer of no tokens, by which a cache is warmed.
     if (work.row.maxTokens === 0) return false
     if (leads || this.limiter.showsProgress || !this.limiter.heard || this.#congestion.inOutage)
       return true
     if (work.row.maxTokens > plainMaxTokensMax) return true
+    if (this.limiter.showsHold(now, reservation)) return true
     return (this.#latency.expectedMs(cost.output) ?? 0) > plainExpectedMsMax
   }
 }
