@@ -33,3 +33,19 @@ test('run() leaves no timer behind when it was stopped', async () => {
   await expect(world.until(nothing)).rejects.toThrow(/Nothing is left/)
   expect(world.clock.now()).toBeLessThan(10_000)
 })
+
+const asTheScript = { outputFormat: 'tuple', sendUserId: false } as const
+
+test.each([
+  ['by default', {}, 2],
+  ['when told to use marks', { cache: 'marked' }, 2],
+  ['as the script without --use_caching', { ...asTheScript, cache: 'off' }, 2],
+  ['as the script with it', { ...asTheScript, cache: 'marked' }, 1],
+] as const)('run() starts as many rows at once, %s', async (_what, more, count) => {
+  const world = worldWith(6)
+  await world.until(run({ ...options, ...more }, {}, world.context))
+  const [first] = world.sentAt
+  // Two ask for the limits; a row that leads goes alone.
+  expect(world.sentAt.filter((at) => at === first)).toHaveLength(count)
+  expect(world.sentAt).toHaveLength(6)
+})

@@ -266,6 +266,7 @@ describe('what is said', () => {
     expect(text).toContain('-o, --output <PATH> as --save_filepath --ordered')
     expect(text).toContain('--rpm, --max-requests-per-minute <N> as --max_requests_per_minute')
     expect(text).toMatch(/--output-format <FORM> [^-]*\(default: tuple\)/)
+    expect(text).toContain('(default: off, or marked by --use_caching True)')
     expect(text).toContain('--base-url <URL> origin and optional prefix')
     const { stdout: help } = await sluice(['--help'], { cwd })
     expect(help).toContain('docs/from-python-script.md')
