@@ -49,3 +49,18 @@ test.each([
   expect(world.sentAt.filter((at) => at === first)).toHaveLength(count)
   expect(world.sentAt).toHaveLength(6)
 })
+
+test('run() says what the prompt cache saved', async () => {
+  const world = new StreamWorld()
+  const marked = { type: 'text', text: 'word '.repeat(6000), cache_control: { type: 'ephemeral' } }
+  const rows = requests(5).map((each) => JSON.stringify({ ...each, system: [marked] }))
+  world.files.put('/in.jsonl', Buffer.from(`${rows.join('\n')}\n`))
+  // One after the other: the first writes, the others read.
+  const oneByOne = { ...options, model: 'claude-haiku-4-5', maxConcurrency: 1 }
+  const { snapshot } = await world.until(run(oneByOne, {}, world.context))
+  const { cacheWrite5m, cacheRead } = snapshot.tokens
+  expect(cacheWrite5m).toBeGreaterThan(4096)
+  expect(cacheRead).toBe(4 * cacheWrite5m)
+  // A token is 1,000 nano-dollars of input, 1,250 to write and 100 to read.
+  expect(snapshot.cacheSavedNanoUsd).toBe(cacheRead * 900 - cacheWrite5m * 250)
+})
