@@ -101,6 +101,8 @@ describe('the command lines as printed', () => {
     const { code, stderr } = await sluice(line.split(' '), { cwd })
     expect(code).toBe(0)
     expect(stderr).toMatch(/note: the prompt cache took \d+ tokens of line 1/)
+    // No list has the price of a model that is gone.
+    expect(stderr).toMatch(/^cache +[\d.]+k tokens read, [\d.]+k written: price unknown$/m)
     const tuples = tuplesIn(read(cwd, results))
     expect(tuples.map(([, , metadata]) => metadata)).toEqual(
       expect.arrayContaining(Array.from({ length: 10 }, (_, index) => ({ question: index + 1 }))),

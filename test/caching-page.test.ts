@@ -68,7 +68,10 @@ describe('when a mark pays', () => {
         cached(10_000, 20, write1h, read),
       ]
       expect(cells).toEqual([
-        ...[input, write5m, write1h, read],
+        input,
+        write5m,
+        write1h,
+        read,
         String(paysFrom(rates, write5m)),
         String(paysFrom(rates, write1h)),
         ...costs.map(formatUsd),
