@@ -19,6 +19,7 @@ import type { Work } from './work.ts'
 export interface Answer {
   readonly outcome: Answered
   readonly costNanoUsd: number | null
+  readonly cacheSavedNanoUsd: number | null
   readonly latencyMs: number
   readonly attempts: number
 }

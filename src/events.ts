@@ -91,6 +91,16 @@ export interface RowSucceeded extends Base {
   readonly stopReason: string | null
   /** Null when the model's price is unknown. */
   readonly costNanoUsd: number | null
+  /**
+   * What it would have cost without a prompt cache, less what it cost; below zero where it cost
+   * more. Null when it used the cache and the price is unknown.
+   */
+  readonly cacheSavedNanoUsd: number | null
+  /**
+   * Of the tokens it wrote to the cache, those an earlier answer of the run had written already.
+   * @default 0
+   */
+  readonly cacheMissedTokens?: number
   readonly latencyMs: number
   readonly attempts: number
   readonly requestId: string | null

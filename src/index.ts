@@ -23,7 +23,7 @@ export type {
   RunStarted,
   RunStopping,
 } from './events.ts'
-export type { RunOptions } from './options.ts'
+export type { CacheMode, RunOptions } from './options.ts'
 export type { ApiError, LimitReading, LimitReadings, Usage } from './outcome.ts'
 export type { Producer } from './object-source.ts'
 export type { Errored, Result, ResultRun, Succeeded } from './result.ts'

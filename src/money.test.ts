@@ -210,6 +210,48 @@ describe('Prices.costNanoUsd()', () => {
   })
 })
 
+describe('Prices.cacheSavedNanoUsd()', () => {
+  // By hand: tokens read × (input − read), less tokens written × (write − input), in $/MTok × 1,000.
+  test.each<[string, string, Partial<Usage>, number]>([
+    ['nothing without a cache', 'claude-opus-5', { inputTokens: 1000, outputTokens: 9 }, 0],
+    ['nothing without a cache, at any price', 'gpt-x', { inputTokens: 1000 }, 0],
+    ['reads', 'claude-opus-5', { cacheReadTokens: 4000 }, 4000 * (5000 - 500)],
+    ['reads of a twentieth', 'claude-opus-5-5', { cacheReadTokens: 4000 }, 4000 * (4000 - 200)],
+    ['writes for 5 minutes', 'claude-opus-5', { cacheWrite5mTokens: 2000 }, -2000 * 1250],
+    ['writes for an hour', 'claude-opus-5', { cacheWrite1hTokens: 3000 }, -3000 * 5000],
+    // 18,000,000 − 2,500,000 − 15,000,000; the rest of the prompt and the answer change nothing.
+    ['one of each', 'claude-opus-5', mixed, 500_000],
+    ['half in a batch', 'claude-opus-5', { ...mixed, serviceTier: 'batch' }, 250_000],
+    ['a tenth more in the US', 'claude-opus-5', { ...mixed, inferenceGeo: 'us' }, 550_000],
+    ['as much with searches', 'claude-opus-5', { ...mixed, webSearches: 5 }, 500_000],
+    // Reads count to the length of the prompt, and so they do when nothing is read.
+    ['at the tier', 'claude-haiku-5-5', { cacheReadTokens: 100_000 }, 100_000 * (100 - 10)],
+    ['above it', 'claude-haiku-5-5', { cacheReadTokens: 100_001 }, 100_001 * (500 - 50)],
+    [
+      'above it, most of it uncached',
+      'claude-haiku-5-5',
+      { inputTokens: 100_000, cacheWrite5mTokens: 8 },
+      -8 * 125,
+    ],
+  ])('is %s', (_name, model, usage, expected) => {
+    expect(prices.cacheSavedNanoUsd(model, { ...none, ...usage }, now)).toBe(expected)
+  })
+
+  test('goes by the prices of the day', () => {
+    const usage = { ...none, cacheReadTokens: 1000 }
+    const savedAt = (day: string): number | null =>
+      prices.cacheSavedNanoUsd('claude-sonnet-5-5', usage, { at: dayStartMs(day) })
+    expect([savedAt('2026-10-06'), savedAt('2026-10-07')]).toEqual([1_800_000, 1_900_000])
+  })
+
+  test('is not known where the price is not', () => {
+    const usage = { ...none, cacheReadTokens: 1 }
+    expect(prices.cacheSavedNanoUsd('gpt-x', usage, now)).toBeNull()
+    const priority = { ...usage, serviceTier: 'priority' }
+    expect(prices.cacheSavedNanoUsd('claude-opus-5', priority, now)).toBeNull()
+  })
+})
+
 describe('Prices.worstCaseNanoUsd()', () => {
   const request = { inputTokens: 1000, outputTokensMax: 100, at: now.at }
 

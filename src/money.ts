@@ -11,7 +11,7 @@
 
 import { assert } from './assert.ts'
 import { dayStartMs, findModel } from './models.ts'
-import type { Usage } from './outcome.ts'
+import { promptTokens, type Usage } from './outcome.ts'
 import { mergePrices } from './price-override.ts'
 import {
   type ModelPrices,
@@ -97,6 +97,21 @@ export class Prices {
       tokens(usage.cacheReadTokens) * rates.read +
       tokens(usage.outputTokens) * rates.output
     return this.#total(picoUsd, factor, usage.webSearches)
+  }
+
+  /**
+   * By how much the cache made an answer cheaper, in nano-dollars: what the same prompt costs
+   * uncached, less what it cost. Below zero where writes cost more than reads saved; 0 of an answer
+   * that has neither, and else null where its price is not known.
+   */
+  cacheSavedNanoUsd(model: string, usage: Usage, when: { readonly at: number }): number | null {
+    const inputTokens = promptTokens(usage)
+    if (inputTokens === usage.inputTokens) return 0
+    const nothingCached = { cacheWrite5mTokens: 0, cacheWrite1hTokens: 0, cacheReadTokens: 0 }
+    const uncached = { ...usage, ...nothingCached, inputTokens }
+    const cost = this.costNanoUsd(model, usage, when)
+    const costUncached = this.costNanoUsd(model, uncached, when)
+    return cost === null || costUncached === null ? null : costUncached - cost
   }
 
   /**
@@ -266,9 +281,7 @@ function ratesOf(prices: CompiledModel, usage: Usage, at: number): TokenRates | 
   const plan = planAt(prices, at)
   if (usage.speed === 'fast') return plan.fast ?? null
   if (usage.speed !== null && usage.speed !== 'standard') return null
-  const promptTokens =
-    usage.inputTokens + usage.cacheWrite5mTokens + usage.cacheWrite1hTokens + usage.cacheReadTokens
-  const isAbove = plan.above !== undefined && promptTokens > plan.above.promptTokens
+  const isAbove = plan.above !== undefined && promptTokens(usage) > plan.above.promptTokens
   return isAbove ? plan.above.rates : plan.standard
 }
 

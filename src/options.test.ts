@@ -39,6 +39,7 @@ describe('readOptions()', () => {
       ordered: false,
       includeRequest: false,
       fsync: '1s',
+      cache: 'marked',
       ramp: 'fast',
       http2: false,
     })
@@ -88,6 +89,10 @@ describe('readOptions()', () => {
   ])('refuses a budget of %j', (maxBudgetUsd) => {
     const faults = optionFaults({ ...valid, maxBudgetUsd })
     expect(faults.map(({ option }) => option)).toEqual(['maxBudgetUsd'])
+  })
+
+  test.each(['auto', 'marked', 'off', 'strip'] as const)('takes the cache mode %s', (cache) => {
+    expect(readOptions({ ...valid, cache }).cache).toBe(cache)
   })
 
   test('takes a token instead of a key', () => {
@@ -145,6 +150,7 @@ describe('optionFaults()', () => {
       'must be an origin and an optional prefix, without query or fragment, ' +
         'got "https://host/?a=1"',
     ],
+    ['cache', true, 'must be one of "auto", "marked", "off", "strip", got true'],
     ['betas', 'one', 'must be a list of names, got "one"'],
     ['headers', [], 'must be an object of texts'],
     ['headers', { 'x y': '1' }, 'must not name "x y": no header can'],

@@ -17,6 +17,22 @@ import type { RampKind } from './ramp.ts'
 import { checkBaseUrl, checkHeaders, isHeaderValue, isNoPlaceholder } from './option-rules.ts'
 import type { ParseOptions } from './request.ts'
 
+/** The ways to use the prompt cache; see `CacheMode`. */
+export const cacheModes = ['auto', 'marked', 'off', 'strip'] as const
+
+/**
+ * How the prompt cache is used.
+ *
+ * - `auto`: prefixes that rows share and nobody marked are found, and marked where that pays;
+ *   besides, as `marked`.
+ * - `marked`: the `cache_control` of rows is honoured. One row of each prefix goes ahead, and the
+ *   others follow when its answer has begun, so that they read what it wrote; and marks that
+ *   nobody reads are told.
+ * - `off`: bodies are sent as they stand, and none waits for another.
+ * - `strip`: all marks are taken out, so that nothing is written and nothing is read.
+ */
+export type CacheMode = (typeof cacheModes)[number]
+
 /** Options of `run`. Only `input` and a key must be given. */
 export interface RunOptions {
   /** Path of a JSONL file of requests, or its bytes. */
@@ -92,11 +108,8 @@ export interface RunOptions {
   readonly outputFormat?: OutputFormat | undefined
   /** Send the `user_id` of a bare body's `metadata` to the API. @default true */
   readonly sendUserId?: boolean | undefined
-  /**
-   * `marked`: the first row goes alone, and the rest when its answer begins, so that they read what
-   * its `cache_control` has written to the prompt cache. `off`: all go at once. @default 'off'
-   */
-  readonly cache?: 'marked' | 'off' | undefined
+  /** How the prompt cache is used. @default 'marked' */
+  readonly cache?: CacheMode | undefined
   /** When results are made durable. @default '1s' */
   readonly fsync?: 'always' | '1s' | 'never' | undefined
   /** How fast sending may grow at the start. @default 'fast' */
@@ -152,7 +165,7 @@ export interface Settings {
   readonly includeRequest: boolean
   readonly outputFormat: OutputFormat
   readonly sendUserId: boolean
-  readonly cache: 'marked' | 'off'
+  readonly cache: CacheMode
   readonly fsync: 'always' | '1s' | 'never'
   readonly ramp: RampKind
   readonly limitFraction: number
@@ -220,7 +233,7 @@ const shape = {
   includeRequest: flag.default(false),
   outputFormat: oneOf('results', 'tuple').default('results'),
   sendUserId: flag.default(true),
-  cache: oneOf('marked', 'off').default('off'),
+  cache: oneOf(...cacheModes).default('marked'),
   fsync: oneOf('always', '1s', 'never').default('1s'),
   ramp: oneOf('fast', 'gentle', 'off').default('fast'),
   limitFraction: z.number(fraction).positive(fraction).max(1, fraction).default(1),

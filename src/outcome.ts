@@ -153,6 +153,11 @@ export type Outcome =
   | NoModel
   | RunStop
 
+/** Tokens of the whole prompt, cached or not. */
+export function promptTokens(usage: Usage): number {
+  return meteredInputTokens(usage) + usage.cacheReadTokens
+}
+
 /** Input tokens that count to the input limit: uncached input and cache writes, not reads. */
 export function meteredInputTokens(usage: Usage): number {
   return usage.inputTokens + usage.cacheWrite5mTokens + usage.cacheWrite1hTokens

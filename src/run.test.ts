@@ -33,3 +33,34 @@ test('run() leaves no timer behind when it was stopped', async () => {
   await expect(world.until(nothing)).rejects.toThrow(/Nothing is left/)
   expect(world.clock.now()).toBeLessThan(10_000)
 })
+
+const asTheScript = { outputFormat: 'tuple', sendUserId: false } as const
+
+test.each([
+  ['by default', {}, 2],
+  ['when told to use marks', { cache: 'marked' }, 2],
+  ['as the script without --use_caching', { ...asTheScript, cache: 'off' }, 2],
+  ['as the script with it', { ...asTheScript, cache: 'marked' }, 1],
+] as const)('run() starts as many rows at once, %s', async (_what, more, count) => {
+  const world = worldWith(6)
+  await world.until(run({ ...options, ...more }, {}, world.context))
+  const [first] = world.sentAt
+  // Two ask for the limits; a row that leads goes alone.
+  expect(world.sentAt.filter((at) => at === first)).toHaveLength(count)
+  expect(world.sentAt).toHaveLength(6)
+})
+
+test('run() says what the prompt cache saved', async () => {
+  const world = new StreamWorld()
+  const marked = { type: 'text', text: 'word '.repeat(6000), cache_control: { type: 'ephemeral' } }
+  const rows = requests(5).map((each) => JSON.stringify({ ...each, system: [marked] }))
+  world.files.put('/in.jsonl', Buffer.from(`${rows.join('\n')}\n`))
+  // One after the other: the first writes, the others read.
+  const oneByOne = { ...options, model: 'claude-haiku-4-5', maxConcurrency: 1 }
+  const { snapshot } = await world.until(run(oneByOne, {}, world.context))
+  const { cacheWrite5m, cacheRead } = snapshot.tokens
+  expect(cacheWrite5m).toBeGreaterThan(4096)
+  expect(cacheRead).toBe(4 * cacheWrite5m)
+  // A token is 1,000 nano-dollars of input, 1,250 to write and 100 to read.
+  expect(snapshot.cacheSavedNanoUsd).toBe(cacheRead * 900 - cacheWrite5m * 250)
+})

@@ -63,9 +63,12 @@ export class Settling {
     const { work, startedAt } = attempt
     const { context, books, prices, spending, observe } = this.#parts
     const at = context.clock.wallTime()
-    const costNanoUsd = prices.costNanoUsd(outcome.model, outcome.usage, { at })
+    const { model, usage } = outcome
+    const costNanoUsd = prices.costNanoUsd(model, usage, { at })
+    const cacheSavedNanoUsd = prices.cacheSavedNanoUsd(model, usage, { at })
     const latencyMs = this.#now() - startedAt
-    const answer = { outcome, costNanoUsd, latencyMs, attempts: work.attempts + 1 }
+    const money = { costNanoUsd, cacheSavedNanoUsd }
+    const answer = { outcome, ...money, latencyMs, attempts: work.attempts + 1 }
     books.succeed(work, answer, () => {
       this.#settled.mark(work.sequence)
       spending?.answered(attempt, outcome)

@@ -14,7 +14,7 @@ import type { Observer } from './events.ts'
 import type { HeldCost } from './held-cost.ts'
 import type { Prices } from './money.ts'
 import type { Settings } from './options.ts'
-import type { Answered, Outcome, Usage } from './outcome.ts'
+import { type Answered, type Outcome, promptTokens, type Usage } from './outcome.ts'
 import type { SpendRecord } from './spend-record.ts'
 import type { Attempt, Work } from './work.ts'
 import { type Amount, worstCase } from './worst-case.ts'
@@ -206,7 +206,5 @@ function mostOf({ work }: Attempt): Amount {
 }
 
 function tokensOf(usage: Usage): number {
-  const { inputTokens, cacheWrite5mTokens, cacheWrite1hTokens, cacheReadTokens } = usage
-  const input = inputTokens + cacheWrite5mTokens + cacheWrite1hTokens + cacheReadTokens
-  return input + usage.outputTokens
+  return promptTokens(usage) + usage.outputTokens
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { RunEvent, RunStarted } from './events.ts'
+import type { RowSucceeded, RunEvent, RunStarted } from './events.ts'
 import type { Usage } from './outcome.ts'
 import { type Snapshot, Stats } from './stats.ts'
 
@@ -65,7 +65,7 @@ function succeeded(
   line: number,
   costNanoUsd: number | null = 1000,
   pool = 'haiku',
-): RunEvent {
+): RowSucceeded {
   return {
     type: 'row_succeeded',
     at,
@@ -76,6 +76,7 @@ function succeeded(
     usage,
     stopReason: 'end_turn',
     costNanoUsd,
+    cacheSavedNanoUsd: 0,
     latencyMs: 500,
     attempts: 1,
     requestId: null,
@@ -169,7 +170,14 @@ describe('Stats', () => {
       overloaded: 0,
       broken: 0,
     })
-    expect(snapshot.tokens).toEqual({ input: 100, cacheWrite: 23, cacheRead: 5000, output: 40 })
+    expect(snapshot.tokens).toEqual({
+      input: 100,
+      cacheWrite5m: 20,
+      cacheWrite1h: 3,
+      cacheRead: 5000,
+      cacheMissed: 0,
+      output: 40,
+    })
     expect(snapshot.elapsedMs).toBe(1000)
   })
 
@@ -230,6 +238,32 @@ describe('Stats', () => {
     const { costNanoUsdMax, killedInFlight } = fold(events, 5).possiblyBilledTwice
     expect(costNanoUsdMax).toBeNull()
     expect(killedInFlight).toBe(9)
+  })
+
+  test('sums up what caching saved, losses too, and what was written again', () => {
+    const events = [
+      started(0),
+      { ...succeeded(1, 1), cacheSavedNanoUsd: -300 },
+      { ...succeeded(2, 2), cacheSavedNanoUsd: 1000, cacheMissedTokens: 20 },
+      { ...succeeded(3, 3), cacheMissedTokens: 3 },
+    ]
+    const { cacheSavedNanoUsd, tokens } = fold(events, 5)
+    expect({ cacheSavedNanoUsd, missed: tokens.cacheMissed }).toEqual({
+      cacheSavedNanoUsd: 700,
+      missed: 23,
+    })
+  })
+
+  test('does not know the saving when that of one answer is unknown', () => {
+    const unknown = { ...succeeded(1, 1, null), cacheSavedNanoUsd: null }
+    const known = { ...succeeded(2, 2), cacheSavedNanoUsd: 1000 }
+    expect(fold([started(0), unknown, known], 5).cacheSavedNanoUsd).toBeNull()
+  })
+
+  test('counts what this run read and wrote, and nothing of earlier runs', () => {
+    const held = [started(0), read(0, 5, 1000, { succeeded: 4, failed: 0 })]
+    const { tokens, cacheSavedNanoUsd } = fold([...held, succeeded(1, 5)], 5)
+    expect([tokens.cacheRead, cacheSavedNanoUsd]).toEqual([5000, 0])
   })
 
   test('measures each pool on its own, and all together', () => {

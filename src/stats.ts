@@ -23,9 +23,13 @@ const poolsMax = 32
 
 /** Tokens by kind, as the API reported them. */
 export interface TokenTotals {
+  /** Neither written to the cache nor read from it. */
   readonly input: number
-  readonly cacheWrite: number
+  readonly cacheWrite5m: number
+  readonly cacheWrite1h: number
   readonly cacheRead: number
+  /** Written though an entry was there before: part of the writes. */
+  readonly cacheMissed: number
   readonly output: number
 }
 
@@ -87,6 +91,11 @@ export interface Snapshot {
   readonly costNanoUsd: number
   /** Answers of models without a known price. */
   readonly unpriced: number
+  /**
+   * What the answers would have cost without a prompt cache, less what they cost; below zero where
+   * they cost more, and null when one that used the cache has no known price.
+   */
+  readonly cacheSavedNanoUsd: number | null
   /** Null in a run without one. */
   readonly budget: BudgetState | null
   /** All pools together: rows over about the last ten seconds, tokens of the last sixty. */
@@ -107,6 +116,15 @@ export interface Snapshot {
   readonly stopping: { readonly code: string; readonly message: string } | null
 }
 
+const noTokens: TokenTotals = {
+  input: 0,
+  cacheWrite5m: 0,
+  cacheWrite1h: 0,
+  cacheRead: 0,
+  cacheMissed: 0,
+  output: 0,
+}
+
 /** Folds events into snapshots. */
 export class Stats {
   #startedAt = 0
@@ -118,9 +136,10 @@ export class Stats {
   readonly #unknown = { attempts: 0, costNanoUsd: 0, priced: true, killedInFlight: 0 }
   #unknownRows = 0
   readonly #unknownPending = new Set<number>()
-  readonly #tokens = { input: 0, cacheWrite: 0, cacheRead: 0, output: 0 }
+  readonly #tokens = { ...noTokens }
   #costNanoUsd = 0
   #unpriced = 0
+  #cacheSavedNanoUsd: number | null = 0
   #budget: BudgetState | null = null
   readonly #settledRate = new RecentRate()
   readonly #pools = new Map<string, PoolStats>()
@@ -201,6 +220,7 @@ export class Stats {
       tokens: { ...this.#tokens },
       costNanoUsd: this.#costNanoUsd,
       unpriced: this.#unpriced,
+      cacheSavedNanoUsd: this.#cacheSavedNanoUsd,
       budget: this.#budget,
       rates: {
         rowsPerSecond: this.#settledRate.perSecond(now),
@@ -249,17 +269,24 @@ export class Stats {
     this.#rows.succeeded += 1
     // A settled row cannot be counted again, so the set holds only rows under way.
     this.#unknownPending.delete(event.line)
-    const cacheWrite = usage.cacheWrite5mTokens + usage.cacheWrite1hTokens
-    this.#tokens.input += usage.inputTokens
-    this.#tokens.cacheWrite += cacheWrite
-    this.#tokens.cacheRead += usage.cacheReadTokens
-    this.#tokens.output += usage.outputTokens
+    this.#countTokens(event)
     if (event.costNanoUsd === null) this.#unpriced += 1
     else this.#costNanoUsd += event.costNanoUsd
     this.#settledRate.add(event.at, 1)
     const pool = this.#pool(event.at, event.pool)
     pool?.input.add(event.at, meteredInputTokens(usage))
     pool?.output.add(event.at, usage.outputTokens)
+  }
+
+  #countTokens({ usage, cacheMissedTokens = 0, cacheSavedNanoUsd: saved }: RowSucceeded): void {
+    this.#tokens.input += usage.inputTokens
+    this.#tokens.cacheWrite5m += usage.cacheWrite5mTokens
+    this.#tokens.cacheWrite1h += usage.cacheWrite1hTokens
+    this.#tokens.cacheRead += usage.cacheReadTokens
+    this.#tokens.cacheMissed += cacheMissedTokens
+    this.#tokens.output += usage.outputTokens
+    const before = this.#cacheSavedNanoUsd
+    this.#cacheSavedNanoUsd = before === null || saved === null ? null : before + saved
   }
 
   #rowFailed(event: RowFailed): void {

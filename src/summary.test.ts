@@ -22,7 +22,15 @@ const summary: RunSummary = {
     rows: { ...snapshot.rows, read: 10, succeeded: 5, failed: 2, heldSucceeded: 2, heldFailed: 1 },
     attempts: { started: 9, inFlight: 0, refused: 1, overloaded: 2, broken: 3 },
     possiblyBilledTwice: { rows: 1, attempts: 2, costNanoUsdMax: 1_000_000_001, killedInFlight: 4 },
-    tokens: { input: 11, cacheWrite: 22, cacheRead: 33, output: 44 },
+    tokens: {
+      input: 11,
+      cacheWrite5m: 20,
+      cacheWrite1h: 2,
+      cacheRead: 33,
+      cacheMissed: 7,
+      output: 44,
+    },
+    cacheSavedNanoUsd: -1_000_000_001,
     costNanoUsd: 123_456_789,
     budget: {
       mode: 'expected',
@@ -56,11 +64,14 @@ describe('summaryJson()', () => {
         broken: 3,
         input_tokens: 11,
         cache_creation_input_tokens: 22,
+        cache_creation: { ephemeral_5m_input_tokens: 20, ephemeral_1h_input_tokens: 2 },
         cache_read_input_tokens: 33,
+        cache_missed_input_tokens: 7,
         output_tokens: 44,
         cost_usd: 0.123456789,
         cost_known_usd: 0.123456789,
         answers_without_price: 0,
+        cache_saved_usd: -1.000000001,
       },
       possibly_billed_twice: {
         rows: 1,
@@ -99,6 +110,11 @@ describe('summaryJson()', () => {
   test('does not state a cost that is not known', () => {
     const text = summaryJson({ ...summary, snapshot: { ...summary.snapshot, unpriced: 1 } })
     expect(text).toContain('"cost_usd":null,"cost_known_usd":0.123456789,"answers_without_price":1')
+  })
+
+  test('does not state a saving that is not known', () => {
+    const snapshot = { ...summary.snapshot, cacheSavedNanoUsd: null }
+    expect(summaryJson({ ...summary, snapshot })).toContain('"cache_saved_usd":null')
   })
 
   test('is one line of JSON whatever a message holds', () => {

@@ -131,7 +131,8 @@ export function errorJson(
   })
 }
 
-function thisRun({ rows, attempts, tokens, elapsedMs, costNanoUsd, unpriced }: Snapshot): unknown {
+function thisRun(snapshot: Snapshot): unknown {
+  const { rows, attempts, tokens, elapsedMs, costNanoUsd, unpriced } = snapshot
   return {
     succeeded: rows.succeeded,
     failed: rows.failed,
@@ -141,12 +142,18 @@ function thisRun({ rows, attempts, tokens, elapsedMs, costNanoUsd, unpriced }: S
     overloaded: attempts.overloaded,
     broken: attempts.broken,
     input_tokens: tokens.input,
-    cache_creation_input_tokens: tokens.cacheWrite,
+    cache_creation_input_tokens: tokens.cacheWrite5m + tokens.cacheWrite1h,
+    cache_creation: {
+      ephemeral_5m_input_tokens: tokens.cacheWrite5m,
+      ephemeral_1h_input_tokens: tokens.cacheWrite1h,
+    },
     cache_read_input_tokens: tokens.cacheRead,
+    cache_missed_input_tokens: tokens.cacheMissed,
     output_tokens: tokens.output,
     cost_usd: exactUsd(unpriced > 0 ? null : costNanoUsd),
     cost_known_usd: exactUsd(costNanoUsd),
     answers_without_price: unpriced,
+    cache_saved_usd: exactUsd(snapshot.cacheSavedNanoUsd),
   }
 }
 

@@ -51,11 +51,12 @@ export function attemptFailed(
 
 /** A row's answer was written. */
 export function rowSucceeded(at: number, work: Work, answer: Answer): RowSucceeded {
-  const { outcome, costNanoUsd, latencyMs, attempts } = answer
+  const { outcome, latencyMs, attempts, costNanoUsd, cacheSavedNanoUsd } = answer
   const { model, usage, stopReason, requestId } = outcome
+  const money = { costNanoUsd, cacheSavedNanoUsd }
   const { lineNumber: line, id } = work.row
   const row = { line, id, model, pool: work.pool, usage, stopReason }
-  return { type: 'row_succeeded', at, ...row, costNanoUsd, latencyMs, attempts, requestId }
+  return { type: 'row_succeeded', at, ...row, ...money, latencyMs, attempts, requestId }
 }
 
 /** A row's failure was written. */

@@ -101,6 +101,8 @@ describe('the command lines as printed', () => {
     const { code, stderr } = await sluice(line.split(' '), { cwd })
     expect(code).toBe(0)
     expect(stderr).toMatch(/note: the prompt cache took \d+ tokens of line 1/)
+    // No list has the price of a model that is gone.
+    expect(stderr).toMatch(/^cache +[\d.]+k tokens read, [\d.]+k written: price unknown$/m)
     const tuples = tuplesIn(read(cwd, results))
     expect(tuples.map(([, , metadata]) => metadata)).toEqual(
       expect.arrayContaining(Array.from({ length: 10 }, (_, index) => ({ question: index + 1 }))),
@@ -266,6 +268,7 @@ describe('what is said', () => {
     expect(text).toContain('-o, --output <PATH> as --save_filepath --ordered')
     expect(text).toContain('--rpm, --max-requests-per-minute <N> as --max_requests_per_minute')
     expect(text).toMatch(/--output-format <FORM> [^-]*\(default: tuple\)/)
+    expect(text).toContain('(default: off, or marked by --use_caching True)')
     expect(text).toContain('--base-url <URL> origin and optional prefix')
     const { stdout: help } = await sluice(['--help'], { cwd })
     expect(help).toContain('docs/from-python-script.md')

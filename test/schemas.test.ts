@@ -247,6 +247,17 @@ test.each(rare)('an event of type $type', (event) => {
   }
 })
 
+test('an answer whose prefix was written to the cache again', async () => {
+  const { events } = await written(1)
+  const answered = events.find(({ type }) => type === 'row_succeeded')
+  expect(faults('event', { ...answered, cacheMissedTokens: 5 })).toBe('')
+  for (const count of [-1, 0.5, null])
+    expect(faults('event', { ...answered, cacheMissedTokens: count })).not.toBe('')
+  // It may have cost more than without a cache, and that may not be known.
+  for (const saved of [-5, null])
+    expect(faults('event', { ...answered, cacheSavedNanoUsd: saved })).toBe('')
+})
+
 test('the schemas list every code of an error', () => {
   const codes = Object.keys(errorCodes)
   const { $defs } = schemaOf('summary').schema as { $defs: { stopped: Listing } }

@@ -152,9 +152,16 @@ export const ancestorSpellings: Readonly<Record<string, string>> = Object.fromEn
 /** The script's names for what is read in another way under the name that `run` has. */
 const readApart = new Set(['base-url', 'log-level'])
 
+/** What holds for such a line where the flags of `run` say nothing. */
+const otherwise: Readonly<Record<string, string>> = {
+  'output-format': 'tuple',
+  cache: 'off, or marked by --use_caching True',
+}
+
 /** The flags of `run` in the help of such a line: what two names stand for is told once. */
 const furtherFlags: readonly Flag[] = runFlags.map((flag) => {
-  if (flag.name === 'output-format') return { ...flag, otherwise: 'tuple' }
+  const known = otherwise[flag.name]
+  if (known !== undefined) return { ...flag, otherwise: known }
   const same = ancestorFlags.find(({ name }) => name === flag.name)
   if (same === undefined || readApart.has(flag.name)) return flag
   const { otherwise: _, ...rest } = flag

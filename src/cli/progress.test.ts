@@ -67,6 +67,22 @@ describe('progressLines()', () => {
     expect(state).toContain('budget $1.25 + $0.50 of $5.00   budget 1M + 81k of 2M')
   })
 
+  test('shows how much of all prompts was read from the cache, in the place of no 429s', () => {
+    // 6,000 of 6,000 + 900 + 80 + 20 tokens.
+    const used = { input: 900, cacheWrite5m: 80, cacheWrite1h: 20, cacheRead: 6000 }
+    const tokens = { ...empty.tokens, ...used, output: 5000 }
+    const lines = progressLines({ ...running, tokens }, plain)
+    expect(lines.at(-1)).toBe(
+      'in flight 42   cache 85 %   retries 3   failed 1   $0.0123   binds requests',
+    )
+    expect(progressLine({ ...running, tokens }, { ...plain, columns: 160 })).toContain('cache 85 %')
+  })
+
+  test('shows that the cache was written and not read', () => {
+    const tokens = { ...empty.tokens, input: 900, cacheWrite1h: 100 }
+    expect(progressLines({ ...running, tokens }, plain).at(-1)).toContain('cache 0 %')
+  })
+
   test('shows only what is known at the start', () => {
     expect(progressLines({ ...empty, binds: '' }, plain)).toEqual([
       'sluice   0 rows',

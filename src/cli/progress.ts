@@ -160,6 +160,7 @@ function stateFields(snapshot: Snapshot, { spellings }: ProgressOptions): Field[
   const retries = attempts.overloaded + attempts.broken
   const fields: Field[] = [
     { label: 'in flight', text: formatCount(attempts.inFlight), rank: 3 },
+    ...cacheFields(snapshot),
     {
       label: 'retries',
       text: formatCount(retries),
@@ -182,6 +183,13 @@ function stateFields(snapshot: Snapshot, { spellings }: ProgressOptions): Field[
     fields.push({ label: 'binds', text: bindName(binds, spellings), rank: 5 })
   }
   return fields
+}
+
+/** How much of all prompts came from the cache, once there is anything in it. */
+function cacheFields({ tokens }: Snapshot): Field[] {
+  const cached = tokens.cacheRead + tokens.cacheWrite5m + tokens.cacheWrite1h
+  if (cached === 0) return []
+  return [{ label: 'cache', text: formatShare(tokens.cacheRead, tokens.input + cached), rank: 6 }]
 }
 
 /** Of a budget all that is gone: by earlier runs, perhaps, and for what is under way. */

@@ -4,6 +4,7 @@
  * docs/cli.md is written from this table; `npm run docs` brings it up to date.
  */
 
+import { cacheModes } from '../options.ts'
 import type { Flag } from './flag.ts'
 import {
   readBytes,
@@ -130,6 +131,17 @@ const apiFlags: readonly Flag[] = [
     group: api,
     about: 'replaces or supplies the model of every row',
     otherwise: "the row's own",
+  },
+  {
+    name: 'cache',
+    value: 'MODE',
+    read: readOneOf(...cacheModes),
+    group: api,
+    about:
+      'the prompt cache: auto also marks prefixes that rows share, where it pays; ' +
+      'marked: one row of each marked prefix goes ahead, and the others read what it wrote; ' +
+      'off: rows go as they stand, and none waits; strip: without their marks',
+    otherwise: 'marked',
   },
   {
     name: 'http2',

@@ -80,6 +80,19 @@ describe('setUpRun()', () => {
     expect(options).toMatchObject({ maxConcurrency: expected, maxAttempts: 3, first: 4 })
   })
 
+  test.each<[string, Told]>([
+    ['a flag', { args: ['in.jsonl', '--cache', 'auto'], env: { ...key, SLUICE_CACHE: 'off' } }],
+    ['the environment', { env: { ...key, SLUICE_CACHE: 'auto' }, config: { cache: 'strip' } }],
+    ['a config file', { env: key, config: { cache: 'auto' } }],
+  ])('takes how the prompt cache is used from %s', async (_source, told) => {
+    expect((await setUp(told)).options.cache).toBe('auto')
+  })
+
+  test('names the modes of the prompt cache where one is misspelt', async () => {
+    const error = await errorOf({ args: ['in.jsonl', '--cache', 'on'], env: key })
+    expect(error.message).toContain('--cache must be auto, marked, off or strip, got "on"')
+  })
+
   test('joins headers of all sources by name, in any case', async () => {
     const { options } = await setUp({
       args: ['in.jsonl', '-H', 'X-Team: flag'],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Stats } from '../stats.ts'
+import { Stats, type TokenTotals } from '../stats.ts'
 import type { RunSummary } from '../summary.ts'
 import { painter } from './paint.ts'
 import { lastLine, summaryLines } from './summary-text.ts'
@@ -28,7 +28,14 @@ const eventful: RunSummary = {
     rows: { ...empty.rows, succeeded: 2000, failed: 1, heldSucceeded: 1000 },
     attempts: { started: 2214, inFlight: 0, refused: 200, overloaded: 2, broken: 11 },
     possiblyBilledTwice: { rows: 3, attempts: 4, costNanoUsdMax: 20_000_000, killedInFlight: 42 },
-    tokens: { input: 1_230_000, cacheWrite: 40_000, cacheRead: 8_100_000, output: 640_000 },
+    tokens: {
+      ...empty.tokens,
+      input: 1_230_000,
+      cacheWrite5m: 40_000,
+      cacheRead: 8_100_000,
+      output: 640_000,
+    },
+    cacheSavedNanoUsd: 21_520_000_000,
     costNanoUsd: 4_123_000_000,
     bound: [
       ['requests', 237_000],
@@ -53,7 +60,7 @@ const smooth: RunSummary = {
     elapsedMs: 10_000,
     rows: { ...empty.rows, succeeded: 100 },
     attempts: { started: 100, inFlight: 0, refused: 0, overloaded: 0, broken: 0 },
-    tokens: { input: 900, cacheWrite: 0, cacheRead: 0, output: 400 },
+    tokens: { ...empty.tokens, input: 900, output: 400 },
     costNanoUsd: 50_000_000,
   },
 }
@@ -74,7 +81,8 @@ describe('summaryLines()', () => {
       'rows      3,201: 3,000 answered, 1 failed, 200 left',
       '          1,000 of them by earlier runs',
       'time      4 min 18 s, 7.8 rows/s',
-      'tokens    1.23M input, 8.1M read from cache, 40k written to it, 640k output',
+      'tokens    1.23M uncached input, 640k output',
+      'cache     8.1M tokens read, 40k written: $21.52 saved',
       'cost      $4.12',
       'billed    possibly twice: 3 rows, at most $0.02',
       '          up to 42 more, under way when an earlier run was killed',
@@ -143,6 +151,59 @@ describe('summaryLines()', () => {
     [-0.06, 'input tokens 0.1 % too low'],
   ])('tells an estimate that was off by %d', (estimateErrorPercent, text) => {
     expect(summaryLines({ ...smooth, estimateErrorPercent }, plain)).toContain(`estimate  ${text}`)
+  })
+})
+
+describe('the cache', () => {
+  const textsOf = (tokens: Partial<TokenTotals>, cacheSavedNanoUsd: number | null): string[] => {
+    const snapshot = {
+      ...smooth.snapshot,
+      tokens: { ...smooth.snapshot.tokens, ...tokens },
+      cacheSavedNanoUsd,
+    }
+    const lines = summaryLines({ ...smooth, snapshot }, plain)
+    const [first, last] = ['tokens', 'cost'].map((label) =>
+      lines.findIndex((line) => line.startsWith(label)),
+    )
+    return lines.slice((first ?? 0) + 1, last)
+  }
+
+  test.each<[Partial<TokenTotals>, number | null, string[]]>([
+    [{}, 0, []],
+    [
+      { cacheWrite5m: 40_000 },
+      -120e6,
+      ['cache     0 tokens read, 40k written: $0.12 more than without'],
+    ],
+    [
+      { cacheWrite5m: 4000 },
+      -1,
+      ['cache     0 tokens read, 4k written: under $0.0001 more than without'],
+    ],
+    [{ cacheRead: 500 }, null, ['cache     500 tokens read, 0 written: price unknown']],
+    [
+      { cacheRead: 9000, cacheWrite5m: 3000, cacheWrite1h: 4000 },
+      0,
+      [
+        'cache     9k tokens read, 7k written: $0.00 saved',
+        '          of the written: 4k for an hour',
+      ],
+    ],
+    [
+      { cacheRead: 9000, cacheWrite1h: 3000, cacheMissed: 2000 },
+      500e6,
+      [
+        'cache     9k tokens read, 3k written: $0.50 saved',
+        '          of the written: 3k for an hour, 2k again',
+      ],
+    ],
+  ])('of %j that saved %j', (tokens, saved, texts) => {
+    expect(textsOf(tokens, saved)).toEqual(texts)
+  })
+
+  test('fits 80 columns with all there is to say', () => {
+    const much = { cacheRead: 123e9, cacheWrite5m: 123e6, cacheWrite1h: 456e6, cacheMissed: 123e6 }
+    for (const line of textsOf(much, -123_456.78e9)) expect(line.length).toBeLessThanOrEqual(80)
   })
 })
 

@@ -4,7 +4,8 @@
  *   rows      3,201: 3,200 answered, 1 failed
  *             1,000 of them by earlier runs
  *   time      4 min 18 s, 12.4 rows/s
- *   tokens    1.23M input, 8.1M read from cache, 40k written to it, 640k output
+ *   tokens    1.23M uncached input, 640k output
+ *   cache     8.1M tokens read, 40k written: $21.52 saved
  *   cost      $4.12
  *   budget    $4.12 of $10.00 spent, $0.07 perhaps, $5.81 left
  *   tries     3,214: 429s 0, 2 overloaded, 11 broken
@@ -17,6 +18,7 @@
  */
 
 import type { BudgetLine } from '../budget.ts'
+import type { TokenTotals } from '../stats.ts'
 import type { RunSummary } from '../summary.ts'
 import { bindName, type Spellings } from './bind-names.ts'
 import type { Paint } from './paint.ts'
@@ -48,6 +50,8 @@ export function summaryLines(
     ['', heldText(summary)],
     ['time', timeText(summary)],
     ['tokens', tokensText(summary)],
+    ['cache', cacheText(summary)],
+    ['', writtenText(summary)],
     ['cost', costText(summary)],
     ['budget', budgetText(summary.snapshot.budget?.usd, formatCost)],
     [
@@ -98,13 +102,37 @@ function timeText({ snapshot }: RunSummary): string {
 }
 
 function tokensText({ snapshot: { tokens } }: RunSummary): string {
-  const { input, cacheRead, cacheWrite, output } = tokens
-  if (input + cacheRead + cacheWrite + output === 0) return ''
-  const parts = [`${formatShort(input)} input`]
-  if (cacheRead > 0) parts.push(`${formatShort(cacheRead)} read from cache`)
-  if (cacheWrite > 0) parts.push(`${formatShort(cacheWrite)} written to it`)
-  parts.push(`${formatShort(output)} output`)
-  return parts.join(', ')
+  const { input, cacheRead, output } = tokens
+  const isCached = cacheRead + writtenTokens(tokens) > 0
+  if (input + output === 0 && !isCached) return ''
+  const inputs = `${formatShort(input)} ${isCached ? 'uncached input' : 'input'}`
+  return `${inputs}, ${formatShort(output)} output`
+}
+
+/** What was read and written, and what that was worth, as against no cache at all. */
+function cacheText({ snapshot: { tokens, cacheSavedNanoUsd } }: RunSummary): string {
+  const written = writtenTokens(tokens)
+  if (tokens.cacheRead + written === 0) return ''
+  const text = `${formatShort(tokens.cacheRead)} tokens read, ${formatShort(written)} written`
+  return `${text}: ${savedText(cacheSavedNanoUsd)}`
+}
+
+/** Of what was written, what cost more than it would have had to. */
+function writtenText({ snapshot: { tokens } }: RunSummary): string {
+  const { cacheWrite1h, cacheMissed } = tokens
+  const parts: string[] = []
+  if (cacheWrite1h > 0) parts.push(`${formatShort(cacheWrite1h)} for an hour`)
+  if (cacheMissed > 0) parts.push(`${formatShort(cacheMissed)} again`)
+  return parts.length === 0 ? '' : `of the written: ${parts.join(', ')}`
+}
+
+function savedText(nanoUsd: number | null): string {
+  if (nanoUsd === null) return 'price unknown'
+  return nanoUsd < 0 ? `${formatCost(-nanoUsd)} more than without` : `${formatCost(nanoUsd)} saved`
+}
+
+function writtenTokens({ cacheWrite5m, cacheWrite1h }: TokenTotals): number {
+  return cacheWrite5m + cacheWrite1h
 }
 
 function costText({ snapshot }: RunSummary): string {
