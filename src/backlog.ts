@@ -15,8 +15,10 @@
  */
 
 import { Heap } from './heap.ts'
+import { PrefixLine } from './prefix-line.ts'
+import type { Prefixes } from './prefixes.ts'
 import { Queue } from './queue.ts'
-import type { Work } from './work.ts'
+import type { Attempt, Work } from './work.ts'
 
 /** How far to read ahead. */
 export interface WindowBounds {
@@ -27,18 +29,26 @@ export interface WindowBounds {
 /** Rows that wait; see above. */
 export class Backlog {
   readonly #bounds: WindowBounds
+  readonly #prefixes: Prefixes | undefined
   readonly #lines = new Map<string, Line>()
   readonly #delayed = new Heap<Work>()
   #rows = 0
   #bytes = 0
 
-  constructor(bounds: WindowBounds) {
+  /** `prefixes`: those of the rows, if they matter to their order. */
+  constructor(bounds: WindowBounds, prefixes?: Prefixes) {
     this.#bounds = bounds
+    this.#prefixes = prefixes
   }
 
   /** Rows waiting, those that wait for a retry included. */
   get rows(): number {
     return this.#rows
+  }
+
+  /** Whether rows wait, in whatever pool, for what another writes to the cache. */
+  get hasParked(): boolean {
+    return [...this.#lines.values()].some((line) => line.prefixedRows > 0)
   }
 
   /** Bytes of the bodies that are held in memory. */
@@ -83,16 +93,20 @@ export class Backlog {
     }
   }
 
-  /** The row of a pool that is next. */
-  head(pool: string): Work | undefined {
-    return this.#lines.get(pool)?.peek()
+  /** The row of a pool that is next; undefined also when all wait for what another writes. */
+  head(now: number, pool: string): Work | undefined {
+    return this.#lines.get(pool)?.peek(now)
   }
 
-  /** Takes the head of a pool's queue out of the window. */
-  take(pool: string): Work | undefined {
-    const work = this.#lines.get(pool)?.pop()
-    if (work) this.#count(work, -1)
-    return work
+  /** Prefixes that a try was to write are written, or are not going to be: rows may go on. */
+  freed(attempt: Attempt, works: readonly Work[]): void {
+    this.#lines.get(attempt.work.pool)?.freed(attempt, works)
+  }
+
+  /** Takes the row that is next of its pool out of the window. */
+  take(work: Work): void {
+    this.#lines.get(work.pool)?.take(work)
+    this.#count(work, -1)
   }
 
   /** Takes out every row that `leaves` says, wherever it waits, in order. */
@@ -118,7 +132,7 @@ export class Backlog {
   #line(pool: string): Line {
     let line = this.#lines.get(pool)
     if (line === undefined) {
-      line = new Line()
+      line = new Line(this.#prefixes)
       this.#lines.set(pool, line)
     }
     return line
@@ -131,32 +145,59 @@ export class Backlog {
   }
 }
 
-/** The rows of one pool that may start: those due for a retry, and the others. */
+/**
+ * The rows of one pool that may start: those due for a retry, and the others. Of these, rows with
+ * prefixes have an order of their own.
+ */
 class Line {
   readonly #due = new Queue<Work>()
   readonly #others = new Queue<Work>()
+  readonly #prefixed: PrefixLine | undefined
   #isDuesTurn = true
 
+  constructor(prefixes: Prefixes | undefined) {
+    this.#prefixed = prefixes && new PrefixLine(prefixes)
+  }
+
+  get prefixedRows(): number {
+    return this.#prefixed?.size ?? 0
+  }
+
   pushDue(work: Work): void {
-    this.#due.pushBack(work)
+    // One that many wait for is tried again in its order, not before all.
+    if (!this.#addPrefixed(work)) this.#due.pushBack(work)
   }
 
   pushBack(work: Work): void {
-    this.#others.pushBack(work)
+    if (!this.#addPrefixed(work)) this.#others.pushBack(work)
   }
 
   pushFront(work: Work): void {
-    this.#others.pushFront(work)
+    if (!this.#addPrefixed(work)) this.#others.pushFront(work)
   }
 
-  peek(): Work | undefined {
-    return this.#next().peek()
+  freed(attempt: Attempt, works: readonly Work[]): void {
+    this.#prefixed?.freed(attempt, works)
   }
 
-  pop(): Work | undefined {
-    const queue = this.#next()
-    this.#isDuesTurn = queue === this.#others
-    return queue.popFront()
+  peek(now: number): Work | undefined {
+    if (this.#due.size > 0 && this.#isDuesTurn) return this.#due.peek()
+    const plain = this.#others.peek()
+    const prefixed = this.#prefixed?.peek(now)
+    if (plain === undefined) return prefixed ?? this.#due.peek()
+    return prefixed !== undefined && prefixed.sequence < plain.sequence ? prefixed : plain
+  }
+
+  /** Takes out the row that was next. */
+  take(work: Work): void {
+    if (work === this.#due.peek()) {
+      this.#due.popFront()
+      this.#isDuesTurn = false
+      return
+    }
+    this.#isDuesTurn = true
+    if (work === this.#others.peek()) this.#others.popFront()
+    else this.#prefixed?.take(work)
   }
 
   filter(keeps: (work: Work) => boolean): void {
@@ -166,10 +207,12 @@ class Line {
         if (work && keeps(work)) queue.pushBack(work)
       }
     }
+    this.#prefixed?.remove((work) => !keeps(work))
   }
 
-  #next(): Queue<Work> {
-    if (this.#due.size === 0) return this.#others
-    return this.#isDuesTurn || this.#others.size === 0 ? this.#due : this.#others
+  #addPrefixed(work: Work): boolean {
+    if (this.#prefixed === undefined || work.row.cachePoints.length === 0) return false
+    this.#prefixed.add(work)
+    return true
   }
 }

@@ -40,7 +40,8 @@ export class CacheFindings {
     if (this.#saidMissed) return
     this.#saidMissed = true
     const { lineNumber } = attempt.work.row
-    const entry = 'what it shares with rows before it had left the prompt cache, or never came there'
+    const entry =
+      'what it shares with rows before it had left the prompt cache, or never came there'
     this.#notices.push(`line ${lineNumber} wrote ${missed} tokens again: ${entry}`)
   }
 

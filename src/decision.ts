@@ -9,6 +9,7 @@ import type { Ceilings } from './ceilings.ts'
 import type { RunError } from './errors.ts'
 import type { Bounds } from './limiter.ts'
 import type { Answered, ApiError, LimitReadings, Outcome } from './outcome.ts'
+import type { PrefixKind } from './prefixes.ts'
 import type { RampKind } from './ramp.ts'
 import type { AbortReason } from './transport.ts'
 import type { Attempt, Work } from './work.ts'
@@ -29,8 +30,8 @@ export interface SchedulerOptions {
   readonly maxConcurrency: number
   readonly maxInFlightBytes: number
   readonly maxFailed: MaxFailed | undefined
-  /** `marked`: the first row leads (leader.ts). @default 'off' */
-  readonly cache?: 'marked' | 'off'
+  /** Whose prefixes one row writes before the others read them. @default none's */
+  readonly prefixes?: PrefixKind | undefined
   readonly windowRowsMax: number
   readonly windowBytesMax: number
   /** Whether a body can be read from the input again; if not, it is kept for retries. */

@@ -11,9 +11,10 @@ import type { Backlog } from './backlog.ts'
 import type { Ended, Hold, SchedulerOptions, Unanswered } from './decision.ts'
 import type { Estimator } from './estimate.ts'
 import type { Limiter } from './limiter.ts'
-import type { Answered, Broken, Overloaded } from './outcome.ts'
+import type { Answered, Broken, Outcome, Overloaded } from './outcome.ts'
 import type { Patience } from './patience.ts'
 import type { Pool, Pools } from './pool.ts'
+import type { Prefixes } from './prefixes.ts'
 import type { Random } from './random.ts'
 import { retryDelayMs } from './retry.ts'
 import { runStopError } from './run-stop.ts'
@@ -30,6 +31,7 @@ export interface EndingsParts {
   readonly backlog: Backlog
   readonly pools: Pools
   readonly underWay: UnderWay
+  readonly prefixes: Prefixes | undefined
   readonly patience: Patience
   readonly verdicts: Verdicts
   /** What holds the run just now. */
@@ -48,8 +50,8 @@ export class Endings {
     const { limiter, pools, underWay } = this.#parts
     const pool = pools.of(now, attempt.work)
     underWay.remove(attempt)
-    underWay.leader.ended(attempt, outcome.kind === 'answered')
     pool.ended(attempt)
+    this.#prefixesEnded(attempt, outcome)
     limiter.settle(now, attempt.reservation, outcome, cost)
     // A stream's headers speak of its start, and were used when they came; all others speak of now.
     if (outcome.status > 0 && attempt.headAt === undefined) {
@@ -57,6 +59,14 @@ export class Endings {
       pool.limiter.observe(now, attempt.reservation, outcome.limits, asOfSend)
     }
     this.#judge(now, pool, { attempt, outcome })
+  }
+
+  #prefixesEnded(attempt: Attempt, outcome: Outcome): void {
+    const { prefixes, backlog, verdicts } = this.#parts
+    if (prefixes === undefined) return
+    const answer = outcome.kind === 'answered' ? outcome : undefined
+    backlog.freed(attempt, prefixes.ended(attempt, answer))
+    for (const message of prefixes.findings.take()) verdicts.add({ type: 'notice', message })
   }
 
   #judge(now: number, pool: Pool, { attempt, outcome }: Pick<Ended, 'attempt' | 'outcome'>): void {
@@ -91,14 +101,12 @@ export class Endings {
   }
 
   #answered(now: number, pool: Pool, attempt: Attempt, outcome: Answered): void {
-    const { estimator, underWay, patience, verdicts } = this.#parts
+    const { estimator, patience, verdicts } = this.#parts
     const { work } = attempt
     patience.succeeded(now)
     pool.answered(now, attempt, outcome)
     estimator.learn(work, attempt.cost, outcome.usage)
     work.lastAttempt = undefined
-    const finding = underWay.leader.finding(attempt, outcome.usage)
-    if (finding !== undefined) verdicts.add({ type: 'notice', message: finding })
     verdicts.succeed(attempt, outcome)
   }
 

@@ -11,6 +11,8 @@ const samplesPerSort = 64
 const slowFactor = 5
 const firstByteMsMin = 30_000
 const answerMsMin = 60_000
+const lateFactor = 3
+const lateMsMin = 10_000
 
 /** A percentile of the recent samples of one quantity. */
 export class RecentPercentile {
@@ -47,18 +49,25 @@ export class RecentPercentile {
 export class LatencyModel {
   /** Milliseconds from the send to the first byte of a stream. */
   readonly #firstByte = new RecentPercentile(0.99)
+  readonly #mostFirstBytes = new RecentPercentile(0.95)
   /** Milliseconds for each output token of a whole answer, sending and reading included. */
   readonly #perToken = new RecentPercentile(0.99)
   readonly #medianPerToken = new RecentPercentile(0.5)
 
   learnFirstByte(elapsedMs: number): void {
     this.#firstByte.add(elapsedMs)
+    this.#mostFirstBytes.add(elapsedMs)
   }
 
   learnAnswer(elapsedMs: number, outputTokens: number): void {
     const perToken = elapsedMs / Math.max(1, outputTokens)
     this.#perToken.add(perToken)
     this.#medianPerToken.add(perToken)
+  }
+
+  /** When the first byte of a stream that others wait for is late: 3 × p95, and at least 10 s. */
+  firstByteLateMs(): number {
+    return Math.max(lateMsMin, lateFactor * (this.#mostFirstBytes.value() ?? 0))
   }
 
   /** The longest a stream's first byte may take: max(30 s, 5 × p99). */

@@ -159,7 +159,9 @@ describe('ServerMeter', () => {
   })
 
   test('explainsRefusal() of a request larger than the limit, unless the limit is full', () => {
-    expect(inputMeter(30_000).explainsRefusal(0, need(99_999), seen({ remaining: 59_000 }))).toBe(true)
+    expect(inputMeter(30_000).explainsRefusal(0, need(99_999), seen({ remaining: 59_000 }))).toBe(
+      true,
+    )
   })
 
   test('delayOverSlice() waits for the minute and for the slice', () => {

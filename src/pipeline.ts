@@ -12,6 +12,7 @@ import { Loop } from './loop.ts'
 import type { Prices } from './money.ts'
 import { parseOptionsOf, type Settings } from './options.ts'
 import { Plan } from './plan.ts'
+import type { PrefixKind } from './prefixes.ts'
 import { Random } from './random.ts'
 import { Scheduler } from './scheduler.ts'
 import type { Source } from './source.ts'
@@ -53,7 +54,7 @@ export function join(context: RunContext, settings: Settings, ends: Ends): Pipel
   const observe = toAll([(event) => stats.observe(event), ...observers, learning.observe])
   const plan = new Plan(ends.books, {
     ...parseOptionsOf(settings),
-    cachePoints: 'marked',
+    cachePoints: settings.cache === 'auto' ? ('all' as const) : ('marked' as const),
     retryFailed: settings.retryFailed,
   })
   const parts = { ...ends, context, settings, plan, scheduler, observe }
@@ -75,7 +76,7 @@ function makeScheduler(
   const options = {
     ...settings,
     budget: spending?.budget,
-    cache: isLed(settings) ? ('marked' as const) : ('off' as const),
+    prefixes: prefixKindOf(settings),
     bounds: {
       requestsPerMinute: maxRequestsPerMinute,
       inputTokensPerMinute: maxInputTokensPerMinute,
@@ -88,10 +89,6 @@ function makeScheduler(
   return new Scheduler(context.clock.now(), options, new Random(settings.seed ?? context.seed()))
 }
 
-/**
- * Whether one row leads all others. Of rows that share a prefix none leads as yet: only the
- * Python script's way is known, which its lines have asked for by `--use_caching True`.
- */
-function isLed({ cache, outputFormat, sendUserId }: Settings): boolean {
-  return cache === 'marked' && outputFormat === 'tuple' && !sendUserId
+function prefixKindOf({ cache }: Settings): PrefixKind | undefined {
+  return cache === 'auto' || cache === 'marked' ? cache : undefined
 }

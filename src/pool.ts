@@ -38,7 +38,10 @@ export interface TimeBounds {
   readonly maxRowTimeMs: number
 }
 
-type Asked = Pick<Attempt, 'number' | 'work' | 'cost' | 'reservation'>
+/** A writer that is not streamed shows nothing before its end. */
+const lateMsOfPlain = 60_000
+
+type Asked = Pick<Attempt, 'number' | 'work' | 'cost' | 'reservation' | 'caching'>
 
 /** A pool; see above. */
 export class Pool {
@@ -89,11 +92,7 @@ export class Pool {
   }
 
   /** Begins a try. */
-  start(
-    now: number,
-    asked: Asked,
-    leads = false,
-  ): Attempt {
+  start(now: number, asked: Asked, leads = false): Attempt {
     const { work } = asked
     work.firstAskedAt ??= now
     const attempt: Attempt = {
@@ -105,6 +104,7 @@ export class Pool {
         now + this.#times.timeoutMs,
         work.firstAskedAt + this.#times.maxRowTimeMs,
       ),
+      cacheMissedTokens: 0,
       headAt: undefined,
       lastByteAt: now,
       exchange: undefined,
@@ -134,6 +134,12 @@ export class Pool {
   /** Whether all the time the row may take has passed. */
   isRowOverdue(now: number, work: Work): boolean {
     return now >= (work.firstAskedAt ?? now) + this.#times.maxRowTimeMs
+  }
+
+  /** Whether the first byte of a try is late: what others wait for should be tried anew. */
+  isLate(now: number, { startedAt, stream }: Attempt): boolean {
+    const lateMs = stream ? this.#latency.firstByteLateMs() : lateMsOfPlain
+    return now >= startedAt + lateMs
   }
 
   firstByte(now: number, attempt: Attempt): void {
@@ -270,11 +276,11 @@ export class Pools {
   }
 
   /** The oldest row whose pool was not passed over in this round, and its pool. */
-  oldest(round: number, backlog: Backlog): { pool: Pool; work: Work } | undefined {
+  oldest(now: number, round: number, backlog: Backlog): { pool: Pool; work: Work } | undefined {
     let oldest: { pool: Pool; work: Work } | undefined
     for (const pool of this.#pools.values()) {
       if (pool.isPassedOver(round)) continue
-      const work = backlog.head(pool.limiter.name)
+      const work = backlog.head(now, pool.limiter.name)
       if (work === undefined || (oldest && work.sequence > oldest.work.sequence)) continue
       oldest = { pool, work }
     }

@@ -6,13 +6,18 @@
  *   2. the oldest row that waits for nobody: it writes what it has
  *
  * So as many prefixes are open as there were starts to spare while the first of them were written,
- * all of them are read in turn, and no more are begun before these are done.
+ * all of them are read in turn, and no more are begun before these are done. A row that others have
+ * left far behind goes all the same.
  */
 
 import { Heap } from './heap.ts'
 import type { Prefix } from './prefix.ts'
 import type { Prefixes } from './prefixes.ts'
-import type { Work } from './work.ts'
+import type { Attempt, Work } from './work.ts'
+
+/** So many rows that came later may go before one. */
+const lagMax = 8192
+const sparseMax = 64
 
 /** Those of one pool; see above. */
 export class PrefixLine {
@@ -20,7 +25,7 @@ export class PrefixLine {
   /** All rows that wait here, in the order in which they came. */
   readonly #rows = new Set<Work>()
   /** Rows that wait for nobody, as far as is known, by their sequence; some may have left. */
-  readonly #oldest = new Heap<Work>()
+  #oldest = new Heap<Work>()
   /** Prefixes that are there and have rows, the one that was used longest ago first. */
   readonly #warm = new Set<Prefix>()
 
@@ -36,32 +41,36 @@ export class PrefixLine {
   add(work: Work): void {
     this.#rows.add(work)
     this.#prefixes.enter(work)
-    this.#oldest.push(work.sequence, work)
-    for (const prefix of work.prefixes ?? []) this.#warm.add(prefix)
+    this.#free(work)
   }
 
-  /** Rows waited for a prefix that is written now, or is not going to be by that writer. */
-  freed(works: readonly Work[]): void {
-    for (const work of works) {
-      if (!this.#rows.has(work)) continue
-      this.#oldest.push(work.sequence, work)
-      for (const prefix of work.prefixes ?? []) this.#warm.add(prefix)
-    }
+  /** The prefixes of a try are written now, or are not going to be by it. */
+  freed(attempt: Attempt, works: readonly Work[]): void {
+    for (const prefix of attempt.caching?.chain ?? []) this.#warm.add(prefix)
+    for (const work of works) if (this.#rows.has(work)) this.#free(work)
   }
 
   /** The row that is next; undefined when all wait for one that is being written. */
   peek(now: number): Work | undefined {
-    return this.#warmest(now) ?? this.#first(now)
+    const first = this.#first(now)
+    const warm = this.#warmest(now)
+    if (first === undefined || warm === undefined) return warm ?? first
+    return warm.sequence - first.sequence > lagMax ? first : warm
   }
 
-  /** Takes out a row that was next. */
+  /** Takes out a row that waits here. */
   take(work: Work): void {
     if (!this.#rows.delete(work)) return
     this.#prefixes.leave(work)
-    // Used now, so its turn comes again after all others that are there.
     for (const prefix of work.prefixes ?? []) {
+      const { rows } = prefix
+      for (let gone = rows.peek(); gone && !this.#rows.has(gone); gone = rows.peek()) {
+        rows.popFront()
+      }
+      // Used now, so its turn comes again after all others that are there.
       if (this.#warm.delete(prefix)) this.#warm.add(prefix)
     }
+    if (this.#oldest.size > sparseMax + 2 * this.#rows.size) this.#close()
   }
 
   /** Takes out the rows that `leaves` says, in order. */
@@ -69,6 +78,20 @@ export class PrefixLine {
     const removed = [...this.#rows].filter(leaves)
     for (const work of removed) this.take(work)
     return removed
+  }
+
+  #free(work: Work): void {
+    this.#oldest.push(work.sequence, work)
+    for (const prefix of work.prefixes ?? []) {
+      prefix.rows.pushBack(work)
+      this.#warm.add(prefix)
+    }
+  }
+
+  /** Rows that have left are let go of. */
+  #close(): void {
+    this.#oldest = new Heap()
+    for (const work of this.#rows) this.#oldest.push(work.sequence, work)
   }
 
   #warmest(now: number): Work | undefined {
@@ -88,6 +111,7 @@ export class PrefixLine {
       if (this.#rows.has(work) && this.#prefixes.longest(now, work) === prefix) {
         if (this.#prefixes.waitsFor(now, work) === undefined) return work
       }
+      // It is found as one of the longer prefix, or as the oldest.
       rows.popFront()
     }
     return undefined

@@ -9,8 +9,9 @@
  * Invariant: a prefix has at most one writer that was not superseded.
  */
 
-import type { CachePoint } from './cache-points.ts'
 import { CacheFindings } from './cache-findings.ts'
+import type { CachePoint } from './cache-points.ts'
+import type { Mark } from './marked-body.ts'
 import { findModel } from './models.ts'
 import type { Cost } from './meter.ts'
 import type { Answered, Usage } from './outcome.ts'
@@ -30,7 +31,7 @@ export interface CacheUse {
   readonly reads: Prefix | undefined
   readonly unusedMs: number
   /** Blocks to be marked before it is sent. */
-  readonly marks: readonly CachePoint[]
+  readonly marks: readonly Mark[]
 }
 
 const lifeMs = { '5m': 300_000, '1h': 3_600_000 }
@@ -55,7 +56,7 @@ export class Prefixes {
   readonly #kind: PrefixKind
   readonly #tokensOf: (work: Work) => number
   readonly #prefixes = new Map<number, Prefix>()
-  readonly findings = new CacheFindings()
+  readonly #findings = new CacheFindings()
   /** The longest that an entry was seen to be kept; Infinity: as long as the documents say. */
   #lifeMsSeen = Infinity
 
@@ -70,14 +71,20 @@ export class Prefixes {
     return this.#prefixes.size
   }
 
+  get findings(): CacheFindings {
+    return this.#findings
+  }
+
+  /** What there is to say of the cache at the end; undefined: nothing. */
+  ending(): string | undefined {
+    return this.#findings.ending(this.#prefixes.values())
+  }
+
   /** A row begins to wait. */
   enter(work: Work): void {
     const points = work.row.cachePoints
-    work.prefixes ??= points.map(({ key }) => this.#prefix(key, work.pool))
-    for (const prefix of work.prefixes) {
-      prefix.waiting += 1
-      prefix.rows.pushBack(work)
-    }
+    work.prefixes = points.map(({ key }) => this.#prefix(key, work.pool))
+    for (const prefix of work.prefixes) prefix.waiting += 1
   }
 
   /** A row waits no more. */
@@ -118,8 +125,10 @@ export class Prefixes {
     const reads = chain.findLast((prefix) => prefix.isWarm(now))
     const writes = chain.slice(reads === undefined ? 0 : chain.indexOf(reads) + 1)
     const unusedMs = reads === undefined ? 0 : now - reads.usedAt
-    const marks = this.#kind === 'auto' ? links.map(({ point }) => point) : []
-    return { chain, writes, reads, unusedMs, marks: marks.filter(({ mark }) => mark === undefined) }
+    const marks = links
+      .filter(({ point }) => point.mark === undefined)
+      .map(({ point: { at } }): Mark => ({ at, life: '5m' }))
+    return { chain, writes, reads, unusedMs, marks }
   }
 
   /** Whether others wait for what this try writes, so that its first byte matters. */
@@ -166,7 +175,8 @@ export class Prefixes {
     const { caching } = attempt
     if (caching === undefined) return []
     const freed = answer === undefined ? this.supersede(attempt) : this.firstByte(attempt)
-    if (answer !== undefined) this.#learn(attempt, caching, answer.usage)
+    if (answer !== undefined)
+      attempt.cacheMissedTokens = this.#learn(attempt, caching, answer.usage)
     for (const prefix of caching.chain) {
       prefix.underWay -= 1
       this.#forget(prefix)
@@ -174,7 +184,8 @@ export class Prefixes {
     return freed
   }
 
-  #learn(attempt: Attempt, { reads, writes, unusedMs }: CacheUse, usage: Usage): void {
+  /** Returns the tokens that were to be read and were written. */
+  #learn(attempt: Attempt, { reads, writes, unusedMs }: CacheUse, usage: Usage): number {
     const written = usage.cacheWrite5mTokens + usage.cacheWrite1hTokens
     const cached = written + usage.cacheReadTokens
     const longest = writes.at(-1)
@@ -190,7 +201,8 @@ export class Prefixes {
       reads.unreadTokens = 0
     } else if (reads !== undefined) this.#missed(reads, unusedMs)
     const missed = longest === undefined && reads !== undefined ? written : 0
-    this.findings.answered(attempt, usage, missed)
+    this.#findings.answered(attempt, usage, missed)
+    return missed
   }
 
   #missed(prefix: Prefix, unusedMs: number): void {
@@ -212,7 +224,8 @@ export class Prefixes {
     })
     // The user's own marks are all sent as they are.
     if (this.#kind === 'marked' || points[0]?.mark !== undefined) return links
-    const least = (findModel(work.row.model)?.cacheTokensMin ?? cacheTokensMinUnknown) * tokensMargin
+    const least =
+      (findModel(work.row.model)?.cacheTokensMin ?? cacheTokensMinUnknown) * tokensMargin
     const tokens = this.#tokensOf(work)
     const paying = links.filter(
       ({ prefix, point }) => point.share * tokens >= least && isShared(prefix, now),
@@ -249,7 +262,7 @@ export class Prefixes {
   #forget(prefix: Prefix): void {
     if (prefix.waiting > 0 || prefix.underWay > 0) return
     if (prefix.usedAt > -Infinity && this.#prefixes.size <= prefixesMax) return
-    this.findings.unread(prefix)
+    this.#findings.unread(prefix)
     this.#prefixes.delete(prefix.key)
   }
 }

@@ -30,6 +30,7 @@ import type { LimitReadings } from './outcome.ts'
 import { type Doing, Patience } from './patience.ts'
 import type { Wait } from './pool-limiter.ts'
 import { type Pool, Pools } from './pool.ts'
+import { Prefixes } from './prefixes.ts'
 import type { Random } from './random.ts'
 import { patienceError, rowTimeOutcome } from './run-stop.ts'
 import { UnderWay } from './under-way.ts'
@@ -48,6 +49,7 @@ export class Scheduler {
   readonly #options: SchedulerOptions
   readonly #backlog: Backlog
   readonly #pools: Pools
+  readonly #prefixes: Prefixes | undefined
   readonly #underWay: UnderWay
   readonly #patience: Patience
   readonly #verdicts: Verdicts
@@ -64,7 +66,11 @@ export class Scheduler {
   constructor(now: number, options: SchedulerOptions, random: Random) {
     this.#options = options
     this.limiter = new Limiter(now, options)
-    this.#backlog = new Backlog(options)
+    if (options.prefixes !== undefined) {
+      const tokensOf = (work: Work): number => this.estimator.estimate(work).prompt ?? 0
+      this.#prefixes = new Prefixes(options.prefixes, tokensOf)
+    }
+    this.#backlog = new Backlog(options, this.#prefixes)
     this.#pools = new Pools(this.limiter, options)
     this.#underWay = new UnderWay(options)
     this.#patience = new Patience(now, options.patienceMs)
@@ -77,6 +83,7 @@ export class Scheduler {
       backlog: this.#backlog,
       pools: this.#pools,
       underWay: this.#underWay,
+      prefixes: this.#prefixes,
       patience: this.#patience,
       verdicts: this.#verdicts,
       holds: this.#holds,
@@ -124,6 +131,11 @@ export class Scheduler {
   /** Models that do not exist, with the error that says so. */
   get modelsGone(): ReadonlyMap<string, RunError> {
     return this.#verdicts.modelsGone
+  }
+
+  /** What there is to say at the end of what the prompt cache did; undefined: nothing. */
+  cacheEnding(): string | undefined {
+    return this.#prefixes?.ending()
   }
 
   /** Takes what happened at `now`, returns what to do, in order. */
@@ -213,16 +225,17 @@ export class Scheduler {
     this.#isPaced = false
     let againAt = Infinity
     for (;;) {
-      const next = this.#pools.oldest(this.#round, this.#backlog)
+      const next = this.#pools.oldest(now, this.#round, this.#backlog)
       if (next === undefined) break
       const { pool, work } = next
       if (work.lastAttempt !== undefined && pool.isRowOverdue(now, work)) {
-        this.#backlog.take(work.pool)
+        this.#backlog.take(work)
         this.#verdicts.fail(work.lastAttempt, rowTimeOutcome)
         if (this.stopping !== undefined) break
         continue
       }
-      const cost = this.estimator.estimate(work)
+      const estimate = this.estimator.estimate(work)
+      const cost = this.#prefixes?.costOf(now, work, estimate) ?? estimate
       const own = pool.wait(now, cost)
       const wait = own.delayMs > 0 ? own : this.#sharedWait(now, work, cost)
       if (wait.delayMs > 0) {
@@ -234,10 +247,11 @@ export class Scheduler {
         pool.passOver(this.#round)
         continue
       }
-      this.#backlog.take(work.pool)
       if (this.inFlight === 0) this.#patience.started(now, before)
       this.#start(now, pool, work, cost)
+      this.#backlog.take(work)
     }
+    if (this.#binds === '' && this.#backlog.hasParked) this.#binds = 'cache writer'
     if (this.#binds === '') this.#binds = this.#inputEnded ? 'answers' : 'reading'
     return againAt
   }
@@ -250,8 +264,11 @@ export class Scheduler {
 
   #start(now: number, pool: Pool, work: Work, cost: Cost): void {
     const reservation = this.limiter.reserve(now, pool.limiter, cost, work.most)
-    const asked = { number: ++this.#attempts, work, cost, reservation }
-    const attempt = pool.start(now, asked, this.#underWay.leader.isWanted)
+    const caching = this.#prefixes?.useOf(now, work)
+    const asked = { number: ++this.#attempts, work, cost, reservation, caching }
+    const leads = caching !== undefined && this.#prefixes?.leads(caching) === true
+    const attempt = pool.start(now, asked, leads)
+    this.#prefixes?.started(now, attempt)
     this.#underWay.add(attempt)
     this.#verdicts.add({ type: 'start', attempt })
   }
@@ -270,7 +287,15 @@ export class Scheduler {
       const isDead = this.#underWay.isFromBeforeSleep(attempt)
       const reason = isDead ? 'slept' : this.#pools.of(now, attempt.work).overdue(now, attempt)
       if (reason) this.#verdicts.add({ type: 'abort', attempt, reason })
+      this.#supersede(now, attempt)
     }
+  }
+
+  /** What others wait for, and is late, is tried by another. */
+  #supersede(now: number, attempt: Attempt): void {
+    if (this.#prefixes?.isAwaited(attempt) !== true) return
+    if (!this.#pools.of(now, attempt.work).isLate(now, attempt)) return
+    this.#backlog.freed(attempt, this.#prefixes.supersede(attempt))
   }
 
   get #doing(): Doing {
@@ -290,7 +315,7 @@ export class Scheduler {
     if (!attempt.stream || status !== 200) return
     attempt.headAt = now
     attempt.lastByteAt = now
-    this.#underWay.leader.firstByte(attempt)
+    if (this.#prefixes) this.#backlog.freed(attempt, this.#prefixes.firstByte(attempt))
     const pool = this.#pools.of(now, attempt.work)
     pool.firstByte(now, attempt)
     pool.limiter.observe(now, attempt.reservation, limits, true)

@@ -9,6 +9,7 @@ import type { RunContext } from './context.ts'
 import type { Decision, SchedulerEvent, Unanswered } from './decision.ts'
 import { RunError } from './errors.ts'
 import type { Observer } from './events.ts'
+import { withMarks, withoutMarks } from './marked-body.ts'
 import type { Prices } from './money.ts'
 import type { LimitReadings, Outcome } from './outcome.ts'
 import type { Spending } from './spending.ts'
@@ -23,6 +24,8 @@ export interface TriesParts {
   readonly prices: Prices
   readonly spending: Spending | undefined
   readonly observe: Observer
+  /** No mark for the prompt cache is sent. */
+  readonly stripsMarks: boolean
 }
 
 /** Who has tries made. */
@@ -53,8 +56,15 @@ export class Tries {
     work.body ??= this.#owner.bodyAgain(work)
     if (work.body === undefined) return this.#inputChanged(attempt)
     this.#parts.observe(telling.attemptStarted(attempt.startedAt, attempt))
-    const dispatch = { body: work.body, stream, model: work.row.model }
+    const dispatch = { body: this.#bodyOf(attempt, work.body), stream, model: work.row.model }
     attempt.exchange = this.#parts.transport.send(dispatch, this.#listener(attempt))
+  }
+
+  /** The body as it is sent: with marks for the cache, or without any, as was asked. */
+  #bodyOf({ caching }: Attempt, body: Uint8Array): Uint8Array {
+    if (this.#parts.stripsMarks) return withoutMarks(body)
+    if (caching === undefined || caching.marks.length === 0) return body
+    return withMarks(body, caching.marks) ?? body
   }
 
   /** The run is stopping, so the row is left. Nobody was told that a try began. */

@@ -1,12 +1,11 @@
 /**
  * The tries under way, and what bounds them all together: their count, the bytes of their
- * bodies, the sockets the process can have, and a leader whose answer has not begun.
+ * bodies, and the sockets the process can have.
  */
 
 import { assert } from './assert.ts'
 import { grainMs } from './bucket.ts'
 import { Congestion } from './congestion.ts'
-import { Leader } from './leader.ts'
 import type { Wait } from './pool-limiter.ts'
 import type { Attempt } from './work.ts'
 
@@ -14,8 +13,6 @@ import type { Attempt } from './work.ts'
 export interface UnderWayBounds {
   readonly maxConcurrency: number
   readonly maxInFlightBytes: number
-  /** @default 'off' */
-  readonly cache?: 'marked' | 'off'
 }
 
 const free: Wait = { delayMs: 0, binds: '' }
@@ -34,12 +31,9 @@ export class UnderWay {
   readonly #sockets = new Congestion()
   #bytes = 0
   #sleptAt = -Infinity
-  /** The first row of the run, if the rest waits for it. */
-  readonly leader: Leader
 
   constructor(bounds: UnderWayBounds) {
     this.#bounds = bounds
-    this.leader = new Leader(bounds.cache === 'marked')
   }
 
   get size(): number {
@@ -68,7 +62,6 @@ export class UnderWay {
   wait(now: number, bodyBytes: number): Wait {
     const { maxConcurrency, maxInFlightBytes } = this.#bounds
     const size = this.#size
-    if (this.leader.isWaitedFor) return { delayMs: Infinity, binds: 'leader' }
     if (size >= maxConcurrency) return { delayMs: Infinity, binds: 'concurrency' }
     // A body larger than the whole bound runs alone.
     if (size > 0 && this.#bytes + bodyBytes > maxInFlightBytes) {
@@ -84,7 +77,6 @@ export class UnderWay {
     this.#numbers.push(attempt.number)
     this.#size += 1
     this.#bytes += attempt.work.bodyBytes
-    this.leader.started(attempt)
   }
 
   /** Takes out a try that ended; one that ended before is a bug of ours. */

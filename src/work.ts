@@ -9,6 +9,8 @@
 import type { Reservation } from './limiter.ts'
 import type { Cost } from './meter.ts'
 import type { OverloadsMet } from './overloads.ts'
+import type { Prefix } from './prefix.ts'
+import type { CacheUse } from './prefixes.ts'
 import type { Row } from './request.ts'
 import type { Exchange } from './transport.ts'
 import type { Amount } from './worst-case.ts'
@@ -27,6 +29,8 @@ export interface Work {
   pool: string
   /** What one try of it may cost at most; of a run with a budget. */
   most?: Amount
+  /** What of its prompt others may have too, the shortest first; while it waits. */
+  prefixes?: readonly Prefix[]
   /** Tries; a refusal, and a failure during an outage, are none. */
   attempts: number
   /** The overloads among them, if there were any. */
@@ -52,6 +56,10 @@ export interface Attempt {
   readonly cost: Cost
   readonly reservation: Reservation
   readonly startedAt: number
+  /** What it writes to the prompt cache and reads from it; undefined: nothing that is known. */
+  readonly caching: CacheUse | undefined
+  /** Tokens that it wrote though they should have been there to read. */
+  cacheMissedTokens: number
   /** When the response's head was read. */
   headAt: number | undefined
   /**
