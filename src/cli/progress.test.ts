@@ -198,7 +198,9 @@ describe('progressLines()', () => {
           const rows = { ...running.rows, succeeded: large, failed: small, expected: large * 2 }
           const pools = names.map((each) => pool(each, { requestsPerMinute: large }))
           const bounds = bounded ? { requests: small, output: large } : {}
-          const snapshot = { ...running, rows, pools, costNanoUsd: large, leftMs: large }
+          const tokens = { ...empty.tokens, input: small, cacheRead: large }
+          const money = { costNanoUsd: large, leftMs: large }
+          const snapshot = { ...running, rows, pools, tokens, ...money }
           const options = { ...plain, columns, bounds }
           for (const line of [
             ...progressLines(snapshot, options),

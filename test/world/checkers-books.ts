@@ -104,7 +104,8 @@ export function checkPossiblyBilled({ summary, sends }: Books): readonly string[
 /** Folding the events again gives the summary. */
 export function checkEvents({ summary, events }: Books): readonly string[] {
   const fold = foldEvents(events)
-  const { rows, attempts, possiblyBilledTwice, costNanoUsd, stopping } = summary.snapshot
+  const { rows, attempts, tokens, possiblyBilledTwice, stopping } = summary.snapshot
+  const { costNanoUsd, cacheSavedNanoUsd } = summary.snapshot
   const said: readonly (readonly [string, unknown, unknown])[] = [
     ['rows read', rows.read, fold.read],
     ['succeeded', rows.succeeded, fold.succeeded],
@@ -115,6 +116,8 @@ export function checkEvents({ summary, events }: Books): readonly string[] {
     ['refused', attempts.refused, fold.refused],
     ['under way at the end', attempts.inFlight, fold.underWay.size],
     ['cost', costNanoUsd, fold.costNanoUsd],
+    ['read from the cache', tokens.cacheRead, fold.cacheRead],
+    ['saved by it', cacheSavedNanoUsd, fold.savedNanoUsd],
     ['possibly billed', possiblyBilledTwice.attempts, fold.unknown],
     ['killed in flight', possiblyBilledTwice.killedInFlight, fold.killedInFlight],
     ['stopped', stopping?.code, fold.stopped],
@@ -135,6 +138,9 @@ interface Fold {
   refused: number
   unknown: number
   costNanoUsd: number
+  cacheRead: number
+  /** Null as soon as that of one answer is. */
+  savedNanoUsd: number | null
   killedInFlight: number
   stopped: string | undefined
   readonly underWay: Map<number, number>
@@ -152,6 +158,8 @@ function foldEvents(events: readonly RunEvent[]): Fold {
     refused: 0,
     unknown: 0,
     costNanoUsd: 0,
+    cacheRead: 0,
+    savedNanoUsd: 0,
     killedInFlight: 0,
     stopped: undefined,
     underWay: new Map(),
@@ -190,6 +198,9 @@ function foldOne(fold: Fold, event: RunEvent): void {
     case 'row_succeeded': {
       fold.succeeded += 1
       fold.costNanoUsd += event.costNanoUsd ?? 0
+      fold.cacheRead += event.usage.cacheReadTokens
+      if (event.cacheSavedNanoUsd === null) fold.savedNanoUsd = null
+      else if (fold.savedNanoUsd !== null) fold.savedNanoUsd += event.cacheSavedNanoUsd
       const attempt = [...fold.underWay].find(([, line]) => line === event.line)?.[0]
       if (attempt === undefined) fold.problems.push(`line ${event.line} succeeded unasked`)
       else fold.underWay.delete(attempt)
