@@ -6,10 +6,19 @@ import type { Work } from './work.ts'
 
 const bounds = { windowRowsMax: 10, windowBytesMax: 5000 }
 
+/** Takes the row that is next. */
+function takeHead(backlog: Backlog, pool: string): Work | undefined {
+  const work = backlog.head(0, pool)
+  if (work !== undefined) backlog.take(work)
+  return work
+}
+
 /** All rows that may start now, in the order in which they would. */
 function drain(backlog: Backlog, pool = 'm'): number[] {
   const taken: number[] = []
-  for (let work = backlog.take(pool); work; work = backlog.take(pool)) taken.push(work.sequence)
+  for (let work = takeHead(backlog, pool); work; work = takeHead(backlog, pool)) {
+    taken.push(work.sequence)
+  }
   return taken
 }
 
@@ -18,7 +27,7 @@ describe('Backlog', () => {
     const backlog = new Backlog(bounds)
     for (const sequence of [1, 2, 3]) backlog.add(rowOf(sequence))
     backlog.putBack(rowOf(0))
-    expect(backlog.head('m')?.sequence).toBe(0)
+    expect(backlog.head(0, 'm')?.sequence).toBe(0)
     expect(drain(backlog)).toEqual([0, 1, 2, 3])
   })
 
@@ -28,7 +37,7 @@ describe('Backlog', () => {
     backlog.add(rowOf(2, { pool: 'b' }))
     expect(drain(backlog, 'b')).toEqual([2])
     expect(drain(backlog, 'a')).toEqual([1])
-    expect(backlog.head('never seen')).toBeUndefined()
+    expect(backlog.head(0, 'never seen')).toBeUndefined()
   })
 
   test('holds a delayed row until it is due; then it takes turns with the others', () => {
@@ -39,7 +48,7 @@ describe('Backlog', () => {
     backlog.putBackAt(300, rowOf(3))
     expect(backlog.nextReleaseAt).toBe(100)
     backlog.release(99)
-    expect(backlog.head('m')?.sequence).toBe(4)
+    expect(backlog.head(0, 'm')?.sequence).toBe(4)
     backlog.release(200)
     expect(backlog.nextReleaseAt).toBe(300)
     expect(drain(backlog)).toEqual([1, 4, 2, 5, 6])
@@ -110,9 +119,9 @@ describe('Backlog', () => {
           }
           if (name === 'take') {
             backlog.release(now)
-            const head = backlog.head(pool)
+            const head = backlog.head(0, pool)
             const due = [...here].filter(([each, at]) => each.pool === pool && at <= now)
-            const taken = backlog.take(pool)
+            const taken = takeHead(backlog, pool)
             expect(taken).toBe(head)
             expect(taken === undefined).toBe(due.length === 0)
             if (taken) expect(here.delete(taken)).toBe(true)

@@ -20,6 +20,8 @@ export interface Answer {
   readonly outcome: Answered
   readonly costNanoUsd: number | null
   readonly cacheSavedNanoUsd: number | null
+  /** Tokens written to the cache that should have been there to read. @default 0 */
+  readonly cacheMissedTokens?: number
   readonly latencyMs: number
   readonly attempts: number
 }

@@ -84,13 +84,17 @@ export class Loop {
       },
     })
     this.#settling = new Settling(parts)
-    this.#tries = new Tries(parts, {
-      get stopping() {
-        return scheduler.stopping
+    const stripsMarks = parts.settings.cache === 'strip'
+    this.#tries = new Tries(
+      { ...parts, stripsMarks },
+      {
+        get stopping() {
+          return scheduler.stopping
+        },
+        bodyAgain: (work) => this.#feed.bodyAgain(work),
+        step: (event, decided) => this.#step(event, decided),
       },
-      bodyAgain: (work) => this.#feed.bodyAgain(work),
-      step: (event, decided) => this.#step(event, decided),
-    })
+    )
   }
 
   /** True when the input was read to its end (or as far as `first` asks). Only read it. */
@@ -259,7 +263,10 @@ export class Loop {
     this.#mostInFlight = Math.max(this.#mostInFlight, scheduler.inFlight)
     this.#parts.spending?.tell(this.#now(), this.#parts.observe)
     if (scheduler.wantsRows || scheduler.stopping !== undefined) this.#feed.wake()
-    if (scheduler.finished) return this.#finish()
+    if (scheduler.finished) {
+      this.#noticeCache(scheduler)
+      return this.#finish()
+    }
     this.#alarm.arm(scheduler.nextWakeAt)
   }
 
@@ -288,6 +295,12 @@ export class Loop {
 
   #now(): number {
     return this.#parts.context.clock.now()
+  }
+
+  /** Once, at the end. */
+  #noticeCache(scheduler: Scheduler): void {
+    const message = scheduler.cacheEnding()
+    if (message !== undefined) this.#notice(message)
   }
 
   #notice(message: string): void {

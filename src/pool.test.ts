@@ -30,7 +30,13 @@ class Bench {
 
   start(now: number, work: Work = rowOf(this.#numbers), expected = cost): Attempt {
     const reservation = this.limiter.reserve(now, this.pool.limiter, expected)
-    return this.pool.start(now, { number: ++this.#numbers, work, cost: expected, reservation })
+    return this.pool.start(now, {
+      number: ++this.#numbers,
+      work,
+      cost: expected,
+      reservation,
+      caching: undefined,
+    })
   }
 
   answer(now: number, attempt: Attempt, output = 100): void {
@@ -268,12 +274,15 @@ describe('Pools', () => {
       expect(pools.of(0, work)).toBe(pools.of(5, work))
       backlog.add(work)
     }
-    expect(pools.oldest(1, backlog)?.work.sequence).toBe(0)
+    expect(pools.oldest(0, 1, backlog)?.work.sequence).toBe(0)
     pools.of(0, rowOf(0, { pool: 'b' })).passOver(1)
-    expect(pools.oldest(1, backlog)?.pool.limiter.name).toBe('a')
-    expect(pools.oldest(2, backlog)?.work.sequence).toBe(0)
-    for (const pool of ['a', 'b', 'c']) backlog.take(pool)
-    expect(pools.oldest(3, backlog)).toBeUndefined()
+    expect(pools.oldest(0, 1, backlog)?.pool.limiter.name).toBe('a')
+    expect(pools.oldest(0, 2, backlog)?.work.sequence).toBe(0)
+    for (const pool of ['a', 'b', 'c']) {
+      const work = backlog.head(0, pool)
+      if (work !== undefined) backlog.take(work)
+    }
+    expect(pools.oldest(0, 3, backlog)).toBeUndefined()
     expect([...pools.all].length).toBe(3)
   })
 })

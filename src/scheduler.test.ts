@@ -54,11 +54,6 @@ describe('the start', () => {
     const rows = [rowOf(0, { maxTokens: 0 }), rowOf(1)]
     const { starts } = drive({ rows, options: { ramp: 'fast' }, answer: always(1000) })
     expect(starts.map(({ attempt }) => attempt.stream)).toEqual([false, true])
-    const led = drive({ rows, options: { cache: 'marked' }, answer: always(1000) })
-    expect(led.starts.map(({ at, attempt }) => [at, attempt.stream])).toEqual([
-      [0, false],
-      [1000, false],
-    ])
   })
 
   test('two streamed probes, then nothing until one is heard, then the ramp', () => {

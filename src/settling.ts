@@ -60,7 +60,7 @@ export class Settling {
   }
 
   succeed(attempt: Attempt, outcome: Answered): void {
-    const { work, startedAt } = attempt
+    const { work, startedAt, cacheMissedTokens } = attempt
     const { context, books, prices, spending, observe } = this.#parts
     const at = context.clock.wallTime()
     const { model, usage } = outcome
@@ -68,7 +68,8 @@ export class Settling {
     const cacheSavedNanoUsd = prices.cacheSavedNanoUsd(model, usage, { at })
     const latencyMs = this.#now() - startedAt
     const money = { costNanoUsd, cacheSavedNanoUsd }
-    const answer = { outcome, ...money, latencyMs, attempts: work.attempts + 1 }
+    const attempts = work.attempts + 1
+    const answer = { outcome, ...money, cacheMissedTokens, latencyMs, attempts }
     books.succeed(work, answer, () => {
       this.#settled.mark(work.sequence)
       spending?.answered(attempt, outcome)

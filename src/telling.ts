@@ -52,8 +52,9 @@ export function attemptFailed(
 /** A row's answer was written. */
 export function rowSucceeded(at: number, work: Work, answer: Answer): RowSucceeded {
   const { outcome, latencyMs, attempts, costNanoUsd, cacheSavedNanoUsd } = answer
+  const { cacheMissedTokens = 0 } = answer
   const { model, usage, stopReason, requestId } = outcome
-  const money = { costNanoUsd, cacheSavedNanoUsd }
+  const money = { costNanoUsd, cacheSavedNanoUsd, cacheMissedTokens }
   const { lineNumber: line, id } = work.row
   const row = { line, id, model, pool: work.pool, usage, stopReason }
   return { type: 'row_succeeded', at, ...row, ...money, latencyMs, attempts, requestId }

@@ -158,6 +158,8 @@ export function attemptOf(work: Work, cost: Cost = { input: 1, output: 1 }): Att
     cost,
     reservation: limiter.reserve(0, limiter.pool(0, work.pool), cost),
     startedAt: 0,
+    caching: undefined,
+    cacheMissedTokens: 0,
     headAt: undefined,
     lastByteAt: 0,
     exchange: undefined,
