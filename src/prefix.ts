@@ -8,8 +8,18 @@
  * Warm is a belief: the documents say that an entry lives for its time from when it was used last.
  */
 
+import type { CacheLife } from './cache-points.ts'
 import { Queue } from './queue.ts'
 import type { Attempt, Work } from './work.ts'
+
+const lifeMs: Readonly<Record<CacheLife, number>> = { '5m': 300_000, '1h': 3_600_000 }
+/** What is nearly over may be over when the request arrives. */
+const lifeShare = 0.97
+
+/** The longest that an entry can live, by what was found gone; Infinity: as the documents say. */
+export interface LifeSeen {
+  msMax: number
+}
 
 /** One prefix; see above. */
 export class Prefix {
@@ -19,6 +29,8 @@ export class Prefix {
   readonly pool: string
   /** Its tokens, once an answer has told; 0 before. */
   tokens = 0
+  /** For how long it is kept. */
+  life: CacheLife = '5m'
   /** Rows that wait and have it, parked ones included. */
   waiting = 0
   /** Tries under way that have it. */
@@ -36,12 +48,13 @@ export class Prefix {
   parked: Work[] = []
   /** Rows that have it, the oldest first. Some may have left, or be another prefix's to start. */
   readonly rows = new Queue<Work>()
+  readonly #seen: LifeSeen
   #usedAt = -Infinity
-  #lifeMs = 0
 
-  constructor(key: number, pool: string) {
+  constructor(key: number, pool: string, seen: LifeSeen) {
     this.key = key
     this.pool = pool
+    this.#seen = seen
   }
 
   /** When it was written or read last. */
@@ -51,18 +64,11 @@ export class Prefix {
 
   /** Whether the server should have it. */
   isWarm(now: number): boolean {
-    return now < this.#usedAt + this.#lifeMs
+    return now < this.#usedAt + Math.min(lifeMs[this.life], this.#seen.msMax) * lifeShare
   }
 
-  /** A request that began at `at` wrote it, or reads it: it is kept for so long from then. */
-  use(at: number, lifeMs: number): void {
-    if (at < this.#usedAt) return
-    this.#usedAt = at
-    this.#lifeMs = lifeMs
-  }
-
-  /** It was found gone. */
-  lose(): void {
-    this.#usedAt = -Infinity
+  /** A request that began at `at` wrote it, or reads it: its life counts from then. */
+  use(at: number): void {
+    this.#usedAt = Math.max(this.#usedAt, at)
   }
 }

@@ -10,12 +10,12 @@
  */
 
 import { CacheFindings } from './cache-findings.ts'
-import type { CachePoint } from './cache-points.ts'
+import type { CacheLife, CachePoint } from './cache-points.ts'
 import type { Mark } from './marked-body.ts'
 import { findModel } from './models.ts'
 import type { Cost } from './meter.ts'
 import type { Answered, Usage } from './outcome.ts'
-import { Prefix } from './prefix.ts'
+import { type LifeSeen, Prefix } from './prefix.ts'
 import type { Attempt, Work } from './work.ts'
 
 /** Whose prefixes are looked for: those the user marked, or all that rows have in common. */
@@ -34,9 +34,12 @@ export interface CacheUse {
   readonly marks: readonly Mark[]
 }
 
-const lifeMs = { '5m': 300_000, '1h': 3_600_000 }
-/** What is nearly over may be over when the request arrives. */
-const lifeShare = 0.97
+/**
+ * What takes the limit so many minutes to write could be gone by the time at which the next row may
+ * start. An hour costs twice the price of the input, so three rows must have it.
+ */
+const minutesMinForHour = 4
+const waitingMinForHour = 3
 /** The API allows four marks in a request. */
 const marksMax = 4
 /** An estimate of a prefix must be this much above the least that is cached. */
@@ -51,19 +54,25 @@ const prefixesMax = 4096
 
 const none: readonly Prefix[] = []
 
+/** What is known of the run besides. */
+export interface PrefixesParts {
+  /** The tokens that a row's prompt is expected to have. */
+  readonly tokensOf: (work: Work) => number
+  /** Input tokens that a pool may take a minute; Infinity: not known. */
+  readonly inputPerMinute: (pool: string) => number
+}
+
 /** See above. */
 export class Prefixes {
   readonly #kind: PrefixKind
-  readonly #tokensOf: (work: Work) => number
+  readonly #parts: PrefixesParts
   readonly #prefixes = new Map<number, Prefix>()
   readonly #findings = new CacheFindings()
-  /** The longest that an entry was seen to be kept; Infinity: as long as the documents say. */
-  #lifeMsSeen = Infinity
+  readonly #life: LifeSeen = { msMax: Infinity }
 
-  /** `tokensOf`: the tokens that a row's prompt is expected to have. */
-  constructor(kind: PrefixKind, tokensOf: (work: Work) => number) {
+  constructor(kind: PrefixKind, parts: PrefixesParts) {
     this.#kind = kind
-    this.#tokensOf = tokensOf
+    this.#parts = parts
   }
 
   /** How many are known. */
@@ -121,13 +130,14 @@ export class Prefixes {
   useOf(now: number, work: Work): CacheUse | undefined {
     const links = this.#chain(now, work)
     if (links.length === 0) return undefined
+    for (const { prefix, point } of links) this.#setLife(now, work, prefix, point)
     const chain = links.map(({ prefix }) => prefix)
     const reads = chain.findLast((prefix) => prefix.isWarm(now))
     const writes = chain.slice(reads === undefined ? 0 : chain.indexOf(reads) + 1)
     const unusedMs = reads === undefined ? 0 : now - reads.usedAt
     const marks = links
       .filter(({ point }) => point.mark === undefined)
-      .map(({ point: { at } }): Mark => ({ at, life: '5m' }))
+      .map(({ prefix, point: { at } }): Mark => ({ at, life: prefix.life }))
     return { chain, writes, reads, unusedMs, marks }
   }
 
@@ -142,7 +152,7 @@ export class Prefixes {
     if (caching === undefined) return
     for (const prefix of caching.chain) prefix.underWay += 1
     for (const prefix of caching.writes) prefix.writer ??= attempt
-    caching.reads?.use(now, this.#lifeOf(attempt.work, caching.reads))
+    caching.reads?.use(now)
   }
 
   /** The answer of a try has begun: what it writes can be read. Returns the rows that may go on. */
@@ -150,7 +160,7 @@ export class Prefixes {
     const freed: Work[] = []
     for (const prefix of attempt.caching?.writes ?? none) {
       if (prefix.writer !== attempt) continue
-      prefix.use(attempt.startedAt, this.#lifeOf(attempt.work, prefix))
+      prefix.use(attempt.startedAt)
       this.#unpark(prefix, freed)
     }
     return freed
@@ -208,7 +218,7 @@ export class Prefixes {
   #missed(prefix: Prefix, unusedMs: number): void {
     prefix.misses += 1
     if (prefix.misses >= missesMax && prefix.reads === 0) prefix.isRefused = true
-    if (unusedMs >= lifeMsMin) this.#lifeMsSeen = Math.min(this.#lifeMsSeen, unusedMs)
+    if (unusedMs >= lifeMsMin) this.#life.msMax = Math.min(this.#life.msMax, unusedMs)
   }
 
   /** The prefixes of a row that its marks write and read, with the place of each. */
@@ -226,7 +236,7 @@ export class Prefixes {
     if (this.#kind === 'marked' || points[0]?.mark !== undefined) return links
     const least =
       (findModel(work.row.model)?.cacheTokensMin ?? cacheTokensMinUnknown) * tokensMargin
-    const tokens = this.#tokensOf(work)
+    const tokens = this.#parts.tokensOf(work)
     const paying = links.filter(
       ({ prefix, point }) => point.share * tokens >= least && isShared(prefix, now),
     )
@@ -238,15 +248,18 @@ export class Prefixes {
     return apart.slice(-marksMax)
   }
 
-  #lifeOf({ row, prefixes = none }: Work, prefix: Prefix): number {
-    const mark = row.cachePoints[prefixes.indexOf(prefix)]?.mark ?? '5m'
-    return Math.min(lifeMs[mark], this.#lifeMsSeen) * lifeShare
+  /** For how long the next to write it has it kept: as its mark says, or as long as it takes. */
+  #setLife(now: number, work: Work, prefix: Prefix, { share, mark }: CachePoint): void {
+    if (prefix.isWarm(now) || prefix.writer !== undefined) return
+    const minutes = (this.#parts.tokensOf(work) * share) / this.#parts.inputPerMinute(prefix.pool)
+    const pays = prefix.waiting >= waitingMinForHour
+    prefix.life = mark ?? (minutes >= minutesMinForHour && pays ? '1h' : '5m')
   }
 
   #prefix(key: number, pool: string): Prefix {
     let prefix = this.#prefixes.get(key)
     if (prefix === undefined) {
-      prefix = new Prefix(key, pool)
+      prefix = new Prefix(key, pool, this.#life)
       this.#prefixes.set(key, prefix)
     }
     return prefix

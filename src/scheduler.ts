@@ -39,6 +39,8 @@ import type { Attempt, Work } from './work.ts'
 
 /** Deadlines are looked at this often; they are tens of seconds long. */
 const checkMs = 1000
+/** The window is filled again from here: rows that share a prefix should meet in it. */
+const readOnFill = 0.95
 /** After the machine slept, what arrived meanwhile is read first. */
 const wakeGraceMs = 2000
 
@@ -67,8 +69,10 @@ export class Scheduler {
     this.#options = options
     this.limiter = new Limiter(now, options)
     if (options.prefixes !== undefined) {
-      const tokensOf = (work: Work): number => this.estimator.estimate(work).prompt ?? 0
-      this.#prefixes = new Prefixes(options.prefixes, tokensOf)
+      this.#prefixes = new Prefixes(options.prefixes, {
+        tokensOf: (work) => this.estimator.estimate(work).prompt ?? 0,
+        inputPerMinute: (pool) => this.limiter.pool(now, pool).levels(now).input?.limit ?? Infinity,
+      })
     }
     this.#backlog = new Backlog(options, this.#prefixes)
     this.#pools = new Pools(this.limiter, options)
@@ -99,7 +103,7 @@ export class Scheduler {
 
   /** True when reading on is worth waking the reader. */
   get wantsRows(): boolean {
-    return this.#backlog.fill < 0.75 && !this.#holds.has('results')
+    return this.#backlog.fill < readOnFill && !this.#holds.has('results')
   }
 
   /** Tries under way. */
