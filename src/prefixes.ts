@@ -10,7 +10,7 @@
  */
 
 import { CacheFindings } from './cache-findings.ts'
-import type { CacheLife, CachePoint } from './cache-points.ts'
+import type { CachePoint } from './cache-points.ts'
 import type { Mark } from './marked-body.ts'
 import { findModel } from './models.ts'
 import type { Cost } from './meter.ts'
