@@ -89,11 +89,7 @@ export class Pool {
   }
 
   /** Begins a try. */
-  start(
-    now: number,
-    asked: Asked,
-    leads = false,
-  ): Attempt {
+  start(now: number, asked: Asked, leads = false): Attempt {
     const { work } = asked
     work.firstAskedAt ??= now
     const attempt: Attempt = {
@@ -110,7 +106,7 @@ export class Pool {
       exchange: undefined,
     }
     work.lastAttempt = attempt
-    this.limiter.started(now, attempt.reservation, attempt.stream)
+    if (!attempt.stream) this.limiter.hold.isPlain(now, attempt.reservation.hold)
     this.#inFlight += 1
     if (attempt.probe) this.#isProbing = true
     return attempt
@@ -138,7 +134,7 @@ export class Pool {
 
   firstByte(now: number, attempt: Attempt): void {
     this.#latency.learnFirstByte(now - attempt.startedAt)
-    this.limiter.firstByte(now, attempt.reservation)
+    this.limiter.hold.firstByte(now, attempt.reservation.hold)
   }
 
   /** A try is over, however it ended. */
