@@ -33,7 +33,7 @@ const forgetting = 0.07
 const beyondMax = 0.5
 /** Where a refusal is to be explained, they must be off by less than they part. */
 const clearMin = 0.5
-/** Readings are late and rounded, which makes a hold look smaller: so near to either, it is that. */
+/** Late and rounded readings make a hold look smaller: so near to either, it is that. */
 const nothingMax = 0.2
 const allMin = 0.5
 

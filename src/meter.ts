@@ -277,8 +277,8 @@ export class ServerMeter {
 
   /**
    * Others come when they like: some of what was there a moment ago may be gone. Where everybody
-   * keeps back the same time of what he takes himself, all are left the same; a share of what others
-   * take would give more to whoever has more already.
+   * keeps back the same time of what he takes himself, all are left the same; a share of what
+   * others take would give more to whoever has more already.
    */
   get #reserve(): number {
     return (reserveSeconds * this.#minute.perMinute) / 60

@@ -70,7 +70,7 @@ const deviations = 2
 export class PoolLimiter {
   readonly name: string
   /** What the server holds; to be told of first bytes. */
-  readonly hold = new Hold()
+  readonly hold: Hold = new Hold()
   readonly #kind: RampKind
   readonly #ramp: Ramp
   readonly #slice = new Slice()
