@@ -93,6 +93,26 @@ describe('HoldFactor', () => {
     expect(factor.value).toBe(1)
   })
 
+  test.each([20_000, -20_000])(
+    'a jump of both says little, by whom it may be nearer: %i',
+    (jump) => {
+      for (const holds of [0, 1]) {
+        const factor = new HoldFactor()
+        follow(factor, 0, { holds, replies: 100 })
+        const before = factor.value
+        for (let now = 1e6; now < 1e6 + 10; now++) {
+          factor.forget()
+          factor.observe(now, size, { shown: 50_000, slack: 0, levels: [] })
+          factor.hold(now, 4000)
+          const levels = factor.levels(now)
+          const shown = (jump > 0 ? 50_000 : 46_000) + jump
+          factor.observe(now, size, { shown, slack: 0, levels: levels ? [levels] : [] })
+        }
+        expect(factor.value).toBe(before)
+      }
+    },
+  )
+
   // The level without a hold is 100,000, that with it 90,000.
   test.each([
     ['only a hold explains: it is believed again', 90_000, 1],
