@@ -29,7 +29,7 @@ const stateNames: Readonly<Record<string, string>> = {
   'first reply': 'first answer',
   congestion: 'server errors',
   budget: 'the budget',
-  leader: 'the first row',
+  'cache writer': 'what a row writes to the cache',
   results: 'results to be taken',
 }
 
