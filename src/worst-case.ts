@@ -25,7 +25,7 @@ export interface Asked {
   readonly model: string
   readonly maxTokens: number
   readonly body: Uint8Array
-  /** It may be marked for the prompt cache before it is sent, for an hour at most. @default false */
+  /** It may be marked for the cache before it is sent, for an hour at most. @default false */
   readonly mayBeMarked?: boolean
 }
 
