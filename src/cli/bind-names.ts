@@ -25,6 +25,7 @@ const stateNames: Readonly<Record<string, string>> = {
   ...unitNames,
   answers: 'last answers',
   reading: 'reading the input',
+  prefixes: 'reading the input',
   disk: 'a full disk',
   'first reply': 'first answer',
   congestion: 'server errors',
