@@ -63,7 +63,7 @@ export class CacheFindings {
     for (const prefix of left) this.unread(prefix)
     if (wantsMarks && !this.#saidFirst && this.#withoutPrefix > 0) {
       const auto = '--cache auto finds by itself what rows share'
-      return `nothing is cached: no row has a cache_control mark; ${auto}`
+      return `nothing is cached: no row that was answered has a cache_control mark; ${auto}`
     }
     if (this.#unreadPrefixes === 0) return undefined
     const what = `${this.#unreadPrefixes} marked prefixes, ${this.#unreadTokens} tokens`
