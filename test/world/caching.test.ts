@@ -79,8 +79,13 @@ describe.each(modes)('--cache $cache, rows with marks: $isMarked', ({ cache, isM
     expect(Math.max(...Object.values(model.writes))).toBeLessThanOrEqual(2)
   })
 
-  test.each([20, 5])('entries of 8 s, %i requests a minute: one writes anew', async (perMinute) => {
-    const server = { cacheLifeSeconds: 8, requestsPerMinute: perMinute }
+  test.each([
+    [20, 1000],
+    [5, 1000],
+    [20, 6000],
+    [60, 6000],
+  ])('entries of 8 s, %i requests a minute, answers in %i ms', async (perMinute, latencyMs) => {
+    const server = { cacheLifeSeconds: 8, requestsPerMinute: perMinute, latencyMs }
     const { model, summary } = await ask({ ...sixByTwelve, isMarked }, { cache }, server)
     expect(counts(summary)).toEqual([all, 0, 0])
     const lastUse = new Map<string, number>()
