@@ -99,6 +99,17 @@ describe.each(modes)('--cache $cache, rows with marks: $isMarked', ({ cache, isM
     expect(early).toEqual([])
   })
 
+  test('a machine that sleeps past their life: one of each writes anew', async () => {
+    const model = new CacheModel({ ...limited, requestsPerMinute: 20 })
+    const world = new SmallWorld(documentRows({ ...sixByTwelve, isMarked }), model)
+    world.clock.after(60_000, () => world.clock.sleep(600_000))
+    const { summary } = await world.live({ cache })
+    expect(counts(summary)).toEqual([all, 0, 0])
+    // As it wakes a minute's requests may start at once, and what was warm is gone.
+    expect(Math.max(...Object.values(model.writes))).toBe(2)
+    expect(total(model.bills.map(({ read }) => read && 1))).toBeGreaterThan(all - 15)
+  })
+
   test('a server that keeps nothing takes hardly longer', async () => {
     const documents = { ...sixByTwelve, isMarked }
     const own = await ask(documents, { cache }, { cache: false })
