@@ -165,7 +165,7 @@ class Line {
 
   pushDue(work: Work): void {
     // One that many wait for is tried again in its order, not before all.
-    if (!this.#addPrefixed(work)) this.#due.pushBack(work)
+    if (!this.#addPrefixed(work, true)) this.#due.pushBack(work)
   }
 
   pushBack(work: Work): void {
@@ -196,8 +196,9 @@ class Line {
       return
     }
     this.#isDuesTurn = true
-    if (work === this.#others.peek()) this.#others.popFront()
-    else this.#prefixed?.take(work)
+    if (work !== this.#others.peek()) return this.#prefixed?.take(work)
+    this.#others.popFront()
+    this.#prefixed?.passed()
   }
 
   filter(keeps: (work: Work) => boolean): void {
@@ -210,9 +211,9 @@ class Line {
     this.#prefixed?.remove((work) => !keeps(work))
   }
 
-  #addPrefixed(work: Work): boolean {
+  #addPrefixed(work: Work, isDue = false): boolean {
     if (this.#prefixed === undefined || work.row.cachePoints.length === 0) return false
-    this.#prefixed.add(work)
+    this.#prefixed.add(work, isDue)
     return true
   }
 }

@@ -12,6 +12,7 @@ import type { Attempt } from './work.ts'
 export class CacheFindings {
   #notices: string[] = []
   #saidFirst = false
+  #withoutPrefix = 0
   #saidMissed = false
   #missedTokens = 0
   #unreadPrefixes = 0
@@ -45,6 +46,11 @@ export class CacheFindings {
     this.#notices.push(`line ${lineNumber} wrote ${missed} tokens again: ${entry}`)
   }
 
+  /** An answer of a row that has none. */
+  answeredWithout(): void {
+    this.#withoutPrefix += 1
+  }
+
   /** A prefix that no row has any more. */
   unread(prefix: Prefix): void {
     if (prefix.unreadTokens === 0 || prefix.reads > 0) return
@@ -52,9 +58,13 @@ export class CacheFindings {
     this.#unreadTokens += prefix.unreadTokens
   }
 
-  /** What there is to say at the end. */
-  ending(left: Iterable<Prefix>): string | undefined {
+  /** What there is to say at the end, to somebody who marked rows or thinks so. */
+  ending(left: Iterable<Prefix>, wantsMarks: boolean): string | undefined {
     for (const prefix of left) this.unread(prefix)
+    if (wantsMarks && !this.#saidFirst && this.#withoutPrefix > 0) {
+      const auto = '--cache auto finds by itself what rows share'
+      return `nothing is cached: no row that was answered has a cache_control mark; ${auto}`
+    }
     if (this.#unreadPrefixes === 0) return undefined
     const what = `${this.#unreadPrefixes} marked prefixes, ${this.#unreadTokens} tokens`
     return `nobody read ${what}: writing costs more than not caching; see --cache auto`

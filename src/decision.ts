@@ -32,6 +32,8 @@ export interface SchedulerOptions {
   readonly maxFailed: MaxFailed | undefined
   /** Whose prefixes one row writes before the others read them. @default none's */
   readonly prefixes?: PrefixKind | undefined
+  /** Whether the user said how. @default false */
+  readonly isCacheGiven?: boolean
   readonly windowRowsMax: number
   readonly windowBytesMax: number
   /** Whether a body can be read from the input again; if not, it is kept for retries. */

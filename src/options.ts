@@ -166,6 +166,8 @@ export interface Settings {
   readonly outputFormat: OutputFormat
   readonly sendUserId: boolean
   readonly cache: CacheMode
+  /** Whether the user said so. */
+  readonly isCacheGiven: boolean
   readonly fsync: 'always' | '1s' | 'never'
   readonly ramp: RampKind
   readonly limitFraction: number
@@ -293,6 +295,7 @@ export function readOptions(options: RunOptions): Settings {
   return {
     ...data,
     output,
+    isCacheGiven: options.cache !== undefined,
     apiKey: data.apiKey,
     authToken: data.authToken,
     model: data.model,

@@ -3,7 +3,8 @@
  *
  *   1. a row whose longest shared prefix is there; of those prefixes the one that was used longest
  *      ago, for its life is over first
- *   2. the oldest row that waits for nobody: it writes what it has
+ *   2. the oldest row that waits for nobody: it writes what it has. One that failed and one that
+ *      did not take turns, so that an outage is met by several rows and is known for what it is
  *
  * So as many prefixes are open as there were starts to spare while the first of them were written,
  * all of them are read in turn, and no more are begun before these are done. A row that others have
@@ -26,6 +27,10 @@ export class PrefixLine {
   readonly #rows = new Set<Work>()
   /** Rows that wait for nobody, as far as is known, by their sequence; some may have left. */
   #oldest = new Heap<Work>()
+  /** The same of those that failed, and now are due again. */
+  #oldestDue = new Heap<Work>()
+  readonly #due = new Set<Work>()
+  #isDuesTurn = true
   /** Prefixes that are there and have rows, the one that was used longest ago first. */
   readonly #warm = new Set<Prefix>()
 
@@ -38,8 +43,9 @@ export class PrefixLine {
   }
 
   /** A row comes, or comes back. */
-  add(work: Work): void {
+  add(work: Work, isDue = false): void {
     this.#rows.add(work)
+    if (isDue) this.#due.add(work)
     this.#prefixes.enter(work)
     this.#free(work)
   }
@@ -61,6 +67,7 @@ export class PrefixLine {
   /** Takes out a row that waits here. */
   take(work: Work): void {
     if (!this.#rows.delete(work)) return
+    this.#isDuesTurn = !this.#due.delete(work)
     this.#prefixes.leave(work)
     for (const prefix of work.prefixes ?? []) {
       const { rows } = prefix
@@ -70,7 +77,13 @@ export class PrefixLine {
       // Used now, so its turn comes again after all others that are there.
       if (this.#warm.delete(prefix)) this.#warm.add(prefix)
     }
-    if (this.#oldest.size > sparseMax + 2 * this.#rows.size) this.#close()
+    const { size } = this.#rows
+    if (this.#oldest.size + this.#oldestDue.size > sparseMax + 2 * size) this.#close()
+  }
+
+  /** A row that did not fail has gone, and was none of these. */
+  passed(): void {
+    this.#isDuesTurn = true
   }
 
   /** Takes out the rows that `leaves` says, in order. */
@@ -81,7 +94,7 @@ export class PrefixLine {
   }
 
   #free(work: Work): void {
-    this.#oldest.push(work.sequence, work)
+    this.#lineUp(work)
     for (const prefix of work.prefixes ?? []) {
       prefix.rows.pushBack(work)
       this.#warm.add(prefix)
@@ -91,7 +104,13 @@ export class PrefixLine {
   /** Rows that have left are let go of. */
   #close(): void {
     this.#oldest = new Heap()
-    for (const work of this.#rows) this.#oldest.push(work.sequence, work)
+    this.#oldestDue = new Heap()
+    for (const work of this.#rows) this.#lineUp(work)
+  }
+
+  #lineUp(work: Work): void {
+    const heap = this.#due.has(work) ? this.#oldestDue : this.#oldest
+    heap.push(work.sequence, work)
   }
 
   #warmest(now: number): Work | undefined {
@@ -118,13 +137,19 @@ export class PrefixLine {
   }
 
   #first(now: number): Work | undefined {
-    for (let work = this.#oldest.peek(); work !== undefined; work = this.#oldest.peek()) {
+    const due = this.#firstOf(now, this.#oldestDue)
+    const fresh = due && this.#isDuesTurn ? undefined : this.#firstOf(now, this.#oldest)
+    return fresh ?? due
+  }
+
+  #firstOf(now: number, heap: Heap<Work>): Work | undefined {
+    for (let work = heap.peek(); work !== undefined; work = heap.peek()) {
       if (this.#rows.has(work)) {
         const awaited = this.#prefixes.waitsFor(now, work)
         if (awaited === undefined) return work
         awaited.parked.push(work)
       }
-      this.#oldest.pop()
+      heap.pop()
     }
     return undefined
   }

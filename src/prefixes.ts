@@ -60,6 +60,8 @@ export interface PrefixesParts {
   readonly tokensOf: (work: Work) => number
   /** Input tokens that a pool may take a minute; Infinity: not known. */
   readonly inputPerMinute: (pool: string) => number
+  /** Whether the user asked for it, and so should hear that it found nothing. */
+  readonly isAskedFor: boolean
 }
 
 /** See above. */
@@ -86,7 +88,8 @@ export class Prefixes {
 
   /** What there is to say of the cache at the end; undefined: nothing. */
   ending(): string | undefined {
-    return this.#findings.ending(this.#prefixes.values())
+    const wantsMarks = this.#kind === 'marked' && this.#parts.isAskedFor
+    return this.#findings.ending(this.#prefixes.values(), wantsMarks)
   }
 
   /** A row begins to wait. */
@@ -183,7 +186,10 @@ export class Prefixes {
   /** A try is over. Returns the rows that may go on. */
   ended(attempt: Attempt, answer: Answered | undefined): readonly Work[] {
     const { caching } = attempt
-    if (caching === undefined) return []
+    if (caching === undefined) {
+      if (answer !== undefined) this.#findings.answeredWithout()
+      return []
+    }
     const freed = answer === undefined ? this.supersede(attempt) : this.firstByte(attempt)
     if (answer !== undefined)
       attempt.cacheMissedTokens = this.#learn(attempt, caching, answer.usage)

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { requests, StreamWorld } from '../test/stream-world.ts'
+import type { RunEvent } from './events.ts'
 import { run } from './run.ts'
 
 const options = { input: '/in.jsonl', output: '/out.jsonl', apiKey: 'sk-ant-run' }
@@ -35,19 +36,45 @@ test('run() leaves no timer behind when it was stopped', async () => {
 })
 
 const asTheScript = { outputFormat: 'tuple', sendUserId: false } as const
+const mark = { cache_control: { type: 'ephemeral' } }
+const system = [{ type: 'text', text: 'word '.repeat(6000), ...mark }]
+
+/** Six rows, with what else is in each. */
+function sixWith(more: object): StreamWorld {
+  const world = new StreamWorld()
+  const rows = requests(6).map((each) => JSON.stringify({ ...each, ...more }))
+  world.files.put('/in.jsonl', Buffer.from(`${rows.join('\n')}\n`))
+  return world
+}
 
 test.each([
-  ['by default', {}, 2],
-  ['when told to use marks', { cache: 'marked' }, 2],
-  ['as the script without --use_caching', { ...asTheScript, cache: 'off' }, 2],
-  ['as the script with it', { ...asTheScript, cache: 'marked' }, 1],
-] as const)('run() starts as many rows at once, %s', async (_what, more, count) => {
-  const world = worldWith(6)
+  ['without marks', {}, {}, 2],
+  ['without marks, as the script with --use_caching', {}, { ...asTheScript, cache: 'marked' }, 2],
+  ['with marks', { system }, {}, 1],
+  ['with marks, as the script', { system }, { ...asTheScript, cache: 'off' }, 2],
+  ['with marks, as the script with it', { system }, { ...asTheScript, cache: 'marked' }, 1],
+] as const)('run() starts as many rows at once, %s', async (_what, row, more, count) => {
+  const world = sixWith(row)
   await world.until(run({ ...options, ...more }, {}, world.context))
   const [first] = world.sentAt
   // Two ask for the limits; a row that leads goes alone.
   expect(world.sentAt.filter((at) => at === first)).toHaveLength(count)
   expect(world.sentAt).toHaveLength(6)
+})
+
+test.each([
+  ['who asked for marks', {}, { cache: 'marked' }, true],
+  ['who asked for nothing', {}, {}, false],
+  ['who has marks', { system }, { cache: 'marked' }, false],
+  ['who asked for what rows share', {}, { cache: 'auto' }, false],
+] as const)('run() says that no row has a mark to a user %s', async (_who, row, more, isSaid) => {
+  const world = sixWith(row)
+  const notices: string[] = []
+  const observers = [
+    (event: RunEvent) => void (event.type === 'notice' && notices.push(event.message)),
+  ]
+  await world.until(run({ ...options, ...more }, { observers }, world.context))
+  expect(notices.some((text) => text.includes('nothing is cached: no row'))).toBe(isSaid)
 })
 
 test('run() says what the prompt cache saved', async () => {

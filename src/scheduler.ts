@@ -72,6 +72,7 @@ export class Scheduler {
       this.#prefixes = new Prefixes(options.prefixes, {
         tokensOf: (work) => this.estimator.estimate(work).prompt ?? 0,
         inputPerMinute: (pool) => this.limiter.pool(now, pool).levels(now).input?.limit ?? Infinity,
+        isAskedFor: options.isCacheGiven === true,
       })
     }
     this.#backlog = new Backlog(options, this.#prefixes)

@@ -95,7 +95,7 @@ export const ancestorFlags: readonly Flag[] = [
     value: 'BOOL',
     read: readUseCaching,
     group,
-    about: 'the first row goes alone, so that the rest read from the prompt cache what it wrote',
+    about: 'one row of each marked prefix goes ahead; the others read from the cache what it wrote',
     otherwise: 'False',
   },
   {

@@ -11,13 +11,16 @@ import {
   type WireRequest,
 } from '../../src/simulator/index.ts'
 import { costNanoUsd } from './checkers-books.ts'
+import type { ReadUsage } from './witness.ts'
+
+const nothing: ReadUsage = { input: 0, output: 0, written5m: 0, written1h: 0, read: 0 }
 
 export class BillingModel extends SimulatorModel {
   /** Money, and tokens of all kinds, of billed requests. */
   readonly billed = { nanoUsd: 0, tokens: 0 }
   readonly #models = new Map<number, string>()
   #arriving = ''
-  #counted = { input: 0, output: 0 }
+  #counted = nothing
 
   override receive(now: number, wallTime: number, wire: WireRequest): Reception {
     const { model } = JSON.parse(Buffer.from(wire.body).toString()) as { model: string }
@@ -29,12 +32,27 @@ export class BillingModel extends SimulatorModel {
 
   override advance(now: number, wallTime: number, id: number): Step {
     const step = super.advance(now, wallTime, id)
-    const { inputTokens: input, outputTokens: output } = this.totals
-    const usage = { input: input - this.#counted.input, output: output - this.#counted.output }
-    this.#counted = { input, output }
-    this.billed.tokens += usage.input + usage.output
-    if (usage.input + usage.output > 0)
+    const all = this.#all()
+    const counted = this.#counted
+    this.#counted = all
+    const usage = {
+      input: all.input - counted.input,
+      output: all.output - counted.output,
+      written5m: all.written5m - counted.written5m,
+      written1h: all.written1h - counted.written1h,
+      read: all.read - counted.read,
+    }
+    const tokens = usage.input + usage.output + usage.read
+    this.billed.tokens += tokens
+    if (tokens > 0)
       this.billed.nanoUsd += costNanoUsd(this.#models.get(id) ?? this.#arriving, usage)
     return step
+  }
+
+  #all(): ReadUsage {
+    const { totals } = this
+    const { outputTokens: output, cacheReadTokens: read } = totals
+    const { cacheWrite5mTokens: written5m, cacheWrite1hTokens: written1h } = totals
+    return { input: totals.inputTokens + written5m + written1h, output, written5m, written1h, read }
   }
 }

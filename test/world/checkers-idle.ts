@@ -8,6 +8,7 @@
  * within `idleMsMax`.
  */
 
+import { documentSign } from './input.ts'
 import type { Sent } from './witness.ts'
 
 /** A meter of the server. */
@@ -62,6 +63,9 @@ function idlePool(moment: Moment): string | undefined {
   const underWay = sends.filter(({ endedAt }) => endedAt === undefined)
   const bytes = total(underWay.map((sent) => sent.bytes))
   const bytesMax = Math.max(...[...rows.values()].map((own) => own.bytesMax))
+  // Others wait until what this one writes to the cache can be read.
+  if (underWay.some(({ body, headAt }) => headAt === undefined && body.includes(documentSign)))
+    return undefined
   if (underWay.length >= maxConcurrency || bytes + bytesMax > maxInFlightBytes) return undefined
   const { maxRequestsPerMinute: perMinute } = moment
   if (perMinute !== undefined) {

@@ -4,6 +4,7 @@
  */
 
 import { keyOf, type WorldRow } from './input.ts'
+import type { UsageJson } from './witness.ts'
 
 /** A line of the output or the failed file, as a user would read it. */
 export interface Line {
@@ -13,7 +14,7 @@ export interface Line {
     readonly message?: {
       readonly id: string
       readonly model: string
-      readonly usage: { readonly input_tokens: number; readonly output_tokens: number }
+      readonly usage: UsageJson
     }
     readonly error?: { readonly error: { readonly type: string; readonly message: string } }
   }

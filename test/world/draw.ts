@@ -4,6 +4,7 @@
  * Swarm: each seed leaves some faults out altogether, so that what hides behind one is seen.
  */
 
+import { type CacheMode, cacheModes } from '../../src/options.ts'
 import { Random } from '../../src/random.ts'
 import type { FaultName, SimulatorOptions } from '../../src/simulator/index.ts'
 import { drawTroubles, type Troubles } from './troubles.ts'
@@ -53,6 +54,9 @@ export interface Drawn {
   readonly budget: { readonly nanoUsd: number; readonly tokens: number | undefined } | undefined
   /** Prompts and answers cost nearly all they can, so that nothing is forgiven. */
   readonly isDear: boolean
+  /** How the prompt cache is used, and the share of rows that have something to share. */
+  readonly cache: CacheMode
+  readonly shared: number
   readonly troubles: Troubles
   /** From this instant of the world nothing fails any more. */
   readonly healAt: number
@@ -106,6 +110,7 @@ export function draw(seed: number, { budgeted = false } = {}): Drawn {
   const isPlain = isFaultless && more.chance(0.6)
   const budget = drawBudget(new Random(seed).fork('budget'), budgeted)
   const isDear = budget?.isDear === true
+  const sharing = new Random(seed).fork('sharing')
   const bound = (...choices: [number, number]): number | undefined =>
     more.pick([undefined, undefined, undefined, ...choices])
   const maxInputTokensPerMinute = bound(20_000, 200_000)
@@ -117,6 +122,8 @@ export function draw(seed: number, { budgeted = false } = {}): Drawn {
       ...(isFaultless && { faults: {} }),
       ...(isPlain && plainServer),
       ...(isDear && { outputTokens: 20_000 }),
+      cacheLifeSeconds: sharing.pick([300, 300, 8]),
+      cache: sharing.chance(0.9),
     },
     deaths: first.deaths.map((death) => ({
       ...death,
@@ -138,6 +145,8 @@ export function draw(seed: number, { budgeted = false } = {}): Drawn {
       : undefined,
     budget,
     isDear,
+    cache: sharing.pick(['marked', 'auto', ...cacheModes]),
+    shared: sharing.pick([0, 0.4, 0.9]),
     troubles,
     syncMs: more.pick([0, 0, 30, 400]),
     // As many as the rows of a world can come near to within a minute.
@@ -178,6 +187,8 @@ type DrawnLater =
   | 'lockLeft'
   | 'budget'
   | 'isDear'
+  | 'cache'
+  | 'shared'
   | 'troubles'
 
 function drawFirst(

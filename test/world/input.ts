@@ -16,8 +16,16 @@ export function keyOf(line: string): string {
   return createHash('sha256').update(line).digest('hex').slice(0, 32)
 }
 
+/** Enough for one of the models to cache, too little for the other. */
+const documentWords = 700
+const documentsMax = 4
+/** Only bodies that have a document have this. */
+export const documentSign = 'Document '
+
 export class WorldInput {
   readonly #random: Random
+  readonly #sharing: Random
+  readonly #shared: number
   readonly #poison: number
   readonly #word: string
   #next = 0
@@ -25,9 +33,16 @@ export class WorldInput {
 
   constructor(
     random: Random,
-    { rows, poison, isDear }: { rows: number; poison: number; isDear: boolean },
+    {
+      rows,
+      poison,
+      isDear,
+      shared,
+    }: { rows: number; poison: number; isDear: boolean; shared: number },
   ) {
     this.#random = random
+    this.#sharing = random.fork('sharing')
+    this.#shared = shared
     this.#poison = poison
     // Nearly a token a byte, by the tokenizer that makes the most of them.
     this.#word = isDear ? 'ab,' : 'word '
@@ -62,6 +77,18 @@ export class WorldInput {
     this.#count()
   }
 
+  /** A document that other rows have too, often with a mark at its end. */
+  #system(): object {
+    const random = this.#sharing
+    if (!random.chance(this.#shared)) return {}
+    const number = random.integer(1, documentsMax)
+    const text = `${documentSign}${number}: ${this.#word.repeat(documentWords)}`
+    if (random.chance(0.3)) return { system: text }
+    // Marks of one document are for one time, as their user would have them.
+    const mark = { type: 'ephemeral', ...(number === 1 && { ttl: '1h' }) }
+    return { system: [{ type: 'text', text, cache_control: mark }] }
+  }
+
   #make(): WorldRow {
     const number = this.#next++
     const random = this.#random
@@ -73,6 +100,7 @@ export class WorldInput {
       max_tokens: random.pick([16, 200, 1000, 9000]),
       messages: [{ role: 'user', content: `Row ${number}: ${this.#word.repeat(words)}` }],
       ...(poison && { frequency_penalty: 1 }),
+      ...this.#system(),
     }
     // A few rows are alike to the byte: distinct work all the same.
     if (number % 40 === 7) {

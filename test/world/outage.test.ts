@@ -5,6 +5,7 @@
 
 import { describe, expect, test } from 'vitest'
 import type { FaultRates } from '../../src/simulator/index.ts'
+import { documentRows } from './cached.ts'
 import { counts, rowsOf, SmallWorld } from './small-world.ts'
 
 const minuteMs = 60_000
@@ -44,6 +45,16 @@ describe('trouble of a minute fails no row', () => {
     const isFelt = life.witness.sends.some((sent) => sent.fault === fault)
     expect(isFelt).toBe(true)
   })
+})
+
+// One at a time, a row that is tried again must not keep all others from being tried: it takes three
+// to tell an outage from bad rows.
+test.each([true, false])('one at a time, with documents that are marked: %s', async (isMarked) => {
+  const given = documentRows({ documents: 6, rows: 12, isMarked })
+  const world = new SmallWorld(given, { latencyMs: 15_000, faults: { 'server-error': 1 } })
+  world.clock.after(10 * minuteMs, () => world.model.setFaults({}))
+  const { summary } = await world.live({ cache: 'auto', maxConcurrency: 1 })
+  expect([summary.stopped, counts(summary)]).toEqual([null, [given.length, 0, 0]])
 })
 
 describe('trouble without end stops the run, resumable, and fails no row', () => {

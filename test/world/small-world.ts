@@ -24,9 +24,9 @@ export class SmallWorld {
   readonly #stage: Stage
   #lives = 0
 
-  constructor(rows: readonly object[], server: SimulatorOptions = {}) {
+  constructor(rows: readonly object[], server: SimulatorOptions | SimulatorModel = {}) {
     this.disk.put(input, rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
-    this.model = new SimulatorModel({ latencyMs: 1000, latencySigma: 0, ...server })
+    this.model = server instanceof SimulatorModel ? server : new SimulatorModel(smallServer(server))
     this.#stage = {
       drawn: { ...draw(1), networkMs: 10, stragglers: 0 },
       clock: this.clock,
@@ -64,6 +64,11 @@ export class SmallWorld {
     life.heard = heard
     return { life, ending: await life.live() }
   }
+}
+
+/** A server without chance. */
+export function smallServer(server: SimulatorOptions): SimulatorOptions {
+  return { latencyMs: 1000, latencySigma: 0, ...server }
 }
 
 /** So many rows to ask, with what else is in each. */

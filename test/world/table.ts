@@ -3,6 +3,7 @@
  * happened in, and how often.
  */
 
+import { cacheModes } from '../../src/options.ts'
 import { type Drawn, stoppingFaults, transientFaults } from './draw.ts'
 import type { History } from './world.ts'
 
@@ -32,6 +33,12 @@ const drawnTroubles: readonly (readonly [name: string, drawn: (drawn: Drawn) => 
   ['output moved aside', ({ overwrite }) => overwrite],
   ['budget reached', ({ budget }) => budget !== undefined],
   ['stream input', ({ stream }) => stream],
+  ...cacheModes.map(
+    (mode) =>
+      [`--cache ${mode}`, ({ cache, shared }: Drawn) => cache === mode && shared > 0] as const,
+  ),
+  ['prefix written', () => true],
+  ['prefix read', () => true],
 ]
 
 const requestFaults = [...transientFaults, ...stoppingFaults]

@@ -8,8 +8,40 @@ import type { Watcher } from './sim-transport.ts'
 
 /** Tokens of an answer, from its bytes. */
 export interface ReadUsage {
+  /** All that counts to the input limit: uncached, and written to the cache. */
   readonly input: number
   readonly output: number
+  /** Of the input. */
+  readonly written5m: number
+  readonly written1h: number
+  /** Besides. */
+  readonly read: number
+}
+
+/** The usage of a Message. */
+export interface UsageJson {
+  readonly input_tokens: number
+  readonly output_tokens: number
+  readonly cache_read_input_tokens: number
+  readonly cache_creation_input_tokens: number
+  readonly cache_creation: {
+    readonly ephemeral_5m_input_tokens: number
+    readonly ephemeral_1h_input_tokens: number
+  }
+}
+
+/** Its tokens. */
+export function usageOf(json: UsageJson): ReadUsage {
+  const written5m = json.cache_creation.ephemeral_5m_input_tokens
+  const written1h = json.cache_creation.ephemeral_1h_input_tokens
+  const input = json.input_tokens + written5m + written1h
+  return {
+    input,
+    output: json.output_tokens,
+    written5m,
+    written1h,
+    read: json.cache_read_input_tokens,
+  }
 }
 
 /** What a whole reply was. */
@@ -162,12 +194,11 @@ class Reading {
 
 interface MessageJson {
   readonly model: string
-  readonly usage: { readonly input_tokens: number; readonly output_tokens: number }
+  readonly usage: UsageJson
 }
 
 function readMessage(requestId: string, { model, usage }: MessageJson): Reply {
-  const { input_tokens: input, output_tokens: output } = usage
-  return { type: 'answer', requestId, model, usage: { input, output } }
+  return { type: 'answer', requestId, model, usage: usageOf(usage) }
 }
 
 /** A stream that ends without `message_stop` is no answer. */

@@ -220,7 +220,7 @@ class World {
   #options(death: Death | undefined): RunOptions {
     const drawn = this.#drawn
     const { maxRequestsPerMinute, maxInputTokensPerMinute, maxOutputTokensPerMinute } = drawn
-    const { maxConcurrency, maxInFlightBytes, ordered, fsync, seed } = drawn
+    const { maxConcurrency, maxInFlightBytes, ordered, fsync, cache, seed } = drawn
     const isGrowing = drawn.firstGrows && death !== undefined
     if (isGrowing) this.#count('first rows only')
     if (drawn.stream) this.#count('stream input')
@@ -228,6 +228,7 @@ class World {
     if (isEarly) this.#count('failed rows asked again')
     const isOverwriting = drawn.overwrite && !this.#isOverwritten
     if (isOverwriting) this.#count('output moved aside')
+    if (drawn.shared > 0) this.#count(`--cache ${cache}`)
     return {
       input: drawn.stream ? this.#stream() : files.input,
       output: files.output,
@@ -239,6 +240,7 @@ class World {
       maxInFlightBytes,
       ordered,
       fsync,
+      cache,
       ...(this.#budget && {
         maxBudgetUsd: String(this.#budget.nanoUsd / 1e9),
         maxTotalTokens: this.#budget.tokens,
@@ -308,6 +310,11 @@ class World {
   /** What a life leaves that only its traces tell. */
   #countTraces(life: Life): void {
     const { sends } = life.witness
+    for (const { reply } of sends) {
+      if (reply?.type !== 'answer') continue
+      if (reply.usage.written5m + reply.usage.written1h > 0) this.#count('prefix written')
+      if (reply.usage.read > 0) this.#count('prefix read')
+    }
     const ends = sends.flatMap(({ arrivedAt, endedAt }) =>
       arrivedAt === undefined || endedAt === undefined ? [] : [{ arrivedAt, endedAt }],
     )
