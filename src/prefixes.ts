@@ -204,13 +204,17 @@ export class Prefixes {
       // Nothing was kept of it: it is too short, or the server keeps nothing.
       if (cached === 0) for (const prefix of writes) prefix.isRefused = true
       longest.unreadTokens += written
-    } else if (usage.cacheReadTokens > 0 && reads !== undefined) {
+    }
+    let missed = 0
+    if (reads !== undefined && usage.cacheReadTokens > 0) {
       reads.tokens = usage.cacheReadTokens
       reads.reads += 1
       reads.misses = 0
       reads.unreadTokens = 0
-    } else if (reads !== undefined) this.#missed(reads, unusedMs)
-    const missed = longest === undefined && reads !== undefined ? written : 0
+    } else if (reads !== undefined) {
+      this.#missed(reads, unusedMs)
+      missed = longest === undefined ? written : Math.min(written, reads.tokens)
+    }
     this.#findings.answered(attempt, usage, missed)
     return missed
   }
