@@ -244,10 +244,12 @@ export class Prefixes {
     const paying = links.filter(
       ({ prefix, point }) => point.share * tokens >= least && isShared(prefix, now),
     )
-    // A shorter prefix that no more rows have is read by none that do not read the longer.
+    // A shorter prefix that no more rows have is read by none that do not read the longer; by the
+    // writer of the longer it is, if it is there or is being written.
     const apart = paying.filter(({ prefix }, index) => {
       const next = paying[index + 1]?.prefix
-      return next === undefined || prefix.waiting > next.waiting
+      if (next === undefined || prefix.waiting > next.waiting) return true
+      return !next.isWarm(now) && (prefix.writer !== undefined || prefix.isWarm(now))
     })
     return apart.slice(-marksMax)
   }
