@@ -141,9 +141,12 @@ export class Prefixes {
     return { chain, writes, reads, unusedMs, marks }
   }
 
-  /** Whether others wait for what this try writes, so that its first byte matters. */
-  leads({ writes }: CacheUse): boolean {
-    return writes.some(({ waiting }) => waiting > 1)
+  /**
+   * Whether others wait for what this try writes, so that its first byte matters; or may come to
+   * wait: the first of a prefix often starts before the others are read.
+   */
+  leads({ chain, writes }: CacheUse): boolean {
+    return writes.some((prefix) => prefix.waiting > 1 || prefix === chain[0])
   }
 
   /** A try starts; its row has not left yet. */
