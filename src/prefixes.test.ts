@@ -21,7 +21,7 @@ class Given {
   /** A row that waits, with these points; of mere keys, each is marked for five minutes. */
   row(keys: readonly number[] | readonly CachePoint[], model = 'm'): Work {
     const cachePoints = keys.flatMap((key, index) =>
-      typeof key === 'number' ? pointsOf(keys as readonly number[], '5m')[index] ?? [] : [key],
+      typeof key === 'number' ? (pointsOf(keys as readonly number[], '5m')[index] ?? []) : [key],
     )
     const work = rowOf(this.#rows++, { model, cachePoints })
     this.prefixes.enter(work)

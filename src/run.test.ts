@@ -71,7 +71,7 @@ function worldAlike(mark: string): { readonly world: StreamWorld; readonly lines
   const system = `[{"type": "text", "text": "${'word '.repeat(6000)}"${mark}}]`
   const lines = requests(8).map((each) => {
     const { metadata: _metadata, ...plain } = each
-    return `{"n\u0061me":1.0,"system": ${system},${JSON.stringify(plain).slice(1)}`
+    return `{"temperature":1.0,"system": ${system},${JSON.stringify(plain).slice(1)}`
   })
   world.files.put('/in.jsonl', Buffer.from(lines.map((line) => `${line}\n`).join('')))
   return { world, lines }

@@ -219,9 +219,126 @@ describe('rows that share a prefix', () => {
 
   test('rows of another pool go on too, at the same first byte', () => {
     const cachePoints = pointsOf([1], '5m')
-    const rows = ['a', 'b', 'b', 'a'].map((pool, sequence) => rowOf(sequence, { pool, cachePoints }))
+    const rows = ['a', 'b', 'b', 'a'].map((pool, sequence) =>
+      rowOf(sequence, { pool, cachePoints }),
+    )
     const history = drive({ rows, options, answer: new CacheServer().answer })
     expect(succeeded(history)).toBe(4)
     expect(history.starts.map(({ at }) => at)).toEqual([0, ...times(3, 1500)])
+  })
+})
+
+describe('whatever happens to rows over a tree of prefixes', () => {
+  const faults = ['refused', 'broken', 'overloaded', 'hangs', 'slow', 'breaks late'] as const
+  const tree = fc.record({
+    // The path of each row in the tree: a root, a branch of it, a leaf of that.
+    paths: fc.array(fc.array(fc.integer({ min: 0, max: 2 }), { minLength: 0, maxLength: 3 }), {
+      minLength: 1,
+      maxLength: 60,
+    }),
+    kind: fc.constantFrom('marked', 'auto'),
+    turns: fc.array(fc.option(fc.constantFrom(...faults), { freq: 2 }), { maxLength: 80 }),
+    firstBytesMs: fc.array(fc.integer({ min: 0, max: 20_000 }), { minLength: 1, maxLength: 10 }),
+    lifeMs: fc.constantFrom(0, 5000, 300_000),
+    maxConcurrency: fc.constantFrom(1, 3, 10_000),
+    poolCount: fc.integer({ min: 1, max: 2 }),
+    rpm: fc.constantFrom(undefined, 20, 600),
+    ramp: fc.constantFrom('fast', 'off'),
+    windowRowsMax: fc.constantFrom(2, 4096),
+  })
+  type Drawn = typeof tree extends fc.Arbitrary<infer T> ? T : never
+
+  function rowsIn({ paths, poolCount, kind }: Drawn): Work[] {
+    return paths.map((path, sequence) => {
+      // A key says all that comes before it.
+      const keys = path.map((_step, depth) => Number(`1${path.slice(0, depth + 1).join('')}`))
+      return rowOf(sequence, {
+        pool: `pool ${sequence % poolCount}`,
+        bodyBytes: 100_000,
+        cachePoints: pointsOf(keys, kind === 'marked' ? '5m' : undefined),
+      })
+    })
+  }
+
+  function turnOf({ turns, firstBytesMs }: Drawn, { number }: Attempt): Turn {
+    const headAfterMs = firstBytesMs[number % firstBytesMs.length]
+    const afterMs = (headAfterMs ?? 0) + 500
+    switch (turns[number - 1]) {
+      case 'refused':
+        return { afterMs: 100, outcome: refused({ retryAfterMs: 2000 }) }
+      case 'broken':
+        return { afterMs: 300, outcome: failed('broken') }
+      case 'overloaded':
+        return { afterMs: 0, outcome: failed('overloaded') }
+      case 'hangs':
+        return hangs
+      case 'slow':
+        return { headAfterMs: 25_000, afterMs: 26_000 }
+      case 'breaks late':
+        return { headAfterMs, afterMs, outcome: failed('broken', { unknown: true }) }
+      default:
+        return { headAfterMs, afterMs }
+    }
+  }
+
+  /** Counts the writers of each prefix as the server sees them. */
+  function watched(server: CacheServer, witness: (most: number) => void): Answerer {
+    const writers = new Map<number, Set<Attempt>>()
+    return (exchange) => {
+      const { attempt, now } = exchange
+      const isOut = (other: Attempt): boolean =>
+        // Late from ten seconds on, and looked for each second.
+        other.headAt !== undefined || now() >= other.startedAt + 10_000
+      for (const { key } of attempt.caching?.writes ?? []) {
+        const set = writers.get(key) ?? new Set()
+        for (const other of set) if (isOut(other)) set.delete(other)
+        set.add(attempt)
+        writers.set(key, set)
+        witness(set.size)
+      }
+      const leave = (): void => {
+        for (const set of writers.values()) set.delete(attempt)
+      }
+      server.answer({
+        ...exchange,
+        end: (outcome) => {
+          leave()
+          exchange.end(outcome)
+        },
+      })
+    }
+  }
+
+  test('a prefix has one writer in time, every row ends once, and nothing stalls', () => {
+    let nested = 0
+    fc.assert(
+      fc.property(tree, (drawn) => {
+        const { kind, lifeMs, maxConcurrency, rpm, ramp, windowRowsMax } = drawn
+        const server = new CacheServer((attempt) => turnOf(drawn, attempt), lifeMs)
+        const rows = rowsIn(drawn)
+        let most = 0
+        const history = drive({
+          rows,
+          answer: watched(server, (count) => {
+            most = Math.max(most, count)
+          }),
+          options: {
+            prefixes: kind,
+            ramp,
+            maxConcurrency,
+            windowRowsMax,
+            maxAttempts: 1000,
+            bounds: { requestsPerMinute: rpm },
+          },
+          untilMs: 48 * 3_600_000,
+        })
+        nested += server.read > 0 ? 1 : 0
+        expect(most).toBeLessThanOrEqual(1)
+        expect(history.settled.size).toBe(rows.length)
+        expect(succeeded(history)).toBe(rows.length)
+      }),
+    )
+    // The property says nothing of runs in which nobody ever reads.
+    expect(nested).toBeGreaterThan(20)
   })
 })
