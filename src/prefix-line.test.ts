@@ -194,6 +194,18 @@ describe('memory', () => {
     expect(given.line.size).toBe(1)
   })
 
+  test('a prefix that nobody gets written lets go of them too', () => {
+    const given = new Given()
+    given.add([1])
+    let most = 0
+    for (let row = 0; row < 5000; row++) {
+      const [work] = given.add([1])
+      given.end(given.start(row), false)
+      most = Math.max(most, work?.prefixes?.[0]?.rows.size ?? Infinity)
+    }
+    expect(most).toBeLessThan(200)
+  })
+
   test('unique prefixes, and a root whose rows all go otherwise, are let go of', () => {
     const given = new Given()
     const [first] = given.add([1, 10], [1, 11])

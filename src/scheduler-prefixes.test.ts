@@ -263,7 +263,7 @@ describe('whatever happens to rows over a tree of prefixes', () => {
   function turnOf({ turns, firstBytesMs }: Drawn, { number }: Attempt): Turn {
     const headAfterMs = firstBytesMs[number % firstBytesMs.length]
     const afterMs = (headAfterMs ?? 0) + 500
-    switch (turns[number - 1] ?? 'answered') {
+    switch (turns[number - 1]) {
       case 'refused':
         return { afterMs: 100, outcome: refused({ retryAfterMs: 2000 }) }
       case 'broken':
@@ -276,7 +276,8 @@ describe('whatever happens to rows over a tree of prefixes', () => {
         return { headAfterMs: 25_000, afterMs: 26_000 }
       case 'breaks late':
         return { headAfterMs, afterMs, outcome: failed('broken', { unknown: true }) }
-      case 'answered':
+      case null:
+      case undefined:
         return { headAfterMs, afterMs }
     }
   }
