@@ -260,10 +260,11 @@ describe('whatever happens to rows over a tree of prefixes', () => {
     })
   }
 
-  function turnOf({ turns, firstBytesMs }: Drawn, { number }: Attempt): Turn {
+  function turnOf({ turns, firstBytesMs }: Drawn, { number }: Attempt): Turn | undefined {
     const headAfterMs = firstBytesMs[number % firstBytesMs.length]
     const afterMs = (headAfterMs ?? 0) + 500
-    switch (turns[number - 1]) {
+    const fault = turns[number - 1] ?? 'none'
+    switch (fault) {
       case 'refused':
         return { afterMs: 100, outcome: refused({ retryAfterMs: 2000 }) }
       case 'broken':
@@ -276,9 +277,10 @@ describe('whatever happens to rows over a tree of prefixes', () => {
         return { headAfterMs: 25_000, afterMs: 26_000 }
       case 'breaks late':
         return { headAfterMs, afterMs, outcome: failed('broken', { unknown: true }) }
-      case null:
-      case undefined:
+      case 'none':
         return { headAfterMs, afterMs }
+      default:
+        return fault satisfies never
     }
   }
 
@@ -329,6 +331,8 @@ describe('whatever happens to rows over a tree of prefixes', () => {
             maxConcurrency,
             windowRowsMax,
             maxAttempts: 1000,
+            // A plain try that hangs is ended after ten minutes, and the next may hang too.
+            patienceMs: 1e9,
             bounds: { requestsPerMinute: rpm },
           },
           untilMs: 48 * 3_600_000,
