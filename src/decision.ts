@@ -40,9 +40,10 @@ export interface SchedulerOptions {
 
 /**
  * Why nothing may start for now: a full disk (of the output, or of the record of what is spent),
- * results that nobody takes, the first rows not read, the user's wish.
+ * results that nobody takes, the first rows not read (for a budget, or to see which share a prefix),
+ * the user's wish.
  */
-export type Hold = 'output' | 'record' | 'results' | 'window' | 'pause'
+export type Hold = 'output' | 'record' | 'results' | 'window' | 'prefixes' | 'pause'
 
 /** An outcome that is no answer. */
 export type Unanswered = Exclude<Outcome, Answered>

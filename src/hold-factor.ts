@@ -31,9 +31,11 @@ const votesFirst = 5
 const forgetting = 0.07
 /** A single vote is worth no more than this, on either side of what can be. */
 const beyondMax = 0.5
-/** Readings are late and rounded, which makes a hold look smaller: so near to either, it is that. */
-const nothingMax = 0.15
-const allMin = 0.6
+/** Where a refusal is to be explained, they must be off by less than they part. */
+const clearMin = 0.5
+/** Late and rounded readings make a hold look smaller: so near to either, it is that. */
+const nothingMax = 0.2
+const allMin = 0.5
 
 /** Of one pool; see above. */
 export class HoldFactor {
@@ -41,6 +43,8 @@ export class HoldFactor {
   #held: Bucket | undefined
   #votes = votesFirst
   #votesFor = votesFirst
+  /** Whether the level of a server that holds was much nearer to the last reading. */
+  #isHeldNearer = false
 
   /** The share of what it may hold that the server does hold, 0 to 1. */
   get value(): number {
@@ -101,15 +105,15 @@ export class HoldFactor {
     this.#held = undefined
   }
 
-  /** Whether the level of a server that holds was much nearer to the last reading. */
-  #isHeldNearer = false
-
   /** By so much the two levels were off. */
   #vote(without: number, held: number, whole: number): void {
     const parted = without - held
-    this.#isHeldNearer = Math.abs(without) - Math.abs(held) > whole
+    this.#isHeldNearer = false
     if (parted === 0) return
-    const weight = Math.min(1, (parted / whole) ** 2)
+    // Where both are off by more than they part, something else was the reason.
+    const clear = parted ** 2 / (without ** 2 + held ** 2)
+    this.#isHeldNearer = clear >= clearMin && Math.abs(without) - Math.abs(held) > whole
+    const weight = Math.min(1, clear) * Math.min(1, (parted / whole) ** 2)
     const nearer = (1 + (without + held) / parted) / 2
     const vote = Math.min(1 + beyondMax, Math.max(-beyondMax, nearer))
     const kept = 1 - weight * forgetting

@@ -46,6 +46,8 @@ export class Hold {
   #untilTold = 0
   /** Of plain answers, by their time; in the order of their starts. */
   #timed = 0
+  /** How many hold; sums of fractions drift, but of none the sum is known. */
+  #count = 0
   #queue: Held[] = []
   #firstByteMs: number | undefined
   #answerMs: number | undefined
@@ -63,7 +65,7 @@ export class Hold {
   /** What is held beyond what is expected to count. */
   amount(now: number): number {
     this.#releaseDue(now)
-    return this.factor * Math.max(0, this.#untilTold + this.#timed)
+    return this.factor * (this.#untilTold + this.#timed)
   }
 
   /**
@@ -73,15 +75,15 @@ export class Hold {
   range(now: number, early?: Held): HeldRange {
     this.#releaseDue(now)
     const own = early?.excess ?? 0
-    const least = Math.max(0, this.#untilTold) + own
-    const most = least + Math.max(0, this.#timed)
+    const least = this.#untilTold + own
+    const most = least + this.#timed
     const [leastThen, mostThen] = early?.range ?? [least, most]
     const { factor } = this
     return [factor * Math.min(least, leastThen), factor * Math.max(most, mostThen)]
   }
 
   /** Whether so much of this limit is held that a request which holds too should be a stream. */
-  isSeen(now: number, { excess }: Held, perMinute: number): boolean {
+  mustBeSeen(now: number, { excess }: Held, perMinute: number): boolean {
     return excess > 0 && this.amount(now) > perMinute * seenShare
   }
 
@@ -96,6 +98,7 @@ export class Hold {
     const excess = excessOf(asked, input)
     this.#releaseDue(now)
     this.#untilTold += excess
+    this.#count += 1
     this.#factor.hold(now, excess)
     const range: HeldRange = [this.#untilTold, this.#untilTold + this.#timed]
     const levels = this.#factor.levels(now)
@@ -118,9 +121,9 @@ export class Hold {
     this.#release(now, held)
   }
 
-  /** It is over. */
-  ended(now: number, held: Held): void {
-    this.#answerMs = learned(this.#answerMs, now - held.startedAt)
+  /** It is over; an answer came, or none. */
+  ended(now: number, held: Held, isAnswer: boolean): void {
+    if (isAnswer) this.#answerMs = learned(this.#answerMs, now - held.startedAt)
     this.#release(now, held)
     this.#releaseDue(now)
   }
@@ -165,6 +168,11 @@ export class Hold {
     held.isReleased = true
     if (held.releaseAt === Infinity) this.#untilTold -= held.excess
     else this.#timed -= held.excess
+    this.#count -= 1
+    if (this.#count === 0) {
+      this.#untilTold = 0
+      this.#timed = 0
+    }
     this.#factor.hold(now, -held.excess)
   }
 

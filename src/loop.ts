@@ -44,6 +44,8 @@ export interface LoopParts {
 
 /** The lock shows this often that its holder lives. */
 const beatMs = 2000
+/** Which rows share a prefix is seen when they are read: a file's window in less than this. */
+const prefixesWaitMs = 200
 /** Why nothing is sent in a run with a budget whose record is full. */
 const unrecorded = 'the record of what is spent cannot be written'
 
@@ -56,6 +58,7 @@ export class Loop {
   readonly #tries: Tries
   #grace: Cancel | undefined
   #beat: Cancel | undefined
+  #opening: Cancel | undefined
   #mostInFlight = 0
   #binds = ''
   #finish: () => void = () => {}
@@ -81,6 +84,7 @@ export class Loop {
       read: (rows) => {
         this.#observe({ type: 'rows_read', at: this.#now(), ...rows })
         this.#openBudget()
+        if (!scheduler.hasRoom) this.#openPrefixes()
       },
     })
     this.#settling = new Settling(parts)
@@ -124,6 +128,11 @@ export class Loop {
     // It may have been stopped before it began.
     if (this.#parts.scheduler.finished) return
     this.#scheduleBeat()
+    const { settings, context } = this.#parts
+    if (settings.cache === 'auto') {
+      this.#step({ type: 'hold', why: 'prefixes', on: true })
+      this.#opening = context.clock.after(prefixesWaitMs, () => this.#openPrefixes())
+    }
     try {
       // Reading may wait for ever for a pipe; a run that is told to stop does not wait for it.
       this.#feed.run().then(
@@ -133,6 +142,7 @@ export class Loop {
       await finished
     } finally {
       this.#beat?.()
+      this.#opening?.()
       this.#alarm.cancel()
     }
   }
@@ -182,6 +192,7 @@ export class Loop {
   #inputEnded(readAll: boolean): void {
     if (!readAll) return
     this.readAll = true
+    this.#openPrefixes()
     this.#observe({ type: 'input_ended', at: this.#now() })
     this.#step({ type: 'input_ended' })
   }
@@ -202,6 +213,14 @@ export class Loop {
     const notices = this.#parts.spending?.open()
     for (const message of notices ?? []) this.#notice(message)
     if (notices !== undefined) this.#step({ type: 'hold', why: 'window', on: false })
+  }
+
+  /** Enough was read to see what rows share, or waiting for more is not worth it. */
+  #openPrefixes(): void {
+    if (this.#opening === undefined) return
+    this.#opening()
+    this.#opening = undefined
+    this.#step({ type: 'hold', why: 'prefixes', on: false })
   }
 
   // Deciding and doing.

@@ -212,6 +212,46 @@ describe('ServerMeter', () => {
     expect(meter.burstSeconds(9000)).toBe(0)
   })
 
+  test('delay() waits for what is held beside, without a bound, and never beyond the brim', () => {
+    const meter = inputMeter(20_000)
+    // 2 s of refill are kept back for others.
+    expect(meter.delay(0, need(1000, 15_000))).toBe(0)
+    expect(meter.delay(0, need(1000, 20_000))).toBe(3000)
+    // Together they never fit: something held must be released first.
+    expect(meter.delay(0, need(30_000, 30_000))).toBe(40_000)
+    expect(meter.delay(0, need(30_000, 30_001))).toBe(Infinity)
+    expect(meter.delay(0, need(99_000, 1))).toBe(Infinity)
+    expect(meter.delay(0, need(99_000, 0))).toBe(40_000)
+  })
+
+  // Our level is 40,000, of which 20,000 to 25,000 are held besides; a reading may be off by 600.
+  test.each([
+    ['all that is held', 15_000, 40_000],
+    ['the least that is held', 20_500, 40_000],
+    ['less than that', 25_000, 44_400],
+    ['more than could be', 10_000, 35_000],
+  ])('a reading with %s missing', (_, remaining, level) => {
+    const meter = inputMeter(40_000)
+    meter.observe(0, seen({ remaining, held: [20_000, 25_000] }))
+    expect(meter.level(0)).toBe(level)
+  })
+
+  test('what is missing while much is held is not taken for what others take', () => {
+    const [held, free] = [inputMeter(40_000), inputMeter(40_000)]
+    held.observe(0, seen({ remaining: 17_000, held: [20_000, 21_000] }))
+    free.observe(0, seen({ remaining: 38_000 }))
+    expect([held.level(0), free.level(0)]).toEqual([38_000, 38_000])
+    expect([held.othersPerMinute, free.othersPerMinute]).toEqual([0, 12_000])
+  })
+
+  test('a refusal leaves what was shown, and what is held besides', () => {
+    const meter = inputMeter(40_000)
+    expect(meter.explainsRefusal(0, need(5000, 20_000), seen({ remaining: 2000 }))).toBe(true)
+    expect(meter.level(0)).toBe(21_400)
+    meter.capLevel(0, need(1000, 15_000))
+    expect(meter.level(0)).toBe(16_000)
+  })
+
   test('delay() leaves a margin, of a tenth of the capacity at most', () => {
     const meter = inputMeter(1000)
     // 2 s of refill are kept back for others, whatever the margin.

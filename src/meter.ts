@@ -52,6 +52,11 @@ export function amountOf(unit: MeterUnit, cost: Cost): number {
   }
 }
 
+/** Whether a meter of this unit counts input. */
+export function countsInput(unit: MeterUnit): boolean {
+  return unit === 'input' || unit === 'tokens'
+}
+
 const minuteMs = 60_000
 
 /** What a reading is worth, and what it cannot know (see `ServerMeter.observe`). */

@@ -228,6 +228,75 @@ describe('PoolLimiter.observe()', () => {
   })
 })
 
+describe('PoolLimiter and what the server holds', () => {
+  // Of 600,000 tokens of input each asks for 200,000, and 100 will count.
+  const cached: Cost = { input: 100, output: 1, asked: 200_000 }
+
+  test('a request waits for a first byte where what is held leaves no room for it', () => {
+    const { limiter, pool } = limiterOf()
+    ask(limiter, pool, 0, readings(), { input: 1, output: 1 })
+    const [first] = [limiter.reserve(0, pool, cached), limiter.reserve(0, pool, cached)]
+    expect(pool.wait(0, cost).delayMs).toBe(0)
+    limiter.reserve(0, pool, cached)
+    // 300 count, 299,700 + 299,700 are held, and each asks for 200,000.
+    expect(pool.wait(0, cached)).toEqual({ delayMs: Infinity, binds: 'input', isPace: true })
+    expect(pool.wait(50_000, cached).delayMs).toBe(Infinity)
+    pool.hold.firstByte(50_000, first.hold)
+    expect(pool.wait(50_000, cached).delayMs).toBe(0)
+    limiter.settle(60_000, first, answered({ input: 100, output: 1 }))
+    expect(pool.wait(60_000, cached).delayMs).toBe(0)
+  })
+
+  test('a plain answer is let pass it at the instant by which streams begin', () => {
+    const { limiter, pool } = limiterOf()
+    ask(limiter, pool, 0, readings(), { input: 1, output: 1 })
+    pool.hold.firstByte(2000, limiter.reserve(0, pool, cached).hold)
+    for (const now of [3000, 3500, 3600]) {
+      pool.hold.isPlain(now, limiter.reserve(now, pool, cached).hold)
+    }
+    // One and a half times 2 s after the first of them.
+    expect(pool.wait(4000, cached).delayMs).toBe(2000)
+    expect(pool.wait(6000, cached).delayMs).toBe(0)
+  })
+
+  test('one that holds more than there can be runs when the limit is full and nothing is held', () => {
+    const { limiter, pool } = limiterOf()
+    ask(limiter, pool, 0, readings({ input: 540_000 }))
+    const large: Cost = { input: 100, output: 1, asked: 900_000 }
+    // A tenth of a minute's refill is missing.
+    expect(pool.wait(0, large).delayMs).toBe(6000)
+    const other = limiter.reserve(0, pool, cached)
+    expect(pool.wait(10_000, large).delayMs).toBe(Infinity)
+    pool.hold.firstByte(10_000, other.hold)
+    expect(pool.wait(10_000, large).delayMs).toBe(0)
+  })
+
+  test('a reading below our level by what is held lowers no level', () => {
+    const { limiter, pool } = limiterOf()
+    ask(limiter, pool, 0, readings())
+    limiter.reserve(0, pool, cached)
+    const level = levelsOf(pool, 0)['input']
+    const plain = limiter.reserve(0, pool, { input: 0, output: 1 })
+    limiter.settle(0, plain, answered({ input: 0, output: 1 }))
+    pool.observe(0, plain, readings({ input: 400_000 }), false)
+    expect(levelsOf(pool, 0)['input']).toBe(level)
+    pool.observe(0, plain, readings({ input: 300_000 }), false)
+    // Now others have taken 100,000: 300,000 are left and 199,900 held, give or take 1,500.
+    expect(levelsOf(pool, 0)['input']).toBe(499_900)
+  })
+
+  test.each([
+    ['no limit is known', undefined, 40_000, false],
+    ['a twentieth of the limit is held with it', readings(), 30_100, false],
+    ['more than that is', readings(), 30_101, true],
+  ])('a release must be seen where %s', (_, limits, asked, shows) => {
+    const { limiter, pool } = limiterOf()
+    if (limits) ask(limiter, pool, 0, limits)
+    const reservation = limiter.reserve(0, pool, { input: 100, output: 1, asked })
+    expect(pool.showsHold(0, reservation)).toBe(shows)
+  })
+})
+
 describe('PoolLimiter.refused()', () => {
   test('makes all of the pool wait as long as it was told, and no other pool', () => {
     const { limiter, pool } = limiterOf()

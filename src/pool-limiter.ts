@@ -13,6 +13,7 @@ import { type Held, Hold } from './hold.ts'
 import {
   amountOf,
   type Cost,
+  countsInput,
   type MeterUnit,
   type MinuteNeed,
   ServerMeter,
@@ -68,6 +69,8 @@ const deviations = 2
 /** The limits of one pool; see above. */
 export class PoolLimiter {
   readonly name: string
+  /** What the server holds; to be told of first bytes. */
+  readonly hold: Hold = new Hold()
   readonly #kind: RampKind
   readonly #ramp: Ramp
   readonly #slice = new Slice()
@@ -77,7 +80,6 @@ export class PoolLimiter {
   readonly #meters = new Map<MeterUnit, ServerMeter>()
   readonly #taken = new Taken()
   readonly #unsettled = nothing()
-  readonly #hold = new Hold()
   /** What of it is counted in the limits over a slice. */
   #sliceHeld = 0
   #heard: boolean
@@ -144,9 +146,9 @@ export class PoolLimiter {
       // Where one limit is seen to be shown over a slice, so are all, but not all are seen yet.
       let delayMs =
         this.#isShort && meter.isSliceShown === isShown
-          ? meter.delayOverSlice(now, need, this.#sliceNeed(unit, meter, cost), seconds)
+          ? meter.delayOverSlice(now, need, this.#sliceNeed(meter, cost, need), seconds)
           : meter.delay(now, need)
-      if (need.held > 0) delayMs = Math.min(delayMs, this.#hold.nextReleaseMs(now))
+      if (need.held > 0) delayMs = Math.min(delayMs, this.hold.nextReleaseMs(now))
       if (delayMs > longest.delayMs) longest = { delayMs, binds: unit, isPace: true }
     }
     return longest
@@ -165,14 +167,11 @@ export class PoolLimiter {
       this.#take(now, unit, amount, this.#producedOf(unit, counted))
       this.#unsettled[unit] += amount
     }
-    const hold = this.#hold.start(now, cost)
+    const bursts = [...this.#meters.values()].map((meter) => meter.burstSeconds(now))
     const [taken, unsettled] = [{ ...this.#taken.ever }, { ...this.#unsettled }]
-    let burstSeconds = 0
-    for (const meter of this.#meters.values()) {
-      burstSeconds = Math.max(burstSeconds, meter.burstSeconds(now))
-    }
-    const seen = { taken, takenJustBefore, unsettled, burstSeconds }
+    const seen = { taken, takenJustBefore, unsettled, burstSeconds: Math.max(0, ...bursts) }
     const progress = this.showsProgress ? this.#production.started() : undefined
+    const hold = this.hold.start(now, cost)
     return { cost, counted, outputLevel, reservedAt: now, progress, hold, ...seen }
   }
 
@@ -182,7 +181,7 @@ export class PoolLimiter {
     { counted: reserved, reservedAt, progress, hold }: PoolReservation,
     spent: Cost,
   ): void {
-    this.#hold.ended(now, hold)
+    this.hold.ended(now, hold, spent.output > 0)
     for (const unit of units) {
       const amount = amountOf(unit, reserved)
       this.#unsettled[unit] -= amount
@@ -194,20 +193,10 @@ export class PoolLimiter {
     } else if (!this.#output.isReserved) this.#countProduced(now, spent.output)
   }
 
-  /** A request that was started is streamed, or not. */
-  started(now: number, { hold }: PoolReservation, isStream: boolean): void {
-    if (!isStream) this.#hold.isPlain(now, hold)
-  }
-
-  /** The answer of a stream begins. */
-  firstByte(now: number, { hold }: PoolReservation): void {
-    this.#hold.firstByte(now, hold)
-  }
-
   /** So much is held that it must be seen when a request that holds too is released. */
   showsHold(now: number, { hold }: PoolReservation): boolean {
-    const { perMinute } = this.#meters.get('input') ?? this.#meters.get('tokens') ?? noLimit
-    return this.#hold.isSeen(now, hold, perMinute)
+    const meter = this.#meters.get('input') ?? this.#meters.get('tokens')
+    return this.hold.mustBeSeen(now, hold, meter?.perMinute ?? Infinity)
   }
 
   /**
@@ -241,7 +230,7 @@ export class PoolLimiter {
       const atSend = early ? reservation.hold : undefined
       const { shown, slack } = meter.shown({ reading, serverAt: readings.serverAt })
       if (unit === 'input') {
-        this.#hold.observe(now, meter.size, { shown, slack: slack + takenJustBefore }, atSend)
+        this.hold.observe(now, meter.size, { shown, slack: slack + takenJustBefore }, atSend)
       }
       meter.observe(now, {
         reading,
@@ -249,7 +238,7 @@ export class PoolLimiter {
         ageMs,
         takenSince: early ? this.#taken.ever[unit] - reservation.taken[unit] : 0,
         takenJustBefore,
-        held: isInput(unit) ? this.#hold.range(now, atSend) : undefined,
+        held: countsInput(unit) ? this.hold.range(now, atSend) : undefined,
         // The server counts a request when it admits it; tokens in its own time.
         unsettled: unit === 'requests' ? 0 : unsettled,
       })
@@ -280,7 +269,7 @@ export class PoolLimiter {
   /** The machine slept: what was known of levels is worth nothing; probe again. */
   forget(now: number): void {
     this.#meters.clear()
-    this.#hold.forget()
+    this.hold.forget()
     this.#emptied.clear()
     this.#heard = this.#kind === 'off'
     this.#refusals.forget(now)
@@ -291,25 +280,21 @@ export class PoolLimiter {
     this.#ramp.restart(now, perSecond / 2)
   }
 
-  /** What must be there of a limit for a request of this cost to start. */
+  /** What must be there of a limit for a request to start, which may be more than it costs. */
   #needOf(unit: MeterUnit, cost: Cost, held: number): MinuteNeed {
     // Answers are longer than expected as often as shorter.
     const { outputDeviation = 0 } = unit === 'output' || unit === 'tokens' ? cost : {}
     const margin = deviations * outputDeviation * Math.sqrt(this.#unsettled.requests + 1)
-    return { amount: this.#startOf(unit, cost), margin, held: isInput(unit) ? held : 0 }
-  }
-
-  /** What the server asks for a request to start, which may be more than it counts. */
-  #startOf(unit: MeterUnit, cost: Cost): number {
-    return amountOf(unit, cost) + (isInput(unit) ? this.#hold.excess(cost) : 0)
+    const counted = amountOf(unit, cost)
+    if (!countsInput(unit)) return { amount: counted, margin, held: 0 }
+    return { amount: counted + this.hold.excess(cost), margin, held }
   }
 
   /** Over a slice, what is held is counted when it is, and given back when it is released. */
   #countHeld(now: number): number {
-    const held = this.#hold.amount(now)
-    for (const unit of ['input', 'tokens'] as const) {
-      this.#meters.get(unit)?.produced(now, held - this.#sliceHeld)
-    }
+    const held = this.hold.amount(now)
+    this.#meters.get('input')?.produced(now, held - this.#sliceHeld)
+    this.#meters.get('tokens')?.produced(now, held - this.#sliceHeld)
     this.#sliceHeld = held
     return held
   }
@@ -317,7 +302,7 @@ export class PoolLimiter {
   #take(now: number, unit: MeterUnit, amount: number, produced: number): void {
     if (amount === 0 && produced === 0) return
     this.#taken.add(unit, amount)
-    if (unit === 'input') this.#hold.take(now, amount)
+    if (unit === 'input') this.hold.take(now, amount)
     this.#meters.get(unit)?.take(now, amount, produced)
   }
 
@@ -326,10 +311,10 @@ export class PoolLimiter {
     return (unit === 'output' || unit === 'tokens') && !this.#output.isReserved ? output : 0
   }
 
-  #sliceNeed(unit: MeterUnit, meter: ServerMeter, cost: Cost): SliceNeed {
-    const produced = this.#producedOf(unit, cost)
+  #sliceNeed(meter: ServerMeter, cost: Cost, { amount }: MinuteNeed): SliceNeed {
+    const produced = this.#producedOf(meter.unit, cost)
     const excess = produced > 0 ? this.#production.excess(meter.perMinute) : 0
-    return { counted: this.#startOf(unit, cost) - produced, produced, excess }
+    return { counted: amount - produced, produced, excess }
   }
 
   /** Output was produced. */
@@ -351,13 +336,13 @@ export class PoolLimiter {
   /** Whether some limit that is known had no room for a request that was refused. */
   #explains(now: number, cost: Cost, readings: LimitReadings | undefined): boolean {
     let explained = false
-    const held = this.#hold.amount(now)
+    const held = this.hold.amount(now)
     for (const [unit, meter] of this.#meters) {
       const reading = readings?.[unit]
       if (reading === undefined || !isUsable(reading)) continue
       const shown = { reading, serverAt: readings?.serverAt }
       if (!meter.explainsRefusal(now, this.#needOf(unit, cost, held), shown)) continue
-      if (unit === 'input') this.#hold.refused()
+      if (unit === 'input') this.hold.refused()
       explained = true
       this.#emptied.add(meter)
     }
@@ -404,11 +389,4 @@ export class PoolLimiter {
     if (rampSaid || (climbing && this.#unexplained < 2)) return
     if (!this.#isSliced) this.#slice.refused(now, burstSeconds)
   }
-}
-
-/** Where no limit of input is known, nothing is a share of it. */
-const noLimit = { perMinute: Infinity }
-
-function isInput(unit: MeterUnit): boolean {
-  return unit === 'input' || unit === 'tokens'
 }

@@ -2,13 +2,14 @@ import { describe, expect, test } from 'vitest'
 import { answered, rowOf } from '../test/world/drive.ts'
 import { Backlog } from './backlog.ts'
 import { Limiter } from './limiter.ts'
+import type { Cost } from './meter.ts'
 import { Pool, Pools } from './pool.ts'
 import { Random } from './random.ts'
 import type { RampKind } from './ramp.ts'
 import { UnderWay } from './under-way.ts'
 import type { Attempt, Work } from './work.ts'
 
-const cost = { input: 300, output: 100 }
+const cost: Cost = { input: 300, output: 100 }
 const random = new Random(1)
 
 /** A pool, and what starts its tries. */
@@ -158,6 +159,31 @@ describe('Pool.start() streams', () => {
     const bench = new Bench()
     bench.breakDown(1000)
     expect(bench.start(2000)).toMatchObject({ stream: true, probe: true })
+  })
+})
+
+describe('Pool and what the server holds', () => {
+  const cached = { input: 100, output: 100, asked: 10_100 }
+  const limits = {
+    input: { limit: 100_000, remaining: 100_000, resetAt: 1_700_000_000_000 },
+    serverAt: 1_700_000_000_000,
+  }
+
+  test('what holds more than a twentieth of the limit is streamed, and released at its first byte', () => {
+    const bench = new Bench()
+    const { limiter } = bench.pool
+    const before = bench.start(0, rowOf(0), cached)
+    expect(before.stream).toBe(false)
+    bench.answer(1000, before)
+    limiter.observe(1000, before.reservation, limits, false)
+    const attempt = bench.start(1000, rowOf(1), cached)
+    expect([attempt.stream, limiter.hold.amount(1000)]).toEqual([true, 10_000])
+    bench.pool.firstByte(1400, attempt)
+    expect(limiter.hold.amount(1400)).toBe(0)
+    // A small one is plain, and released after one and a half times as long.
+    const small = bench.start(2000, rowOf(2), { ...cached, asked: 1100 })
+    expect([small.stream, limiter.hold.amount(2599)]).toEqual([false, 1000])
+    expect(limiter.hold.amount(2600)).toBe(0)
   })
 })
 

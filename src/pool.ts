@@ -110,7 +110,7 @@ export class Pool {
       exchange: undefined,
     }
     work.lastAttempt = attempt
-    this.limiter.started(now, attempt.reservation, attempt.stream)
+    if (!attempt.stream) this.limiter.hold.isPlain(now, attempt.reservation.hold)
     this.#inFlight += 1
     if (attempt.probe) this.#isProbing = true
     return attempt
@@ -144,7 +144,7 @@ export class Pool {
 
   firstByte(now: number, attempt: Attempt): void {
     this.#latency.learnFirstByte(now - attempt.startedAt)
-    this.limiter.firstByte(now, attempt.reservation)
+    this.limiter.hold.firstByte(now, attempt.reservation.hold)
   }
 
   /** A try is over, however it ended. */

@@ -47,7 +47,7 @@ export class Prefix {
   /** Rows that wait until it is written. */
   parked: Work[] = []
   /** Rows that have it, the oldest first. Some may have left, or be another prefix's to start. */
-  readonly rows: Queue<Work> = new Queue<Work>()
+  readonly rows: Queue<Work> = new Queue()
   readonly #seen: LifeSeen
   #usedAt = -Infinity
 

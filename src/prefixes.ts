@@ -205,7 +205,8 @@ export class Prefixes {
     if (longest !== undefined) {
       longest.tokens = cached
       // Nothing was kept of it: it is too short, or the server keeps nothing.
-      if (cached === 0) for (const prefix of writes) prefix.isRefused = true
+      const isKept = cached > 0 || usage.inputTokens === 0
+      for (const prefix of writes) prefix.isRefused = !isKept
       longest.unreadTokens += written
     }
     let missed = 0

@@ -1,4 +1,6 @@
-/** Which of the figures that headers show are limits to be kept. */
+/**
+ * Which of the figures that headers show are limits to be kept.
+ */
 
 import type { LimitReading, LimitReadings } from './outcome.ts'
 

@@ -1,4 +1,6 @@
-/** How long a pool waits after it was refused: as the server says, while its word holds. */
+/**
+ * How long a pool waits after it was refused: as the server says, while its word holds.
+ */
 
 import { grainMs } from './bucket.ts'
 

@@ -71,7 +71,8 @@ export class Spending {
   measure(work: Work): RunError | undefined {
     const { prices, settings } = this.#options
     const { model, maxTokens, lineNumber } = work.row
-    const asked = { model, maxTokens, body: work.body ?? new Uint8Array() }
+    const body = work.body ?? new Uint8Array()
+    const asked = { model, maxTokens, body, mayBeMarked: settings.cache === 'auto' }
     const isPriced = settings.budgetNanoUsd !== undefined
     const most = worstCase(asked, isPriced ? prices : undefined, this.#instants)
     if ('lacks' in most) {

@@ -54,7 +54,8 @@ export function rowSucceeded(at: number, work: Work, answer: Answer): RowSucceed
   const { outcome, latencyMs, attempts, costNanoUsd, cacheSavedNanoUsd } = answer
   const { cacheMissedTokens = 0 } = answer
   const { model, usage, stopReason, requestId } = outcome
-  const money = { costNanoUsd, cacheSavedNanoUsd, cacheMissedTokens }
+  const missed = cacheMissedTokens > 0 ? { cacheMissedTokens } : {}
+  const money = { costNanoUsd, cacheSavedNanoUsd, ...missed }
   const { lineNumber: line, id } = work.row
   const row = { line, id, model, pool: work.pool, usage, stopReason }
   return { type: 'row_succeeded', at, ...row, ...money, latencyMs, attempts, requestId }

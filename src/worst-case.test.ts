@@ -40,6 +40,13 @@ describe('text', () => {
     expect(long).toMatchObject({ nanoUsd: long.bytes * write1hRate + 100 * outRate })
   })
 
+  test('that may be marked before it is sent may be written for an hour', () => {
+    const asked = { model, maxTokens: 100, body: Buffer.from('{"messages":[]}'), mayBeMarked: true }
+    expect(worstCase(asked, prices, [0])).toMatchObject({
+      nanoUsd: asked.body.length * write1hRate + 100 * outRate,
+    })
+  })
+
   test('that speaks of marks is not marked', () => {
     const found = most({ system: '"cache_control" and "image" and "tools"' })
     expect(found).toMatchObject({ nanoUsd: found.bytes * inRate + 100 * outRate })

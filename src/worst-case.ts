@@ -25,6 +25,8 @@ export interface Asked {
   readonly model: string
   readonly maxTokens: number
   readonly body: Uint8Array
+  /** It may be marked for the cache before it is sent, for an hour at most. @default false */
+  readonly mayBeMarked?: boolean
 }
 
 /** Why there is no telling what a request costs at most. */
@@ -47,7 +49,7 @@ const clientToolTokensMax = 8000
  * are given.
  */
 export function worstCase(
-  { model, maxTokens, body }: Asked,
+  { model, maxTokens, body, mayBeMarked = false }: Asked,
   prices: Prices | undefined,
   instants: readonly number[],
 ): Amount | Unbounded {
@@ -59,7 +61,8 @@ export function worstCase(
   }
   let nanoUsd = 0
   for (const at of prices === undefined ? [] : instants) {
-    const { writes, us, fast } = found
+    const { us, fast } = found
+    const writes = mayBeMarked ? '1h' : found.writes
     const request = { inputTokens, outputTokensMax: maxTokens, at, writes, us, fast }
     const cost = prices?.worstCaseNanoUsd(model, request) ?? null
     if (cost === null) {

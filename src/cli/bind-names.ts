@@ -25,11 +25,12 @@ const stateNames: Readonly<Record<string, string>> = {
   ...unitNames,
   answers: 'last answers',
   reading: 'reading the input',
+  prefixes: 'reading the input',
   disk: 'a full disk',
   'first reply': 'first answer',
   congestion: 'server errors',
   budget: 'the budget',
-  leader: 'the first row',
+  'cache writer': 'what a row writes to the cache',
   results: 'results to be taken',
 }
 
