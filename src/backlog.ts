@@ -100,7 +100,8 @@ export class Backlog {
 
   /** Prefixes that a try was to write are written, or are not going to be: rows may go on. */
   freed(attempt: Attempt, works: readonly Work[]): void {
-    this.#lines.get(attempt.work.pool)?.freed(attempt, works)
+    // One prefix can have rows in several pools: two names of a model, or a row that moved.
+    for (const line of this.#lines.values()) line.freed(attempt, works)
   }
 
   /** Takes the row that is next of its pool out of the window. */

@@ -71,6 +71,25 @@ describe('LatencyModel', () => {
     expect(learned(count, elapsedMs, 1).firstByteMsMax()).toBe(most)
   })
 
+  // What others wait for is tried anew much sooner than what hangs is ended.
+  test.each([
+    ['before anything is known', 0, 0, 10_000],
+    ['of too few', 19, 12_000, 10_000],
+    ['when it is usually quick', 50, 3000, 10_000],
+    ['when it is usually slow', 50, 12_000, 36_000],
+  ])('firstByteLateMs() %s', (_, count, elapsedMs, late) => {
+    expect(learned(count, elapsedMs, 1).firstByteLateMs()).toBe(late)
+  })
+
+  test('of a first byte, the slowest twentieth does not say what is late', () => {
+    const latency = learned(96, 5000, 1)
+    for (let slow = 0; slow < 4; slow++) latency.learnFirstByte(100_000)
+    // All of these make the sorted copy anew.
+    for (let more = 0; more < 28; more++) latency.learnFirstByte(5000)
+    expect(latency.firstByteLateMs()).toBe(15_000)
+    expect(latency.firstByteMsMax()).toBe(500_000)
+  })
+
   // 20 ms a token; five times that for each token there may be.
   test.each([
     ['knows nothing at first', 19, 100, Infinity],

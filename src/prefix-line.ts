@@ -31,7 +31,9 @@ export class PrefixLine {
   #oldestDue = new Heap<Work>()
   readonly #due = new Set<Work>()
   #isDuesTurn = true
-  /** Prefixes that are there and have rows, the one that was used longest ago first. */
+  /** Prefixes that may be there and have rows, by their last use, which may have moved on since. */
+  readonly #byUse = new Heap<Prefix>()
+  /** The same. */
   readonly #warm = new Set<Prefix>()
 
   constructor(prefixes: Prefixes) {
@@ -52,7 +54,7 @@ export class PrefixLine {
 
   /** The prefixes of a try are written now, or are not going to be by it. */
   freed(attempt: Attempt, works: readonly Work[]): void {
-    for (const prefix of attempt.caching?.chain ?? []) this.#warm.add(prefix)
+    for (const prefix of attempt.caching?.chain ?? []) this.#addWarm(prefix)
     for (const work of works) if (this.#rows.has(work)) this.#free(work)
   }
 
@@ -74,8 +76,6 @@ export class PrefixLine {
       for (let gone = rows.peek(); gone && !this.#rows.has(gone); gone = rows.peek()) {
         rows.popFront()
       }
-      // Used now, so its turn comes again after all others that are there.
-      if (this.#warm.delete(prefix)) this.#warm.add(prefix)
     }
     const { size } = this.#rows
     if (this.#oldest.size + this.#oldestDue.size > sparseMax + 2 * size) this.#close()
@@ -97,8 +97,14 @@ export class PrefixLine {
     this.#lineUp(work)
     for (const prefix of work.prefixes ?? []) {
       prefix.rows.pushBack(work)
-      this.#warm.add(prefix)
+      this.#addWarm(prefix)
     }
+  }
+
+  #addWarm(prefix: Prefix): void {
+    if (this.#warm.has(prefix)) return
+    this.#warm.add(prefix)
+    this.#byUse.push(prefix.usedAt, prefix)
   }
 
   /** Rows that have left are let go of. */
@@ -114,11 +120,15 @@ export class PrefixLine {
   }
 
   #warmest(now: number): Work | undefined {
-    for (const prefix of this.#warm) {
-      const work = prefix.isWarm(now) ? this.#rowOf(now, prefix) : undefined
+    const byUse = this.#byUse
+    for (let prefix = byUse.peek(); prefix !== undefined; prefix = byUse.peek()) {
+      const wasUsed = prefix.usedAt > byUse.nextAt
+      const work = !wasUsed && prefix.isWarm(now) ? this.#rowOf(now, prefix) : undefined
       if (work !== undefined) return work
+      byUse.pop()
       // Whatever makes it warm, or brings it rows, puts it here again.
       this.#warm.delete(prefix)
+      if (wasUsed) this.#addWarm(prefix)
     }
     return undefined
   }

@@ -144,9 +144,12 @@ export class Prefixes {
     return { chain, writes, reads, unusedMs, marks }
   }
 
-  /** Whether others wait for what this try writes, so that its first byte matters. */
-  leads({ writes }: CacheUse): boolean {
-    return writes.some(({ waiting }) => waiting > 1)
+  /**
+   * Whether others wait for what this try writes, so that its first byte matters; or may come to
+   * wait: the first of a prefix often starts before the others are read.
+   */
+  leads({ chain, writes }: CacheUse): boolean {
+    return writes.some((prefix) => prefix.waiting > 1 || prefix === chain[0])
   }
 
   /** A try starts; its row has not left yet. */
@@ -211,13 +214,17 @@ export class Prefixes {
       const isKept = cached > 0 || usage.inputTokens === 0
       for (const prefix of writes) prefix.isRefused = !isKept
       longest.unreadTokens += written
-    } else if (usage.cacheReadTokens > 0 && reads !== undefined) {
+    }
+    let missed = 0
+    if (reads !== undefined && usage.cacheReadTokens > 0) {
       reads.tokens = usage.cacheReadTokens
       reads.reads += 1
       reads.misses = 0
       reads.unreadTokens = 0
-    } else if (reads !== undefined) this.#missed(reads, unusedMs)
-    const missed = longest === undefined && reads !== undefined ? written : 0
+    } else if (reads !== undefined) {
+      this.#missed(reads, unusedMs)
+      missed = longest === undefined ? written : Math.min(written, reads.tokens)
+    }
     this.#findings.answered(attempt, usage, missed)
     return missed
   }
@@ -247,10 +254,12 @@ export class Prefixes {
     const paying = links.filter(
       ({ prefix, point }) => point.share * tokens >= least && isShared(prefix, now),
     )
-    // A shorter prefix that no more rows have is read by none that do not read the longer.
+    // A shorter prefix that no more rows have is read by none that do not read the longer; by the
+    // writer of the longer it is, if it is there or is being written.
     const apart = paying.filter(({ prefix }, index) => {
       const next = paying[index + 1]?.prefix
-      return next === undefined || prefix.waiting > next.waiting
+      if (next === undefined || prefix.waiting > next.waiting) return true
+      return !next.isWarm(now) && (prefix.writer !== undefined || prefix.isWarm(now))
     })
     return apart.slice(-marksMax)
   }

@@ -57,7 +57,7 @@ test.each([
   const world = sixWith(row)
   await world.until(run({ ...options, ...more }, {}, world.context))
   const [first] = world.sentAt
-  // Two ask for the limits; a row that leads goes alone.
+  // Two ask for the limits; of rows without marks, none waits for another.
   expect(world.sentAt.filter((at) => at === first)).toHaveLength(count)
   expect(world.sentAt).toHaveLength(6)
 })
@@ -90,4 +90,50 @@ test('run() says what the prompt cache saved', async () => {
   expect(cacheRead).toBe(4 * cacheWrite5m)
   // A token is 1,000 nano-dollars of input, 1,250 to write and 100 to read.
   expect(snapshot.cacheSavedNanoUsd).toBe(cacheRead * 900 - cacheWrite5m * 250)
+})
+
+/** Rows that begin alike, each marked in a way that only its own bytes have, or not. */
+function worldAlike(mark: string): { readonly world: StreamWorld; readonly lines: string[] } {
+  const world = new StreamWorld()
+  const system = `[{"type": "text", "text": "${'word '.repeat(6000)}"${mark}}]`
+  const lines = requests(8).map((each) => {
+    const { metadata: _metadata, ...plain } = each
+    return `{"temperature":1.0,"system": ${system},${JSON.stringify(plain).slice(1)}`
+  })
+  world.files.put('/in.jsonl', Buffer.from(lines.map((line) => `${line}\n`).join('')))
+  return { world, lines }
+}
+
+const ownMark = ', "cache_control" : {"type" : "ephemeral"}'
+const markOf = (body: string): string => /"cache_control"\s*:\s*\{[^}]*\}/.exec(body)?.[0] ?? ''
+
+test('a run sends the marks of the user as they stand', async () => {
+  for (const cache of ['off', 'marked', 'auto'] as const) {
+    const { world } = worldAlike(ownMark)
+    await world.until(run({ ...options, cache }, {}, world.context))
+    expect(world.bodies.map(markOf)).toEqual(world.bodies.map(() => ownMark.slice(2)))
+    expect(world.bodies).toHaveLength(8)
+  }
+})
+
+test('a run that strips marks sends none, and all else as it stands', async () => {
+  const [marked, plain] = [worldAlike(ownMark), worldAlike('')]
+  await marked.world.until(run({ ...options, cache: 'strip' }, {}, marked.world.context))
+  await plain.world.until(run({ ...options, cache: 'off' }, {}, plain.world.context))
+  expect(marked.world.bodies.map(markOf)).toEqual(marked.world.bodies.map(() => ''))
+  expect(marked.world.bodies.toSorted()).toEqual(plain.world.bodies.toSorted())
+})
+
+test.each([
+  ['off', 0],
+  ['marked', 0],
+  ['auto', 8],
+] as const)('of rows that begin alike, a run with cache %s marks %i', async (cache, count) => {
+  const { world } = worldAlike('')
+  const { snapshot } = await world.until(run({ ...options, cache }, {}, world.context))
+  const marks = world.bodies.map(markOf).filter((mark) => mark !== '')
+  // All of them: the first waits until it is seen that others begin like it.
+  expect(marks).toEqual(Array.from({ length: count }, () => '"cache_control":{"type":"ephemeral"}'))
+  const { cacheWrite5m, cacheRead } = snapshot.tokens
+  expect(cacheRead).toBe(count === 0 ? 0 : cacheWrite5m * (count - 1))
 })

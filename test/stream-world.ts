@@ -27,6 +27,8 @@ export class StreamWorld {
   readonly events: RunEvent[] = []
   /** When each request left. */
   readonly sentAt: number[] = []
+  /** The bodies of all requests, as they left. */
+  readonly bodies: string[] = []
   inFlight = 0
   readonly context: RunContext
 
@@ -57,6 +59,7 @@ export class StreamWorld {
         return {
           send: (dispatch, listener) => {
             this.sentAt.push(this.clock.now())
+            this.bodies.push(Buffer.from(dispatch.body).toString())
             this.inFlight += 1
             return transport.send(dispatch, {
               ...listener,

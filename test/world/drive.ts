@@ -6,6 +6,7 @@
  * waiting row has something to wait for, and no wake-up repeats without end.
  */
 
+import type { CacheLife, CachePoint } from '../../src/cache-points.ts'
 import { Heap } from '../../src/heap.ts'
 import type { Decision, SchedulerEvent, SchedulerOptions } from '../../src/decision.ts'
 import { Limiter } from '../../src/limiter.ts'
@@ -104,9 +105,15 @@ const defaults: SchedulerOptions = {
 /** A row to be asked. */
 export function rowOf(
   sequence: number,
-  given: { model?: string; pool?: string; bodyBytes?: number; maxTokens?: number } = {},
+  given: {
+    model?: string
+    pool?: string
+    bodyBytes?: number
+    maxTokens?: number
+    cachePoints?: readonly CachePoint[]
+  } = {},
 ): Work {
-  const { model = 'm', pool = model, bodyBytes = 1000, maxTokens = 100 } = given
+  const { model = 'm', pool = model, bodyBytes = 1000, maxTokens = 100, cachePoints = [] } = given
   return {
     sequence,
     row: {
@@ -121,7 +128,7 @@ export function rowOf(
       model,
       maxTokens,
       features: wordsOf(bodyBytes),
-      cachePoints: [],
+      cachePoints,
     },
     retriesFailed: false,
     bodyBytes,
@@ -133,6 +140,16 @@ export function rowOf(
     firstAskedAt: undefined,
     lastAttempt: undefined,
   }
+}
+
+/** The ends of blocks with these keys, at equal distances, the last at the end of the prompt. */
+export function pointsOf(keys: readonly number[], mark?: CacheLife): readonly CachePoint[] {
+  return keys.map((key, index) => ({
+    key,
+    share: (index + 1) / keys.length,
+    at: { level: 'system', message: 0, index },
+    mark,
+  }))
 }
 
 /** What stands in so many bytes of plain words: by the ballpark, three tokens for ten bytes. */
@@ -182,15 +199,22 @@ export function usageOf(inputTokens: number, outputTokens: number): Usage {
 }
 
 export function answered(
-  given: { input?: number; output?: number; limits?: LimitReadings | undefined } = {},
+  given: {
+    input?: number
+    output?: number
+    cacheWrite?: number
+    cacheRead?: number
+    limits?: LimitReadings | undefined
+  } = {},
 ): Answered {
-  const { input = 300, output = 100, limits } = given
+  const { input = 300, output = 100, cacheWrite = 0, cacheRead = 0, limits } = given
+  const usage = usageOf(input, output)
   return {
     kind: 'answered',
     status: 200,
     requestId: null,
     message: '{}',
-    usage: usageOf(input, output),
+    usage: { ...usage, cacheWrite5mTokens: cacheWrite, cacheReadTokens: cacheRead },
     model: 'm',
     stopReason: 'end_turn',
     ...(limits && { limits }),
