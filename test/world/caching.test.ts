@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest'
 import type { RunOptions } from '../../src/options.ts'
 import type { FaultName, SimulatorOptions } from '../../src/simulator/index.ts'
 import type { RunSummary } from '../../src/summary.ts'
-import { CacheModel, type Documents, documentRows } from './cached.ts'
+import { CacheModel, type Documents, documentRows } from './cache-books.ts'
 import type { Life } from './life.ts'
 import { counts, SmallWorld } from './small-world.ts'
 

@@ -5,7 +5,7 @@
 
 import { describe, expect, test } from 'vitest'
 import type { FaultRates } from '../../src/simulator/index.ts'
-import { documentRows } from './cached.ts'
+import { documentRows } from './cache-books.ts'
 import { counts, rowsOf, SmallWorld } from './small-world.ts'
 
 const minuteMs = 60_000
