@@ -66,8 +66,8 @@ export class CacheFindings {
       return `nothing is cached: no row that was answered has a cache_control mark; ${auto}`
     }
     if (this.#unreadPrefixes === 0) return undefined
-    const what = `${this.#unreadPrefixes} marked prefixes, ${this.#unreadTokens} tokens`
-    return `nobody read ${what}: writing costs more than not caching; see --cache auto`
+    const what = `${this.#unreadPrefixes} written prefixes, ${this.#unreadTokens} tokens`
+    return `nobody read ${what}: writing them cost more than not caching them`
   }
 }
 

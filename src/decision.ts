@@ -42,7 +42,7 @@ export interface SchedulerOptions {
 
 /**
  * Why nothing may start for now: a full disk (of the output, or of the record of what is spent),
- * results that nobody takes, the first rows not read (for a budget, or to see which share a prefix),
+ * results that nobody takes, the first rows not read (for a budget, or to see what they share),
  * the user's wish.
  */
 export type Hold = 'output' | 'record' | 'results' | 'window' | 'prefixes' | 'pause'
