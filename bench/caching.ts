@@ -8,49 +8,33 @@
  * `--write` replaces the tables in docs/benchmarks.md.
  */
 
-import { parseArgs } from 'node:util'
 import { costScenarios } from './cache-cost/scenarios.ts'
 import { oursTable, peersTable, unsharedTable } from './cache-cost/tables.ts'
 import type { CostJob, CostResult } from './cache-cost/worker.ts'
-import { machineLine, say } from './figures.ts'
+import { say } from './figures.ts'
 import { writeBetween } from './published.ts'
 import { workThrough } from './threads.ts'
+import { flags, takenLine } from './virtual.ts'
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string', default: '1' },
-    only: { type: 'string', default: '' },
-    peers: { type: 'boolean', default: false },
-    jobs: { type: 'string', default: '2' },
-    json: { type: 'boolean', default: false },
-    write: { type: 'boolean', default: false },
-  },
-})
+const results = await playAll(jobsOf(flags.seeds), flags.threads)
+const taken = takenLine()
 
-const seeds = values.seeds.split(',').map(Number)
-const startedAt = performance.now()
-const results = await playAll(jobsOf(seeds), Number(values.jobs))
-const minutes = ((performance.now() - startedAt) / 60_000).toFixed(1)
-
-if (values.json) console.log(JSON.stringify(results, undefined, 1))
+if (flags.json) console.log(JSON.stringify(results, undefined, 1))
 else console.log(report().join('\n\n'))
-if (values.write) writeBetween('docs/benchmarks.md', 'caching', report().join('\n\n'))
+if (flags.write) writeBetween('docs/benchmarks.md', 'caching', report().join('\n\n'))
 
 function report(): readonly string[] {
-  const seedsSaid = seeds.length === 1 ? `Seed ${seeds[0]}` : `Seeds ${seeds.join(', ')}, the worst`
-  const taken = `${seedsSaid}. Taken in ${minutes} minutes on ${machineLine()}.`
-  const peers = values.peers || values.write ? [peersTable(results)] : []
+  const peers = flags.peers ? [peersTable(results)] : []
   return [taken, oursTable(results), unsharedTable(results), ...peers].filter(Boolean)
 }
 
 function jobsOf(all: readonly number[]): readonly CostJob[] {
-  const withPeers = values.peers || values.write
   return all.flatMap((seed) =>
     costScenarios(seed)
-      .filter(({ scenario }) => scenario.name.includes(values.only))
+      .filter(({ scenario }) => scenario.name.includes(flags.only))
       .flatMap(({ scenario: { name }, contenders }) => [
         { seed, name },
-        ...(withPeers ? contenders : []).map((contender) => ({ seed, name, contender })),
+        ...(flags.peers ? contenders : []).map((contender) => ({ seed, name, contender })),
       ]),
   )
 }

@@ -7,42 +7,27 @@
  * `--write` replaces the tables in docs/benchmarks.md and README.md.
  */
 
-import { parseArgs } from 'node:util'
-import { machineLine, say } from './figures.ts'
+import { say } from './figures.ts'
 import { contenders } from './limit-use/peers.ts'
 import { comparedNames, scenarios } from './limit-use/scenarios.ts'
 import { headTable, oursTable, peersTable } from './limit-use/tables.ts'
 import type { Job, Result } from './limit-use/worker.ts'
 import { writeBetween } from './published.ts'
 import { workThrough } from './threads.ts'
+import { flags, takenLine } from './virtual.ts'
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string', default: '1' },
-    only: { type: 'string', default: '' },
-    peers: { type: 'boolean', default: false },
-    jobs: { type: 'string', default: '2' },
-    json: { type: 'boolean', default: false },
-    write: { type: 'boolean', default: false },
-  },
-})
+const results = await playAll(jobsOf(flags.seeds), flags.threads)
+const taken = takenLine()
 
-const seeds = values.seeds.split(',').map(Number)
-const startedAt = performance.now()
-const results = await playAll(jobsOf(seeds), Number(values.jobs))
-const minutes = ((performance.now() - startedAt) / 60_000).toFixed(1)
-
-if (values.json) console.log(JSON.stringify(results, undefined, 1))
+if (flags.json) console.log(JSON.stringify(results, undefined, 1))
 else console.log(report().join('\n\n'))
-if (values.write) {
+if (flags.write) {
   writeBetween('docs/benchmarks.md', 'limits', report().join('\n\n'))
   writeBetween('README.md', 'limits', headTable(results))
 }
 
 function report(): readonly string[] {
-  const seedsSaid = seeds.length === 1 ? `Seed ${seeds[0]}` : `Seeds ${seeds.join(', ')}, the worst`
-  const taken = `${seedsSaid}. Taken in ${minutes} minutes on ${machineLine()}.`
-  const peers = values.peers || values.write ? [peersTable(results)] : []
+  const peers = flags.peers ? [peersTable(results)] : []
   return [taken, oursTable(results), ...peers]
 }
 
@@ -52,9 +37,9 @@ function jobsOf(all: readonly number[]): readonly Job[] {
   for (const seed of all) {
     for (const { scenario, limits } of scenarios(seed)) {
       const { name, rows } = scenario
-      if (!name.includes(values.only)) continue
+      if (!name.includes(flags.only)) continue
       jobs.push({ seed, name, rows })
-      if (!(values.peers || values.write) || !comparedNames.includes(name)) continue
+      if (!flags.peers || !comparedNames.includes(name)) continue
       const requestsPerMinute = limits.requests?.[0]?.[1] ?? 0
       for (const contender of contenders(requestsPerMinute)) {
         jobs.push({ seed, name, contender, rows })

@@ -33,7 +33,6 @@ import { costModel, type CostScenario, prefixOf, questionOf } from './scenarios.
 export interface CacheCost {
   readonly name: string
   readonly mode: string
-  readonly hasMode: boolean
   readonly isUnshared: boolean
   readonly rows: number
   readonly failed: number
@@ -128,7 +127,6 @@ function costOfPlay(measured: CostScenario, billed: Billed, record: Record): Cac
   return {
     name: scenario.name,
     mode: measured.mode,
-    hasMode: measured.hasMode,
     isUnshared: measured.isUnshared,
     rows: answers.length,
     failed: billed.lost,

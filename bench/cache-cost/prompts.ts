@@ -9,7 +9,9 @@
 import { digest } from '../../src/hash.ts'
 import { findModel } from '../../src/models.ts'
 import { loadPrices } from '../../src/money.ts'
+import type { Usage } from '../../src/outcome.ts'
 import { countPrompt } from '../../src/simulator/tokens.ts'
+import { usageOf } from '../../test/world/drive.ts'
 import type { InputRates, Prompt } from './least-cost.ts'
 
 const encoder = new TextEncoder()
@@ -58,19 +60,8 @@ export type EntryLife = '5m' | '1h'
 export function inputRates(model: string, life: EntryLife, at: number): InputRates {
   const prices = loadPrices()
   const million = 1e6
-  const nothing = {
-    inputTokens: 0,
-    cacheWrite5mTokens: 0,
-    cacheWrite1hTokens: 0,
-    cacheReadTokens: 0,
-    outputTokens: 0,
-    webSearches: 0,
-    serviceTier: 'standard',
-    speed: 'standard',
-    inferenceGeo: 'global',
-  }
-  const rate = (used: Partial<typeof nothing>): number => {
-    const cost = prices.costNanoUsd(model, { ...nothing, ...used }, { at })
+  const rate = (used: Partial<Usage>): number => {
+    const cost = prices.costNanoUsd(model, { ...usageOf(0, 0), ...used }, { at })
     if (cost === null) throw new Error(`There is no price of "${model}"`)
     return cost / million
   }

@@ -3,7 +3,7 @@
  * long entries live, and whether the server holds an estimate that knows nothing of its cache.
  */
 
-import { optionFaults, type RunOptions } from '../../src/options.ts'
+import type { CacheMode } from '../../src/options.ts'
 import { Random } from '../../src/random.ts'
 import type { Contender } from '../limit-use/peers.ts'
 import type { Row, Scenario } from '../limit-use/stage.ts'
@@ -16,9 +16,7 @@ export const cacheModes = { marked: 'marked', unmarked: 'auto', off: 'off' } as 
 export interface CostScenario {
   readonly scenario: Scenario
   /** The `cache` option it is for. */
-  readonly mode: string
-  /** Whether `run` knows that option; it plays without where not. */
-  readonly hasMode: boolean
+  readonly mode: CacheMode
   /** The cheapest life that an entry may be given for all its rows to read it. */
   readonly life: EntryLife
   readonly requestsPerMinute: number
@@ -50,7 +48,7 @@ interface Variant {
   readonly shape: Shape
   readonly order?: 'shuffled' | 'grouped'
   readonly isMarked?: boolean
-  readonly mode?: string
+  readonly mode?: CacheMode
   readonly lifeSeconds?: number
   readonly holds?: boolean
   readonly entryLife?: EntryLife
@@ -173,10 +171,9 @@ function scenarioOf(variant: Variant, seed: number): CostScenario {
       rows,
       input: () => inputOf(variant, seed),
       seed,
-      options: optionsOf(mode),
+      options: { cache: mode },
     },
     mode,
-    hasMode: isTaken(mode),
     life: entryLife,
     requestsPerMinute,
     inputTokensPerMinute,
@@ -184,18 +181,6 @@ function scenarioOf(variant: Variant, seed: number): CostScenario {
     contenders: contendersOf(variant),
     isUnshared: shape.rows === 1,
   }
-}
-
-type Mode = NonNullable<RunOptions['cache']>
-
-function isTaken(mode: string): mode is Mode {
-  const options: RunOptions = { input: '/in.jsonl' }
-  Reflect.set(options, 'cache', mode)
-  return optionFaults(options).length === 0
-}
-
-function optionsOf(mode: string): Partial<RunOptions> {
-  return isTaken(mode) ? { cache: mode } : {}
 }
 
 /** The rows: of each prefix its questions one after the other, or all of them in any order. */

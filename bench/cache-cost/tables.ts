@@ -50,7 +50,7 @@ export function oursTable(results: readonly CostResult[]): string {
       `${most((cost) => cost.writesMean).toFixed(1)}, at most ${most((cost) => cost.writesMost)}`,
       String(most((cost) => cost.refused)),
       String(most((cost) => cost.failed)),
-      [missed.length === 0 ? 'ok' : `MISSED: ${missed.join(', ')}`, ...noteOf(first)].join('; '),
+      missed.length === 0 ? 'ok' : `MISSED: ${missed.join(', ')}`,
     ]
   })
   return markdown(heads, rows)
@@ -91,7 +91,7 @@ export function unsharedTable(results: readonly CostResult[]): string {
       most((cost) => cost.minutes).toFixed(2),
       slower.toFixed(3),
       most((cost) => cost.cost).toFixed(3),
-      [verdict, ...noteOf(first)].join('; '),
+      verdict,
     ]
   })
   return markdown(['nothing shared', 'minutes', 'time ÷ off', 'cost ÷ least', ''], rows)
@@ -105,10 +105,6 @@ function missesOf(costs: Costs): readonly string[] {
     ...(time < timeMin ? [`time < ${timeMin}`] : []),
     ...(most((cost) => cost.failed) > 0 ? ['rows failed'] : []),
   ]
-}
-
-function noteOf({ mode, hasMode }: CacheCost): readonly string[] {
-  return hasMode ? [] : [`played without --cache ${mode}, which is not there yet`]
 }
 
 /** Rows lost, if any; cost; the oracle's time over theirs; 429s. */
