@@ -46,9 +46,10 @@ export class Backlog {
     return this.#rows
   }
 
-  /** Whether rows wait, in whatever pool, for what another writes to the cache. */
-  get hasParked(): boolean {
-    return [...this.#lines.values()].some((line) => line.prefixedRows > 0)
+  /** Whether rows that have prefixes wait, in whatever pool. */
+  get hasPrefixed(): boolean {
+    for (const line of this.#lines.values()) if (line.prefixedRows > 0) return true
+    return false
   }
 
   /** Bytes of the bodies that are held in memory. */

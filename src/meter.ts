@@ -94,7 +94,7 @@ const nothingHeld: HeldRange = [0, 0]
 const readingsInRow = 5
 const shortShareMax = 0.5
 /** A capacity of so few seconds of refill is that of a slice. */
-export const slicedSecondsMax = 20
+const slicedSecondsMax = 20
 /** What is missing is taken for a rate of others over so long: longer is steadier, and slower. */
 const othersMinutes = 1 / 6
 const othersStepMax = 1 / 20

@@ -17,7 +17,6 @@ import {
   type MeterUnit,
   type MinuteNeed,
   ServerMeter,
-  slicedSecondsMax,
 } from './meter.ts'
 import type { LimitReading, LimitReadings, Refused } from './outcome.ts'
 import { OutputAccount } from './output-account.ts'
@@ -353,8 +352,8 @@ export class PoolLimiter {
    * A limit is shown to hold over so little that what headers say of levels is soon out of date.
    */
   get #isSliced(): boolean {
-    const capacities = [...this.#meters.values()].map((meter) => meter.capacitySeconds)
-    return capacities.some((seconds) => seconds < slicedSecondsMax)
+    for (const meter of this.#meters.values()) if (meter.isSliceShown) return true
+    return false
   }
 
   /** How many seconds of refill were missing at a refusal, of the limit with most. */
@@ -379,7 +378,7 @@ export class PoolLimiter {
   /**
    * A refusal though every level had room: too steep a climb, or a limit over less than a minute.
    */
-  #learnHidden(now: number, refusal: Refused, burstSeconds: number): void {
+  #learnHidden(now: number, refusal: Refused, secondsMissing: number): void {
     this.#unexplained += 1
     const rampSaid = refusal.error.code === 'ramp_limit_exceeded'
     const climbing = this.#ramp.isClimbing(now)
@@ -387,6 +386,6 @@ export class PoolLimiter {
     if (rampSaid || climbing) this.#ramp.slow(now)
     // The first one in a climb is put down to the climb; a second is not.
     if (rampSaid || (climbing && this.#unexplained < 2)) return
-    if (!this.#isSliced) this.#slice.refused(now, burstSeconds)
+    if (!this.#isSliced) this.#slice.refused(now, secondsMissing)
   }
 }

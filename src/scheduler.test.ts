@@ -6,6 +6,7 @@ import {
   failed,
   final,
   type History,
+  pointsOf,
   refused,
   replying,
   rowOf,
@@ -180,8 +181,7 @@ describe("the user's bounds", () => {
 
   test('input tokens that are read from the cache are soon not waited for', () => {
     const rows = rowsOf(60, { bodyBytes: 13_000 }).map((work) => {
-      const features = { ...work.row.features, prefix: 7 }
-      return { ...work, row: { ...work.row, features } }
+      return { ...work, row: { ...work.row, cachePoints: pointsOf([7], '5m') } }
     })
     const usage = (read: number): Outcome => {
       const outcome = answered({ input: 3920 - read })

@@ -256,7 +256,8 @@ export class Scheduler {
       this.#start(now, pool, work, cost)
       this.#backlog.take(work)
     }
-    if (this.#binds === '' && this.#backlog.hasParked) this.#binds = 'cache writer'
+    // None is next though some wait: each waits for what another writes.
+    if (this.#binds === '' && this.#backlog.hasPrefixed) this.#binds = 'cache writer'
     if (this.#binds === '') this.#binds = this.#inputEnded ? 'answers' : 'reading'
     return againAt
   }

@@ -2,8 +2,9 @@
  * The slice: a limit of a minute may be enforced over less, and headers need not show it.
  *
  * It is learned from refusals alone. A refusal for which every known level had room says that what
- * we had sent lately, measured in seconds of refill, was more than the slice holds; the answers say
- * that it was not. All limits of a pool are taken to have a slice of the same length.
+ * was missing then, measured in seconds of refill, is more than the slice holds: by its headers, or
+ * where it has none, by what we had sent lately. All limits of a pool are taken to have a slice of
+ * the same length.
  *
  * A slice that was learned too short costs nothing as long as sending is steady. Still it is tried
  * longer now and then: what refused us may have been somebody else.
@@ -32,9 +33,9 @@ export class Slice {
     return this.#seconds
   }
 
-  /** Refused with so many seconds of refill taken lately, though levels had room. */
-  refused(now: number, burstSeconds: number): void {
-    const seconds = Math.max(secondsMin, burstSeconds * safety - jitterSeconds)
+  /** Refused with so many seconds of refill missing, though levels had room. */
+  refused(now: number, secondsMissing: number): void {
+    const seconds = Math.max(secondsMin, secondsMissing * safety - jitterSeconds)
     this.#seconds = Math.min(this.#seconds, seconds)
     this.#triedAt = now
   }
