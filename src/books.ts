@@ -20,8 +20,10 @@ export interface Answer {
   readonly outcome: Answered
   readonly costNanoUsd: number | null
   readonly cacheSavedNanoUsd: number | null
-  /** Tokens written to the cache that should have been there to read. @default 0 */
+  /** Tokens written to the cache that an earlier answer had written already. @default 0 */
   readonly cacheMissedTokens?: number
+  /** What reading these would have saved. @default 0 */
+  readonly cacheLostNanoUsd?: number | null
   readonly latencyMs: number
   readonly attempts: number
 }

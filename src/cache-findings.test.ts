@@ -4,6 +4,7 @@ import { CacheFindings } from './cache-findings.ts'
 import { Prefix } from './prefix.ts'
 
 const none = usageOf(5, 1)
+const nothing = { tokens: 0, wasThere: false, unusedMs: 0 }
 const attempt = attemptOf(rowOf(2, { model: 'claude-haiku-4-5' }))
 
 function prefixOf(key: number, unreadTokens: number, reads = 0): Prefix {
@@ -25,28 +26,38 @@ describe('of the first answer is said', () => {
     ['nothing', none, /what line 3 marks is shorter .*\(4096 tokens for claude-haiku-4-5\)/],
   ])('%s', (_what, usage, said) => {
     const findings = new CacheFindings()
-    findings.answered(attempt, usage, 0)
+    findings.answered(attempt, usage, nothing)
     expect(findings.take()).toEqual([expect.stringMatching(said)])
     // Once, whatever comes.
-    findings.answered(attempt, usage, 0)
+    findings.answered(attempt, usage, nothing)
     expect(findings.take()).toEqual([])
   })
 
   test('the least of a model that nobody knows is not named', () => {
     const findings = new CacheFindings()
-    findings.answered(attemptOf(rowOf(0)), none, 0)
+    findings.answered(attemptOf(rowOf(0)), none, nothing)
     expect(findings.take()).toEqual([expect.stringMatching(/than the model caches$/)])
   })
 })
 
 test('what was written again is said once, and counted each time', () => {
   const findings = new CacheFindings()
-  findings.answered(attempt, { ...none, cacheReadTokens: 70 }, 0)
+  findings.answered(attempt, { ...none, cacheReadTokens: 70 }, nothing)
   findings.take()
-  findings.answered(attempt, { ...none, cacheWrite5mTokens: 70 }, 70)
-  findings.answered(attempt, { ...none, cacheWrite5mTokens: 80 }, 80)
-  expect(findings.take()).toEqual([expect.stringMatching(/^line 3 wrote 70 tokens again/)])
+  for (const tokens of [70, 80]) {
+    const usage = { ...none, cacheWrite5mTokens: tokens }
+    findings.answered(attempt, usage, { tokens, wasThere: true, unusedMs: 9500 })
+  }
+  const said = /^line 3 wrote 70 tokens again: they had left .* 10 s after they were used last/
+  expect(findings.take()).toEqual([expect.stringMatching(said)])
   expect(findings.missedTokens).toBe(150)
+})
+
+test('what was taken to be gone was not read in time, or was written by two', () => {
+  const findings = new CacheFindings()
+  const usage = { ...none, cacheWrite5mTokens: 70 }
+  findings.answered(attempt, usage, { tokens: 70, wasThere: false, unusedMs: 0 })
+  expect(findings.take().at(-1)).toMatch(/70 tokens again: nobody had read them before/)
 })
 
 describe('of what nobody read is said at the end', () => {

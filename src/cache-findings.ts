@@ -8,6 +8,14 @@ import type { Usage } from './outcome.ts'
 import type { Prefix } from './prefix.ts'
 import type { Attempt } from './work.ts'
 
+/** What of an answer had been written before. */
+export interface WrittenAgain {
+  readonly tokens: number
+  /** It was taken to be there, and had been left alone for so long. */
+  readonly wasThere: boolean
+  readonly unusedMs: number
+}
+
 /** Those of one run. */
 export class CacheFindings {
   #notices: string[] = []
@@ -30,20 +38,18 @@ export class CacheFindings {
     return notices
   }
 
-  /** An answer of a row that has prefixes; `missed` tokens were to be read and were written. */
-  answered(attempt: Attempt, usage: Usage, missed: number): void {
+  /** An answer of a row that has prefixes. */
+  answered(attempt: Attempt, usage: Usage, again: WrittenAgain): void {
     if (!this.#saidFirst) {
       this.#saidFirst = true
       this.#notices.push(findingOf(attempt, usage))
     }
-    if (missed === 0) return
-    this.#missedTokens += missed
+    if (again.tokens === 0) return
+    this.#missedTokens += again.tokens
     if (this.#saidMissed) return
     this.#saidMissed = true
-    const { lineNumber } = attempt.work.row
-    const entry =
-      'what it shares with rows before it had left the prompt cache, or never came there'
-    this.#notices.push(`line ${lineNumber} wrote ${missed} tokens again: ${entry}`)
+    const what = `line ${attempt.work.row.lineNumber} wrote ${again.tokens} tokens again`
+    this.#notices.push(`${what}: ${reasonOf(again)}`)
   }
 
   /** An answer of a row that has none. */
@@ -69,6 +75,13 @@ export class CacheFindings {
     const what = `${this.#unreadPrefixes} written prefixes, ${this.#unreadTokens} tokens`
     return `nobody read ${what}: writing them cost more than not caching them`
   }
+}
+
+/** Why what was written before was not there. */
+function reasonOf({ wasThere, unusedMs }: WrittenAgain): string {
+  if (!wasThere) return 'nobody had read them before their life was over, or two rows wrote at once'
+  const seconds = Math.round(unusedMs / 1000)
+  return `they had left the prompt cache ${seconds} s after they were used last, or never came there`
 }
 
 /** What the first answer shows. */

@@ -101,6 +101,10 @@ export interface RowSucceeded extends Base {
    * @default 0
    */
   readonly cacheMissedTokens?: number
+  /**
+   * What it would have cost less if it had read these. Null when the price is unknown. @default 0
+   */
+  readonly cacheLostNanoUsd?: number | null
   readonly latencyMs: number
   readonly attempts: number
   readonly requestId: string | null

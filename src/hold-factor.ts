@@ -29,6 +29,8 @@ const partedShare = 0.02
 /** So many votes are taken to have been for the hold. */
 const votesFirst = 5
 const forgetting = 0.07
+/** Readings of so much weight tell something. */
+const evidenceMin = 2
 /** A single vote is worth no more than this, on either side of what can be. */
 const beyondMax = 0.5
 /** Where a refusal is to be explained, they must be off by less than they part. */
@@ -43,6 +45,8 @@ export class HoldFactor {
   #held: Bucket | undefined
   #votes = votesFirst
   #votesFor = votesFirst
+  /** What readings have weighed so far, either way. */
+  #evidence = 0
   /** Whether the level of a server that holds was much nearer to the last reading. */
   #isHeldNearer = false
 
@@ -51,6 +55,11 @@ export class HoldFactor {
     const share = this.#votesFor / this.#votes
     if (share < nothingMax) return 0
     return share > allMin ? 1 : share
+  }
+
+  /** Whether too little was seen to tell. */
+  get isUnproven(): boolean {
+    return this.#evidence < evidenceMin
   }
 
   /** The levels now; undefined before the first reading. */
@@ -94,9 +103,14 @@ export class HoldFactor {
 
   /** Input was short, by the last reading: where a hold explains that, and nothing else, it is. */
   refused(): void {
-    if (!this.#isHeldNearer) return
+    if (this.#isHeldNearer) this.proved()
+  }
+
+  /** It is a fact that the server holds. */
+  proved(): void {
     this.#votes = votesFirst
     this.#votesFor = votesFirst
+    this.#evidence = evidenceMin
   }
 
   /** The machine slept: the levels are unknown. */
@@ -116,6 +130,7 @@ export class HoldFactor {
     const weight = Math.min(1, clear) * Math.min(1, (parted / whole) ** 2)
     const nearer = (1 + (without + held) / parted) / 2
     const vote = Math.min(1 + beyondMax, Math.max(-beyondMax, nearer))
+    this.#evidence += weight
     const kept = 1 - weight * forgetting
     this.#votes = this.#votes * kept + weight
     this.#votesFor = this.#votesFor * kept + weight * vote

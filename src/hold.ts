@@ -22,6 +22,8 @@ export interface Held {
   /** When it is taken to be released; Infinity: when something tells. */
   releaseAt: number
   isReleased: boolean
+  /** It went as if the server held nothing, to see whether it does. */
+  readonly isTrial: boolean
   /** What all held by then, itself included, and the levels with and without. */
   readonly range: HeldRange
   readonly levels: HoldLevels | undefined
@@ -38,6 +40,8 @@ const lateFactor = 1.5
 const firstByteShare = 0.5
 /** More than this share of the limit held, and it must be seen when it is released. */
 const seenShare = 0.05
+/** A hold that nobody has seen is not waited for longer than this: one request tries. */
+const unprovenWaitMsMax = 10_000
 
 /** That of one pool; see above. */
 export class Hold {
@@ -87,14 +91,22 @@ export class Hold {
     return excess > 0 && this.amount(now) > perMinute * seenShare
   }
 
+  /**
+   * Whether a request that would wait so long for what it may hold should go all the same: nobody
+   * knows whether the server holds, and nothing that holds is under way and may show it.
+   */
+  mayTry(now: number, waitMs: number): boolean {
+    return waitMs > unprovenWaitMsMax && this.#factor.isUnproven && this.amount(now) === 0
+  }
+
   /** Milliseconds until something is released by its time; Infinity: something must tell. */
   nextReleaseMs(now: number): number {
     this.#releaseDue(now)
     return (this.#queue[0]?.releaseAt ?? Infinity) - now
   }
 
-  /** A request starts. */
-  start(now: number, { asked = 0, input }: Cost): Held {
+  /** A request starts. `isTrial`: there is no room for what it may hold. */
+  start(now: number, { asked = 0, input }: Cost, isTrial: boolean): Held {
     const excess = excessOf(asked, input)
     this.#releaseDue(now)
     this.#untilTold += excess
@@ -102,7 +114,8 @@ export class Hold {
     this.#factor.hold(now, excess)
     const range: HeldRange = [this.#untilTold, this.#untilTold + this.#timed]
     const levels = this.#factor.levels(now)
-    return { excess, startedAt: now, releaseAt: Infinity, isReleased: false, range, levels }
+    const at = { startedAt: now, releaseAt: Infinity, isReleased: false }
+    return { excess, ...at, isTrial, range, levels }
   }
 
   /** It is no stream: nothing will tell of its first byte. */
@@ -148,9 +161,13 @@ export class Hold {
     this.#factor.observe(now, size, { ...reading, levels: all })
   }
 
-  /** A request was refused by its input, with the reading that was observed last. */
-  refused(): void {
-    this.#factor.refused()
+  /**
+   * A request was refused by its input, with the reading that was observed last. `fits`: there was
+   * room for what it costs.
+   */
+  refused({ isTrial }: Held, fits: boolean): void {
+    if (isTrial && fits) this.#factor.proved()
+    else this.#factor.refused()
   }
 
   /** The machine slept. */

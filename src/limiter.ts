@@ -19,10 +19,11 @@ import { BoundMeter } from './bound-meter.ts'
 import { amountOf, type Cost } from './meter.ts'
 import { meteredInputTokens, type Outcome } from './outcome.ts'
 import { Ceilings } from './ceilings.ts'
-import type { PoolLimiter, PoolReservation, Wait } from './pool-limiter.ts'
+import type { PoolLimiter, PoolReservation } from './pool-limiter.ts'
 import { PoolShare } from './pool-share.ts'
 import type { RampKind } from './ramp.ts'
 import type { WindowTicket } from './sliding-window.ts'
+import { free, type Wait } from './wait.ts'
 import type { Work } from './work.ts'
 import type { Amount } from './worst-case.ts'
 
@@ -41,7 +42,6 @@ export interface Reservation extends PoolReservation {
   readonly most: Amount | undefined
 }
 
-const free: Wait = { delayMs: 0, binds: '' }
 /** What binds when the budget does. */
 const budgetBinds = 'budget'
 

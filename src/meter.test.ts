@@ -40,7 +40,7 @@ function inputMeter(
   given: { limit?: number; unsettled?: number } = {},
 ): ServerMeter {
   const { limit = 60_000, unsettled = 0 } = given
-  return new ServerMeter(0, 'input', { limit, remaining, resetAt: instant }, unsettled)
+  return new ServerMeter(0, 'input', seen({ limit, remaining }), unsettled)
 }
 
 // Of 60,000 a minute a reading may be off by 500 + 60,000 ÷ 600 = 600 tokens.
@@ -49,6 +49,17 @@ describe('ServerMeter', () => {
     expect(inputMeter(40_000).level(0)).toBe(40_000)
     expect(inputMeter(40_000, { unsettled: 45_000 }).level(0)).toBe(-5000)
     expect(inputMeter(90_000).level(0)).toBe(60_000)
+  })
+
+  // 60,000 were there at most, and 150,000 are under way: 90,000 of these are debt.
+  test.each([
+    ['as deep as we made it', -90_000, -90_000],
+    ['of which the server has not counted all that we take it for', -60_000, -90_000],
+    ['that others made with us', -110_000, -110_000],
+  ])('begins in a debt %s', (_, shown, level) => {
+    // Both instants are whole seconds, so one of them is taken off.
+    const debt = seen({ remaining: 0, fullInMs: 61_000 - shown })
+    expect(new ServerMeter(0, 'input', debt, 150_000).level(0)).toBe(level)
   })
 
   test('refills evenly to its limit, and waits for what it has not', () => {
@@ -128,12 +139,7 @@ describe('ServerMeter', () => {
   })
 
   test('observe() of requests is exact to one and a tenth of a second', () => {
-    const meter = new ServerMeter(
-      0,
-      'requests',
-      { limit: 600, remaining: 300, resetAt: instant },
-      0,
-    )
+    const meter = new ServerMeter(0, 'requests', seen({ limit: 600, remaining: 300 }), 0)
     meter.observe(0, seen({ limit: 600, remaining: 298 }))
     expect(meter.level(0)).toBe(300)
     meter.observe(0, seen({ limit: 600, remaining: 297 }))
@@ -179,12 +185,7 @@ describe('ServerMeter', () => {
   })
 
   test('delayOverSlice() leaves output that is counted as it is produced to a slice that is shown', () => {
-    const meter = new ServerMeter(
-      0,
-      'output',
-      { limit: 60_000, remaining: 60_000, resetAt: instant },
-      0,
-    )
+    const meter = new ServerMeter(0, 'output', seen({ limit: 60_000, remaining: 60_000 }), 0)
     for (let count = 0; count < 5; count++) meter.observe(0, seen({ remaining: 2000, fullInMs: 0 }))
     expect(meter.isSliceShown).toBe(true)
     const need = { amount: 9000, margin: 0, held: 0 }
@@ -334,7 +335,12 @@ class TwoSides {
 
   constructor(limit: number) {
     this.server = new Level(limit)
-    this.meter = new ServerMeter(0, 'input', this.server.reading(0, 1000), 0)
+    this.meter = new ServerMeter(
+      0,
+      'input',
+      { reading: this.server.reading(0, 1000), serverAt: undefined },
+      0,
+    )
   }
 
   send(now: number, { estimate, hold, actual, arrivesAfterMs, takesMs }: Sent): void {

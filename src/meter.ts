@@ -79,6 +79,9 @@ export interface Observation {
   readonly serverAt: number | undefined
 }
 
+/** What a reply shows of one limit, and when, server wall time. */
+export type ShownReading = Pick<Observation, 'reading' | 'serverAt'>
+
 /** What one request wants of a minute's limit. */
 export interface MinuteNeed {
   readonly amount: number
@@ -133,10 +136,13 @@ export class ServerMeter {
   #others = 0
 
   /** `unsettled`: what is under way, of which a level read from headers may know nothing. */
-  constructor(now: number, unit: MeterUnit, reading: LimitReading, unsettled: number) {
+  constructor(now: number, unit: MeterUnit, shown: ShownReading, unsettled: number) {
     this.unit = unit
-    const { limit, remaining } = reading
-    const level = Math.min(limit, remaining) - unsettled
+    const { limit } = shown.reading
+    const left = shownLevel(shown)
+    // Nobody is admitted into a debt: what is under way made it, out of what there was.
+    const most = left < 0 ? Math.min(left, limit - unsettled) : left - unsettled
+    const level = Math.max(most, Math.min(0, left) - unsettled)
     this.#perMinute = limit
     this.#minute = new Bucket(now, { capacity: limit, perMinute: limit, level })
     const rounding = this.#rounding
@@ -218,7 +224,7 @@ export class ServerMeter {
   }
 
   /** The level a reading shows, and how far that may be off. */
-  shown(reading: Pick<Observation, 'reading' | 'serverAt'>): { shown: number; slack: number } {
+  shown(reading: ShownReading): { shown: number; slack: number } {
     return { shown: shownLevel(reading), slack: this.#slack(reading.reading.limit) }
   }
 
@@ -289,11 +295,7 @@ export class ServerMeter {
    * level is the least that the reading allows, for one that is a little too high would be refused
    * again and again.
    */
-  explainsRefusal(
-    now: number,
-    { amount, held }: MinuteNeed,
-    shown: Pick<Observation, 'reading' | 'serverAt'>,
-  ): boolean {
+  explainsRefusal(now: number, { amount, held }: MinuteNeed, shown: ShownReading): boolean {
     const { limit } = shown.reading
     const left = shownLevel(shown) - this.#slack(limit)
     if (left >= Math.min(amount, limit)) return false
@@ -358,7 +360,7 @@ export class ServerMeter {
  * The level a reading shows. `remaining` stops at 0, the level does not: the time to full tells
  * how deep it is.
  */
-function shownLevel({ reading, serverAt }: Pick<Observation, 'reading' | 'serverAt'>): number {
+function shownLevel({ reading, serverAt }: ShownReading): number {
   const { limit, remaining, resetAt } = reading
   if (remaining > 0 || serverAt === undefined) return Math.min(limit, remaining)
   // Both instants are whole seconds.

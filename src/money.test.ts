@@ -252,6 +252,24 @@ describe('Prices.cacheSavedNanoUsd()', () => {
   })
 })
 
+describe('Prices.cacheLostNanoUsd()', () => {
+  // By hand: tokens written again × (write − read), in nano-dollars a token; an hour's come first.
+  test.each<[string, string, Partial<Usage>, number, number]>([
+    ['nothing where none was written again', 'gpt-x', { cacheWrite5mTokens: 9 }, 0, 0],
+    ['those for 5 minutes', 'claude-opus-5', { cacheWrite5mTokens: 2000 }, 1500, 1500 * 5750],
+    ['those for an hour', 'claude-opus-5', { cacheWrite1hTokens: 2000 }, 2000, 2000 * 9500],
+    ['of both, the hour first', 'claude-opus-5', mixed, 3500, 3000 * 9500 + 500 * 5750],
+  ])('is of %s', (_name, model, usage, again, expected) => {
+    const lost = prices.cacheLostNanoUsd(model, { ...none, ...usage }, { ...now, tokens: again })
+    expect(lost).toBe(expected)
+  })
+
+  test('is not known where the price is not', () => {
+    const usage = { ...none, cacheWrite5mTokens: 1 }
+    expect(prices.cacheLostNanoUsd('gpt-x', usage, { ...now, tokens: 1 })).toBeNull()
+  })
+})
+
 describe('Prices.worstCaseNanoUsd()', () => {
   const request = { inputTokens: 1000, outputTokensMax: 100, at: now.at }
 

@@ -115,6 +115,29 @@ export class Prices {
   }
 
   /**
+   * By how much an answer would have been cheaper if it had read so many of the tokens that it wrote
+   * to the cache, in nano-dollars. Those for an hour stand before those for 5 minutes, so they are
+   * counted first. 0 where it wrote none of them again, else null where its price is not known.
+   */
+  cacheLostNanoUsd(
+    model: string,
+    usage: Usage,
+    { at, tokens: again }: { readonly at: number; readonly tokens: number },
+  ): number | null {
+    if (again === 0) return 0
+    const again1h = Math.min(again, usage.cacheWrite1hTokens)
+    const read = {
+      ...usage,
+      cacheReadTokens: usage.cacheReadTokens + again,
+      cacheWrite1hTokens: usage.cacheWrite1hTokens - again1h,
+      cacheWrite5mTokens: usage.cacheWrite5mTokens - (again - again1h),
+    }
+    const cost = this.costNanoUsd(model, usage, { at })
+    const costRead = this.costNanoUsd(model, read, { at })
+    return cost === null || costRead === null ? null : cost - costRead
+  }
+
+  /**
    * The most an answer can cost, in nano-dollars; null where the price is not known. All input
    * counts at the dearest rate that could apply, and output up to its maximum.
    */

@@ -271,6 +271,26 @@ describe('PoolLimiter and what the server holds', () => {
     expect(pool.wait(10_000, large).delayMs).toBe(0)
   })
 
+  test('one goes rather than wait for a hold that nobody has seen; its refusal shows it', () => {
+    const { limiter, pool } = limiterOf()
+    const serverLeft = (input: number): LimitReadings => readings({ input })
+    ask(limiter, pool, 0, serverLeft(300_000))
+    const large: Cost = { input: 100, output: 1, asked: 900_000 }
+    // Its hold would fit after half a minute; its cost fits now.
+    expect(pool.wait(0, large).delayMs).toBe(0)
+    const trial = limiter.reserve(0, pool, large)
+    expect(pool.wait(0, large).delayMs).toBe(Infinity)
+    limiter.settle(100, trial, failed())
+    refuse(pool, 100, trial, { limits: serverLeft(300_000), retryAfterMs: 1000 })
+    expect(pool.wait(1100, large).delayMs).toBeGreaterThan(25_000)
+  })
+
+  test('no row tries a hold that costs a wait of seconds only', () => {
+    const { limiter, pool } = limiterOf()
+    ask(limiter, pool, 0, readings({ input: 510_000 }))
+    expect(pool.wait(0, { input: 100, output: 1, asked: 900_000 }).delayMs).toBe(9000)
+  })
+
   test('a reading below our level by what is held lowers no level', () => {
     const { limiter, pool } = limiterOf()
     ask(limiter, pool, 0, readings())

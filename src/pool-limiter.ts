@@ -17,8 +17,9 @@ import {
   type MeterUnit,
   type MinuteNeed,
   ServerMeter,
+  type ShownReading,
 } from './meter.ts'
-import type { LimitReading, LimitReadings, Refused } from './outcome.ts'
+import type { LimitReadings, Refused } from './outcome.ts'
 import { OutputAccount } from './output-account.ts'
 import { Production, type Progress } from './production.ts'
 import { Pace } from './pace.ts'
@@ -28,16 +29,7 @@ import { RefusalWait } from './refusal-wait.ts'
 import { Slice } from './slice.ts'
 import type { SliceNeed } from './slice-meter.ts'
 import { type Amounts, nothing, Taken, units } from './taken.ts'
-
-/** Until when something waits, and for what. */
-export interface Wait {
-  /** 0: it may start now. Infinity: only an event can tell. */
-  readonly delayMs: number
-  /** The name of the limit that says so, for progress and summary. */
-  readonly binds: string
-  /** A limit sets the pace, and nothing is wrong. @default false */
-  readonly isPace?: boolean
-}
+import { free, type Wait } from './wait.ts'
 
 /** What a request took on account of its pool. */
 export interface PoolReservation {
@@ -59,7 +51,6 @@ export interface PoolReservation {
   readonly burstSeconds: number
 }
 
-const free: Wait = { delayMs: 0, binds: '' }
 /** Rows sent into a pool of which nothing is known yet. */
 const probesMax = 2
 /** How sure to be that answers are no longer than was thought, all together. */
@@ -148,6 +139,9 @@ export class PoolLimiter {
           ? meter.delayOverSlice(now, need, this.#sliceNeed(meter, cost, need), seconds)
           : meter.delay(now, need)
       if (need.held > 0) delayMs = Math.min(delayMs, this.hold.nextReleaseMs(now))
+      if (countsInput(unit) && this.hold.mayTry(now, delayMs)) {
+        delayMs = meter.delay(now, { ...need, amount: amountOf(unit, cost), held: 0 })
+      }
       if (delayMs > longest.delayMs) longest = { delayMs, binds: unit, isPace: true }
     }
     return longest
@@ -155,6 +149,7 @@ export class PoolLimiter {
 
   /** Takes the cost on account. */
   reserve(now: number, cost: Cost): PoolReservation {
+    const isTrial = this.#isTrial(now, cost)
     this.#ramp.take(now)
     this.#pace.take(now)
     const counted = this.#output.costOf(now, cost)
@@ -170,7 +165,7 @@ export class PoolLimiter {
     const [taken, unsettled] = [{ ...this.#taken.ever }, { ...this.#unsettled }]
     const seen = { taken, takenJustBefore, unsettled, burstSeconds: Math.max(0, ...bursts) }
     const progress = this.showsProgress ? this.#production.started() : undefined
-    const hold = this.hold.start(now, cost)
+    const hold = this.hold.start(now, cost, isTrial)
     return { cost, counted, outputLevel, reservedAt: now, progress, hold, ...seen }
   }
 
@@ -190,6 +185,13 @@ export class PoolLimiter {
     if (progress !== undefined) {
       this.#countProduced(now, this.#production.ended(progress, now - reservedAt, spent.output))
     } else if (!this.#output.isReserved) this.#countProduced(now, spent.output)
+  }
+
+  /** Whether a request of this cost would start though there is no room for what it may hold. */
+  #isTrial(now: number, cost: Cost): boolean {
+    const meter = this.#meters.get('input') ?? this.#meters.get('tokens')
+    if (meter === undefined || this.hold.excess(cost) === 0) return false
+    return this.hold.mayTry(now, meter.delay(now, this.#needOf(meter.unit, cost, 0)))
   }
 
   /** So much is held that it must be seen when a request that holds too is released. */
@@ -222,7 +224,7 @@ export class PoolLimiter {
       }
       const early = asOfSend || unit === 'requests'
       const unsettled = early ? reservation.unsettled[unit] : this.#unsettled[unit]
-      const meter = this.#meter(now, unit, reading)
+      const meter = this.#meter(now, unit, { reading, serverAt: readings.serverAt })
       const ageMs = early ? now - reservation.reservedAt : 0
       if (now - ageMs > this.#refusals.lastAt) this.#emptied.delete(meter)
       const takenJustBefore = early ? reservation.takenJustBefore[unit] : 0
@@ -246,7 +248,7 @@ export class PoolLimiter {
 
   /** The server refused a request of this pool: nothing of the pool starts until it may. */
   refused(now: number, reservation: PoolReservation, refusal: Refused, jitter: number): void {
-    const explained = this.#explains(now, reservation.counted, refusal.limits)
+    const explained = this.#explains(now, reservation, refusal.limits)
     const isFirst = reservation.reservedAt > this.#refusals.lastAt
     if (this.#meters.size === 0) this.#pace.refused(now, isFirst)
     // What was under way together is refused together, and says one thing, not many.
@@ -323,17 +325,21 @@ export class PoolLimiter {
     this.#meters.get('tokens')?.produced(now, tokens)
   }
 
-  #meter(now: number, unit: MeterUnit, reading: LimitReading): ServerMeter {
+  #meter(now: number, unit: MeterUnit, shown: ShownReading): ServerMeter {
     const known = this.#meters.get(unit)
     if (known) return known
-    const made = new ServerMeter(now, unit, reading, this.#unsettled[unit])
+    const made = new ServerMeter(now, unit, shown, this.#unsettled[unit])
     this.#meters.set(unit, made)
-    if (unit === 'requests') this.#ramp.learnRefill(now, reading.limit / 60)
+    if (unit === 'requests') this.#ramp.learnRefill(now, shown.reading.limit / 60)
     return made
   }
 
   /** Whether some limit that is known had no room for a request that was refused. */
-  #explains(now: number, cost: Cost, readings: LimitReadings | undefined): boolean {
+  #explains(
+    now: number,
+    { counted: cost, hold }: PoolReservation,
+    readings: LimitReadings | undefined,
+  ): boolean {
     let explained = false
     const held = this.hold.amount(now)
     for (const [unit, meter] of this.#meters) {
@@ -341,7 +347,7 @@ export class PoolLimiter {
       if (reading === undefined || !isUsable(reading)) continue
       const shown = { reading, serverAt: readings?.serverAt }
       if (!meter.explainsRefusal(now, this.#needOf(unit, cost, held), shown)) continue
-      if (unit === 'input') this.hold.refused()
+      if (unit === 'input') this.hold.refused(hold, reading.remaining > cost.input)
       explained = true
       this.#emptied.add(meter)
     }

@@ -15,8 +15,9 @@ import { Bucket } from './bucket.ts'
 import type { UnitLimits } from './ceilings.ts'
 import { amountOf, type Cost, type MeterUnit } from './meter.ts'
 import type { LimitReadings } from './outcome.ts'
-import { PoolLimiter, type PoolReservation, type Wait } from './pool-limiter.ts'
+import { PoolLimiter, type PoolReservation } from './pool-limiter.ts'
 import type { RampKind } from './ramp.ts'
+import type { Wait } from './wait.ts'
 
 const units = ['requests', 'input', 'output', 'tokens'] as const
 

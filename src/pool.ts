@@ -13,10 +13,11 @@ import type { Limiter } from './limiter.ts'
 import type { Cost } from './meter.ts'
 import type { Answered, Broken, Overloaded } from './outcome.ts'
 import { Overloads } from './overloads.ts'
-import type { PoolLimiter, Wait } from './pool-limiter.ts'
+import type { PoolLimiter } from './pool-limiter.ts'
 import type { Random } from './random.ts'
 import type { AbortReason } from './transport.ts'
 import type { UnderWay } from './under-way.ts'
+import type { Wait } from './wait.ts'
 import type { Attempt, Work } from './work.ts'
 
 /** A stream must show a byte this often once it has begun. */

@@ -71,4 +71,9 @@ export class Prefix {
   use(at: number): void {
     this.#usedAt = Math.max(this.#usedAt, at)
   }
+
+  /** A request that was to read it at `at`, so long after the use before, did not. */
+  unuse(at: number, afterMs: number): void {
+    if (this.#usedAt === at) this.#usedAt = at - afterMs
+  }
 }

@@ -305,6 +305,39 @@ describe('for how long it is kept', () => {
 })
 
 describe('what answers say', () => {
+  test('a request that was refused has read nothing, and renews nothing', () => {
+    const given = new Given('marked')
+    const [first, second, third] = [given.row([1]), given.row([1]), given.row([1])]
+    given.answer(0, first, { cacheWrite: 2000 })
+    const refused = given.start(4 * minuteMs, second)
+    given.prefixes.ended(refused, undefined)
+    expect(given.prefixes.useOf(5 * minuteMs, third)?.reads).toBeUndefined()
+    const begun = given.start(4 * minuteMs, given.row([1]))
+    given.prefixes.ended({ ...begun, headAt: 4 * minuteMs + 300 }, undefined)
+    expect(given.prefixes.useOf(5 * minuteMs, third)?.reads?.key).toBe(1)
+  })
+
+  test('written anew when its life was over, it was written again', () => {
+    const given = new Given('marked')
+    const [first, second] = [given.row([1]), given.row([1])]
+    given.answer(0, first, { cacheWrite: 2000 })
+    const late = given.answer(6 * minuteMs, second, { cacheWrite: 2100 })
+    expect(late.cacheMissedTokens).toBe(2000)
+  })
+
+  test('of nested ones, what was known and not read was written again', () => {
+    const given = new Given('marked')
+    const rows = [given.row([1, 2]), given.row([1, 3]), given.row([1, 2])] as const
+    given.answer(0, rows[0], { cacheWrite: 5000 })
+    expect(given.answer(10, rows[1], { cacheRead: 2000, cacheWrite: 3000 }).cacheMissedTokens).toBe(
+      0,
+    )
+    // Its own part had gone, what it shares with all had not.
+    expect(given.answer(20, rows[2], { cacheRead: 2000, cacheWrite: 3000 }).cacheMissedTokens).toBe(
+      3000,
+    )
+  })
+
   test('found gone after two minutes, nothing is taken to live longer', () => {
     const given = new Given('marked')
     const [first, second] = [given.row([1]), given.row([1])]

@@ -194,8 +194,12 @@ export class Prefixes {
       return []
     }
     const freed = answer === undefined ? this.supersede(attempt) : this.firstByte(attempt)
-    if (answer !== undefined)
+    if (answer !== undefined) {
       attempt.cacheMissedTokens = this.#learn(attempt, caching, answer.usage)
+    } else if (attempt.headAt === undefined) {
+      // It was refused, or lost: it read nothing.
+      caching.reads?.unuse(attempt.startedAt, caching.unusedMs)
+    }
     for (const prefix of caching.chain) {
       prefix.underWay -= 1
       this.#forget(prefix)
@@ -203,10 +207,12 @@ export class Prefixes {
     return freed
   }
 
-  /** Returns the tokens that were to be read and were written. */
-  #learn(attempt: Attempt, { reads, writes, unusedMs }: CacheUse, usage: Usage): number {
+  /** Returns the tokens that it wrote though an answer before it had written them. */
+  #learn(attempt: Attempt, { chain, reads, writes, unusedMs }: CacheUse, usage: Usage): number {
     const written = usage.cacheWrite5mTokens + usage.cacheWrite1hTokens
     const cached = written + usage.cacheReadTokens
+    const known = Math.max(0, ...chain.map(({ tokens }) => tokens))
+    const again = Math.min(written, Math.max(0, known - usage.cacheReadTokens))
     const longest = writes.at(-1)
     if (longest !== undefined) {
       longest.tokens = cached
@@ -215,18 +221,20 @@ export class Prefixes {
       for (const prefix of writes) prefix.isRefused = !isKept
       longest.unreadTokens += written
     }
-    let missed = 0
     if (reads !== undefined && usage.cacheReadTokens > 0) {
-      reads.tokens = usage.cacheReadTokens
+      reads.tokens = Math.max(reads.tokens, usage.cacheReadTokens)
       reads.reads += 1
       reads.misses = 0
       reads.unreadTokens = 0
     } else if (reads !== undefined) {
       this.#missed(reads, unusedMs)
-      missed = longest === undefined ? written : Math.min(written, reads.tokens)
     }
-    this.#findings.answered(attempt, usage, missed)
-    return missed
+    this.#findings.answered(attempt, usage, {
+      tokens: again,
+      unusedMs,
+      wasThere: reads !== undefined,
+    })
+    return again
   }
 
   #missed(prefix: Prefix, unusedMs: number): void {

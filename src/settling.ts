@@ -67,7 +67,8 @@ export class Settling {
     const costNanoUsd = prices.costNanoUsd(model, usage, { at })
     const cacheSavedNanoUsd = prices.cacheSavedNanoUsd(model, usage, { at })
     const latencyMs = this.#now() - startedAt
-    const money = { costNanoUsd, cacheSavedNanoUsd }
+    const lost = prices.cacheLostNanoUsd(model, usage, { at, tokens: cacheMissedTokens })
+    const money = { costNanoUsd, cacheSavedNanoUsd, cacheLostNanoUsd: lost }
     const attempts = work.attempts + 1
     const answer = { outcome, ...money, cacheMissedTokens, latencyMs, attempts }
     books.succeed(work, answer, () => {

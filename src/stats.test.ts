@@ -244,14 +244,18 @@ describe('Stats', () => {
     const events = [
       started(0),
       { ...succeeded(1, 1), cacheSavedNanoUsd: -300 },
-      { ...succeeded(2, 2), cacheSavedNanoUsd: 1000, cacheMissedTokens: 20 },
-      { ...succeeded(3, 3), cacheMissedTokens: 3 },
+      {
+        ...succeeded(2, 2),
+        cacheSavedNanoUsd: 1000,
+        cacheMissedTokens: 20,
+        cacheLostNanoUsd: 115,
+      },
+      { ...succeeded(3, 3), cacheMissedTokens: 3, cacheLostNanoUsd: 5 },
     ]
-    const { cacheSavedNanoUsd, tokens } = fold(events, 5)
-    expect({ cacheSavedNanoUsd, missed: tokens.cacheMissed }).toEqual({
-      cacheSavedNanoUsd: 700,
-      missed: 23,
-    })
+    const { cacheSavedNanoUsd, cacheLostNanoUsd, tokens } = fold(events, 5)
+    expect([cacheSavedNanoUsd, cacheLostNanoUsd, tokens.cacheMissed]).toEqual([700, 120, 23])
+    const unknown = { ...succeeded(4, 4), cacheMissedTokens: 1, cacheLostNanoUsd: null }
+    expect(fold([...events, unknown], 5).cacheLostNanoUsd).toBeNull()
   })
 
   test('does not know the saving when that of one answer is unknown', () => {

@@ -96,6 +96,8 @@ export interface Snapshot {
    * they cost more, and null when one that used the cache has no known price.
    */
   readonly cacheSavedNanoUsd: number | null
+  /** What more could have been saved: tokens were written to the cache again. Null as above. */
+  readonly cacheLostNanoUsd: number | null
   /** Null in a run without one. */
   readonly budget: BudgetState | null
   /** All pools together: rows over about the last ten seconds, tokens of the last sixty. */
@@ -140,6 +142,7 @@ export class Stats {
   #costNanoUsd = 0
   #unpriced = 0
   #cacheSavedNanoUsd: number | null = 0
+  #cacheLostNanoUsd: number | null = 0
   #budget: BudgetState | null = null
   readonly #settledRate = new RecentRate()
   readonly #pools = new Map<string, PoolStats>()
@@ -221,6 +224,7 @@ export class Stats {
       costNanoUsd: this.#costNanoUsd,
       unpriced: this.#unpriced,
       cacheSavedNanoUsd: this.#cacheSavedNanoUsd,
+      cacheLostNanoUsd: this.#cacheLostNanoUsd,
       budget: this.#budget,
       rates: {
         rowsPerSecond: this.#settledRate.perSecond(now),
@@ -278,15 +282,16 @@ export class Stats {
     pool?.output.add(event.at, usage.outputTokens)
   }
 
-  #countTokens({ usage, cacheMissedTokens = 0, cacheSavedNanoUsd: saved }: RowSucceeded): void {
+  #countTokens(event: RowSucceeded): void {
+    const { usage, cacheMissedTokens = 0, cacheSavedNanoUsd, cacheLostNanoUsd = 0 } = event
     this.#tokens.input += usage.inputTokens
     this.#tokens.cacheWrite5m += usage.cacheWrite5mTokens
     this.#tokens.cacheWrite1h += usage.cacheWrite1hTokens
     this.#tokens.cacheRead += usage.cacheReadTokens
     this.#tokens.cacheMissed += cacheMissedTokens
     this.#tokens.output += usage.outputTokens
-    const before = this.#cacheSavedNanoUsd
-    this.#cacheSavedNanoUsd = before === null || saved === null ? null : before + saved
+    this.#cacheSavedNanoUsd = added(this.#cacheSavedNanoUsd, cacheSavedNanoUsd)
+    this.#cacheLostNanoUsd = added(this.#cacheLostNanoUsd, cacheLostNanoUsd)
   }
 
   #rowFailed(event: RowFailed): void {
@@ -367,6 +372,11 @@ class PoolStats {
       limits: this.limits,
     }
   }
+}
+
+/** What is unknown in part is unknown. */
+function added(before: number | null, more: number | null): number | null {
+  return before === null || more === null ? null : before + more
 }
 
 function sum(values: readonly number[]): number {

@@ -31,6 +31,7 @@ const summary: RunSummary = {
       output: 44,
     },
     cacheSavedNanoUsd: -1_000_000_001,
+    cacheLostNanoUsd: 3,
     costNanoUsd: 123_456_789,
     budget: {
       mode: 'expected',
@@ -72,6 +73,7 @@ describe('summaryJson()', () => {
         cost_known_usd: 0.123456789,
         answers_without_price: 0,
         cache_saved_usd: -1.000000001,
+        cache_lost_usd: 3e-9,
       },
       possibly_billed_twice: {
         rows: 1,

@@ -154,6 +154,7 @@ function thisRun(snapshot: Snapshot): unknown {
     cost_known_usd: exactUsd(costNanoUsd),
     answers_without_price: unpriced,
     cache_saved_usd: exactUsd(snapshot.cacheSavedNanoUsd),
+    cache_lost_usd: exactUsd(snapshot.cacheLostNanoUsd),
   }
 }
 

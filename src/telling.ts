@@ -52,9 +52,9 @@ export function attemptFailed(
 /** A row's answer was written. */
 export function rowSucceeded(at: number, work: Work, answer: Answer): RowSucceeded {
   const { outcome, latencyMs, attempts, costNanoUsd, cacheSavedNanoUsd } = answer
-  const { cacheMissedTokens = 0 } = answer
+  const { cacheMissedTokens = 0, cacheLostNanoUsd = 0 } = answer
   const { model, usage, stopReason, requestId } = outcome
-  const missed = cacheMissedTokens > 0 ? { cacheMissedTokens } : {}
+  const missed = cacheMissedTokens > 0 ? { cacheMissedTokens, cacheLostNanoUsd } : {}
   const money = { costNanoUsd, cacheSavedNanoUsd, ...missed }
   const { lineNumber: line, id } = work.row
   const row = { line, id, model, pool: work.pool, usage, stopReason }

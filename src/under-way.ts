@@ -6,7 +6,7 @@
 import { assert } from './assert.ts'
 import { grainMs } from './bucket.ts'
 import { Congestion } from './congestion.ts'
-import type { Wait } from './pool-limiter.ts'
+import { free, type Wait } from './wait.ts'
 import type { Attempt } from './work.ts'
 
 /** How much may be under way at once. */
@@ -14,8 +14,6 @@ export interface UnderWayBounds {
   readonly maxConcurrency: number
   readonly maxInFlightBytes: number
 }
-
-const free: Wait = { delayMs: 0, binds: '' }
 
 /** Tries under way; see above. */
 export class UnderWay {

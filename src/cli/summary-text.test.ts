@@ -155,11 +155,16 @@ describe('summaryLines()', () => {
 })
 
 describe('the cache', () => {
-  const textsOf = (tokens: Partial<TokenTotals>, cacheSavedNanoUsd: number | null): string[] => {
+  const textsOf = (
+    tokens: Partial<TokenTotals>,
+    cacheSavedNanoUsd: number | null,
+    cacheLostNanoUsd = 0,
+  ): string[] => {
     const snapshot = {
       ...smooth.snapshot,
       tokens: { ...smooth.snapshot.tokens, ...tokens },
       cacheSavedNanoUsd,
+      cacheLostNanoUsd,
     }
     const lines = summaryLines({ ...smooth, snapshot }, plain)
     const [first, last] = ['tokens', 'cost'].map((label) =>
@@ -199,6 +204,11 @@ describe('the cache', () => {
     ],
   ])('of %j that saved %j', (tokens, saved, texts) => {
     expect(textsOf(tokens, saved)).toEqual(texts)
+  })
+
+  test('says what more could have been saved', () => {
+    const [line] = textsOf({ cacheRead: 9000, cacheWrite5m: 300, cacheMissed: 300 }, 5e8, 2e7)
+    expect(line).toBe('cache     9k tokens read, 300 written: $0.50 saved of $0.52 at best')
   })
 
   test('fits 80 columns with all there is to say', () => {

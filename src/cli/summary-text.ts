@@ -18,7 +18,7 @@
  */
 
 import type { BudgetLine } from '../budget.ts'
-import type { TokenTotals } from '../stats.ts'
+import type { Snapshot, TokenTotals } from '../stats.ts'
 import type { RunSummary } from '../summary.ts'
 import { bindName, type Spellings } from './bind-names.ts'
 import type { Paint } from './paint.ts'
@@ -110,11 +110,12 @@ function tokensText({ snapshot: { tokens } }: RunSummary): string {
 }
 
 /** What was read and written, and what that was worth, as against no cache at all. */
-function cacheText({ snapshot: { tokens, cacheSavedNanoUsd } }: RunSummary): string {
+function cacheText({ snapshot }: RunSummary): string {
+  const { tokens } = snapshot
   const written = writtenTokens(tokens)
   if (tokens.cacheRead + written === 0) return ''
   const text = `${formatShort(tokens.cacheRead)} tokens read, ${formatShort(written)} written`
-  return `${text}: ${savedText(cacheSavedNanoUsd)}`
+  return `${text}: ${savedText(snapshot)}`
 }
 
 /** Of what was written, what cost more than it would have had to. */
@@ -126,9 +127,11 @@ function writtenText({ snapshot: { tokens } }: RunSummary): string {
   return parts.length === 0 ? '' : `of the written: ${parts.join(', ')}`
 }
 
-function savedText(nanoUsd: number | null): string {
-  if (nanoUsd === null) return 'price unknown'
-  return nanoUsd < 0 ? `${formatCost(-nanoUsd)} more than without` : `${formatCost(nanoUsd)} saved`
+function savedText({ cacheSavedNanoUsd: saved, cacheLostNanoUsd: lost }: Snapshot): string {
+  if (saved === null || lost === null) return 'price unknown'
+  if (saved < 0) return `${formatCost(-saved)} more than without`
+  const most = lost > 0 ? ` of ${formatCost(saved + lost)} at best` : ''
+  return `${formatCost(saved)} saved${most}`
 }
 
 function writtenTokens({ cacheWrite5m, cacheWrite1h }: TokenTotals): number {
