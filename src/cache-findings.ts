@@ -81,7 +81,8 @@ export class CacheFindings {
 function reasonOf({ wasThere, unusedMs }: WrittenAgain): string {
   if (!wasThere) return 'nobody had read them before their life was over, or two rows wrote at once'
   const seconds = Math.round(unusedMs / 1000)
-  return `they had left the prompt cache ${seconds} s after they were used last, or never came there`
+  const since = `${seconds} s after they were used last`
+  return `they had left the prompt cache ${since}, or never came there`
 }
 
 /** What the first answer shows. */

@@ -280,7 +280,7 @@ describe('PoolLimiter and what the server holds', () => {
     expect(pool.wait(0, large).delayMs).toBe(0)
     const trial = limiter.reserve(0, pool, large)
     expect(pool.wait(0, large).delayMs).toBe(Infinity)
-    limiter.settle(100, trial, failed())
+    limiter.settle(100, trial, refused())
     refuse(pool, 100, trial, { limits: serverLeft(300_000), retryAfterMs: 1000 })
     expect(pool.wait(1100, large).delayMs).toBeGreaterThan(25_000)
   })
