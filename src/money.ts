@@ -116,8 +116,9 @@ export class Prices {
 
   /**
    * By how much an answer would have been cheaper if so many of the tokens that it wrote to the
-   * cache had been read, in nano-dollars. Those for an hour stand before those for 5 minutes, so they
-   * are counted first. 0 where it wrote none of them again, else null where its price is not known.
+   * cache had been read, in nano-dollars. Those for an hour stand before those for 5 minutes, so
+   * they are counted first. 0 where it wrote none of them again, else null where its price is not
+   * known.
    */
   cacheLostNanoUsd(
     model: string,
