@@ -15,6 +15,7 @@ import https from 'node:https'
 import { assert } from '../assert.ts'
 import { SystemClock, type Cancel, type Clock } from '../clock.ts'
 import { RunError } from '../errors.ts'
+import { batchBytesMax } from './batch-envelope.ts'
 import { requestBytesMax } from './door.ts'
 import { readGivenAnswer, type Respond, type RespondRequest } from './given-answer.ts'
 import { SimulatorModel } from './model.ts'
@@ -157,16 +158,18 @@ class Driver {
   handle(request: http.IncomingMessage, response: http.ServerResponse): void {
     const chunks: Uint8Array[] = []
     let length = 0
+    const { method = '', url: path = '' } = request
+    const bytesMax = path.startsWith(batchesPath) ? batchBytesMax : requestBytesMax
     request.on('data', (chunk: Uint8Array) => {
       // Of a body that is too large, enough is kept to see that it is; the rest is dropped.
-      if (length <= requestBytesMax) chunks.push(chunk)
+      if (length <= bytesMax) chunks.push(chunk)
       length += chunk.length
     })
     request.on('end', () => {
       const [first] = chunks
       const body = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks)
-      const { method = '', url: path = '' } = request
-      const wire = { method, path, headers: plainHeaders(request.headers), body }
+      const headers = plainHeaders(request.headers)
+      const wire = { method, path, headers, body, origin: originOf(request) }
       if (this.#respond === undefined) this.#receive(response, wire)
       else void this.#askAndReceive(response, wire, this.#respond)
     })
@@ -231,7 +234,12 @@ class Driver {
     // Its leaving may be known before its `close` event has come.
     if (!isThere) this.#reportLeaving(pending)
     else if (ended) this.#reportEnd(pending)
-    if (nextAt !== undefined) {
+    if (step.isPaced === true && pending.response.writableNeedDrain) {
+      // One that leaves before it has read is told of by `close`.
+      pending.response.once('drain', () => {
+        if (this.#pending.has(pending)) this.#advance(pending)
+      })
+    } else if (nextAt !== undefined) {
       const delayMs = Math.max(0, nextAt - this.#clock.now())
       pending.cancel = this.#clock.after(delayMs, () => this.#advance(pending))
     } else if (ended || pending.isReported) {
@@ -278,6 +286,14 @@ class Driver {
       ...(error === undefined || type === 'received' ? {} : { error }),
     })
   }
+}
+
+const batchesPath = '/v1/messages/batches'
+
+/** Where the client found the server. */
+function originOf({ headers, socket }: http.IncomingMessage): string {
+  const { host = `127.0.0.1:${socket.localPort}` } = headers
+  return `${'encrypted' in socket ? 'https' : 'http'}://${host}`
 }
 
 const empty = new Uint8Array()

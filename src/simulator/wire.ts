@@ -18,7 +18,10 @@ export interface WireRequest {
   readonly path: string
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
+  /** Kept as it is with a batch it creates. */
   readonly body: Uint8Array
+  /** The server's, for links in its answers. @default 'https://api.anthropic.com' */
+  readonly origin?: string
   /**
    * What to answer with, or why that could not be had, which is then a 500. Only Messages looks at
    * it, and only once the request is in order. @default undefined: invented prose
@@ -48,4 +51,6 @@ export interface Step {
   readonly actions: readonly WireAction[]
   /** The model's time (`now`, ms) at which `advance` is due. Calling it earlier does no harm. */
   readonly nextAt?: number
+  /** The driver may come later: what is next waits until the client has read what it was sent. */
+  readonly isPaced?: true
 }
