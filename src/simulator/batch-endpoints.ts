@@ -17,6 +17,7 @@
  * with one another nor with Messages.
  */
 
+import { unreachable } from '../assert.ts'
 import { Random } from '../random.ts'
 import type { AskCounts } from './answer.ts'
 import { Batch } from './batch.ts'
@@ -141,7 +142,7 @@ export class MessageBatches {
       case 'results':
         return download(batch, asked)
       default:
-        return call satisfies never
+        return unreachable(call)
     }
   }
 
@@ -190,7 +191,8 @@ export class MessageBatches {
     const errorRate = rates['batch-request-error'] ?? 0
     const check = { wallTime: context.wallTime, version, headers: wire.headers }
     try {
-      const parts = { envelope, check, settings, createdAt: now, random, errorRate }
+      const { answers } = wire
+      const parts = { envelope, check, settings, createdAt: now, random, answers, errorRate }
       return new Batch({
         id,
         workspace: workspaceOf(wire),

@@ -10,9 +10,10 @@
  * were answered before.
  */
 
+import { assert } from '../assert.ts'
 import type { Random } from '../random.ts'
 import { answerForm } from './answer-form.ts'
-import { composeMessage, drawWork, hashBytes, type AskCounts, type Work } from './answer.ts'
+import { composeMessage, hashBytes, type AskCounts, type Work } from './answer.ts'
 import { paramsBytes, type BatchEnvelope } from './batch-envelope.ts'
 import { addUsages, noUsage, type BatchUsage } from './batch-usage.ts'
 import { planCache } from './cache-prefix.ts'
@@ -20,11 +21,14 @@ import { CacheStore, noCacheUse, type CacheUse } from './cache-store.ts'
 import { checkParams, type CheckContext, type CheckedRequest } from './check.ts'
 import type { Problem } from './door.ts'
 import { problems } from './faults.ts'
+import { workOf } from './given-answer.ts'
 import { identifier } from './identifier.ts'
 import type { JsonRecord } from './json.ts'
 import { sliceText } from './json-slices.ts'
+import type { SimulatedModel } from './model-rules.ts'
 import type { SimulatorSettings } from './options.ts'
 import { errorMembers } from './replies.ts'
+import type { WireRequest } from './wire.ts'
 
 /** What became of a request. */
 export type Outcome = 'succeeded' | 'errored' | 'canceled' | 'expired'
@@ -38,6 +42,8 @@ export interface BatchRowsParts {
   readonly createdAt: number
   /** The batch's own. */
   readonly random: Random
+  /** What the requests are answered with, as far as that is not to be made up. */
+  readonly answers: WireRequest['answers']
   /** The share of requests that fail on their way. */
   readonly errorRate: number
 }
@@ -47,6 +53,7 @@ export class BatchRows {
   readonly #parts: BatchRowsParts
   /** When each is done if nothing comes between. */
   readonly #doneAt: Float64Array
+  readonly #models: (SimulatedModel | undefined)[]
   readonly #inputTokens: Uint32Array
   readonly #maxTokens: Uint32Array
   readonly #problems = new Map<number, Problem>()
@@ -61,6 +68,7 @@ export class BatchRows {
   constructor(parts: BatchRowsParts) {
     const { length } = parts.envelope.customIds
     this.#parts = parts
+    this.#models = Array.from({ length })
     this.#inputTokens = new Uint32Array(length)
     this.#maxTokens = new Uint32Array(length)
     this.#hashes = new Uint32Array(length)
@@ -76,7 +84,7 @@ export class BatchRows {
 
   /** When the last of them is done. */
   get doneAt(): number {
-    return this.#doneAt.reduce((last, at) => Math.max(last, at), 0)
+    return this.#doneAt.reduce((last, at) => Math.max(last, at), -Infinity)
   }
 
   /** Those not done by `now`. */
@@ -141,15 +149,19 @@ export class BatchRows {
 
   #message(index: number): object {
     const checked = this.#check(index)
-    if ('status' in checked) return {}
+    assert(!('status' in checked), 'What is answered was in order')
     const { body, prompt: _prompt, ...request } = checked
     const form = answerForm(body, request.model)
     return composeMessage(request, form, this.#work(index), this.#cacheUse(index), 'batch')
   }
 
   #work(index: number): Work {
-    const [hash = 0, asks = 0] = [this.#hashes[index], this.#asks[index]]
-    return drawWork(this.#parts.settings, hash, asks, this.#maxTokens[index] ?? 0)
+    const { settings, answers } = this.#parts
+    const model = this.#models[index]
+    assert(model !== undefined, 'What is answered has a model')
+    const [bodyHash = 0, asks = 0] = [this.#hashes[index], this.#asks[index]]
+    const maxTokens = this.#maxTokens[index] ?? 0
+    return workOf(settings, { bodyHash, asks, maxTokens, model }, answers?.get(index))
   }
 
   /** What an answer is billed for. */
@@ -196,6 +208,8 @@ export class BatchRows {
   #checkAll(): void {
     const { settings } = this.#parts
     const cache = new CacheStore({ shortLifeMs: settings.cacheLifeSeconds * 1000 })
+    // One object for each model, however many requests.
+    const models = new Map<string, SimulatedModel>()
     const order = Uint32Array.from(this.#doneAt, (_at, index) => index)
     order.sort((left, right) => (this.#doneAt[left] ?? 0) - (this.#doneAt[right] ?? 0))
     for (const index of order) {
@@ -204,6 +218,13 @@ export class BatchRows {
         this.#problems.set(index, checked)
         continue
       }
+      const answer = this.#parts.answers?.get(index)
+      if (answer !== undefined && 'failure' in answer) {
+        this.#problems.set(index, { ...problems['server-error'], message: answer.failure })
+      }
+      const model = models.get(checked.model.id) ?? checked.model
+      models.set(model.id, model)
+      this.#models[index] = model
       this.#inputTokens[index] = checked.inputTokens
       this.#maxTokens[index] = checked.maxTokens
       if (settings.cache) this.#useCache(cache, index, checked)

@@ -20,7 +20,7 @@ import { requestBytesMax } from './door.ts'
 import { readGivenAnswer, type Respond, type RespondRequest } from './given-answer.ts'
 import { SimulatorModel } from './model.ts'
 import type { FaultName, SimulatorOptions } from './options.ts'
-import type { Step, WireAction, WireRequest } from './wire.ts'
+import type { Step, SuppliedAnswer, WireAction, WireRequest } from './wire.ts'
 
 /** Something a running simulator did. */
 export interface SimulatorEvent {
@@ -52,8 +52,8 @@ export interface StartOptions extends SimulatorOptions {
   /** @default new SystemClock() */
   readonly clock?: Clock
   /**
-   * Decides what a Messages request that is in order is answered with; undefined: invented prose.
-   * Asked before limits and faults, which stay as they are; one that throws makes a 500.
+   * Decides what a Messages request that is in order is answered with, and each request of a batch
+   * when it is created; undefined: invented prose. Asked before limits and faults, which stay as they are; one that throws makes a 500.
    * @default undefined
    */
   readonly respond?: Respond
@@ -188,17 +188,18 @@ class Driver {
     wire: WireRequest,
     respond: Respond,
   ): Promise<void> {
-    let asked = wire
+    const answers = new Map<number, SuppliedAnswer>()
     let failed: Error | undefined
-    if (this.#model.takes(this.#clock.wallTime(), wire)) {
+    for (const { index, body } of this.#model.questions(this.#clock.wallTime(), wire)) {
       try {
-        const answer = readGivenAnswer(await respond(readRequest(wire.body)))
-        if (answer !== undefined) asked = { ...wire, answer }
+        const answer = readGivenAnswer(await respond(readRequest(body)))
+        if (answer !== undefined) answers.set(index, answer)
       } catch (thrown) {
         failed = thrown instanceof Error ? thrown : new Error(String(thrown))
-        asked = { ...wire, answer: { failure: `respond failed: ${failed.message}` } }
+        answers.set(index, { failure: `respond failed: ${failed.message}` })
       }
     }
+    const asked = { ...wire, answers }
     if (!this.#isStopped) this.#receive(response, asked, failed)
   }
 

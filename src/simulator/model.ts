@@ -15,7 +15,7 @@ import { poolOf } from '../pools.ts'
 import { Random } from '../random.ts'
 import { RunError } from '../errors.ts'
 import { answerForm } from './answer-form.ts'
-import { AskCounts, drawWork, hashBytes, type Work } from './answer.ts'
+import { AskCounts, hashBytes, type Work } from './answer.ts'
 import type { Batch } from './batch.ts'
 import { MessageBatches, type BatchReply } from './batch-endpoints.ts'
 import { addUsages, noUsage, type BatchUsage } from './batch-usage.ts'
@@ -25,7 +25,7 @@ import { checkRequest, type AdmittedRequest, type CheckedRequest } from './check
 import { Endpoints } from './endpoints.ts'
 import { Exchange, type ExchangeResult, type Ongoing } from './exchange.ts'
 import { doorFault, drawFault, problems, shouldRetry } from './faults.ts'
-import { givenWork } from './given-answer.ts'
+import { workOf } from './given-answer.ts'
 import { rateLimitHeaders, requestHeaders, type Header } from './headers.ts'
 import { identifier, uuid } from './identifier.ts'
 import { poolCountsReads, profileLimits, type PoolLimits } from './limit-profiles.ts'
@@ -39,8 +39,9 @@ import {
   type SimulatorOptions,
   type SimulatorSettings,
 } from './options.ts'
+import { questionsOf, type Question } from './questions.ts'
 import { errorReply, problemReply, refusalProblem, type ReplyContext } from './replies.ts'
-import type { Step, WireAction, WireRequest } from './wire.ts'
+import type { Step, SuppliedAnswer, WireAction, WireRequest } from './wire.ts'
 
 /** What the model did with a request that just came. */
 export interface Reception {
@@ -170,18 +171,17 @@ export class SimulatorModel {
     if ('status' in checked) {
       return { id, step: done(problemReply(context, checked, this.#settings)) }
     }
-    if (wire.answer !== undefined && 'failure' in wire.answer) {
-      const problem = { ...problems['server-error'], message: wire.answer.failure }
+    const answer = wire.answers?.get(0)
+    if (answer !== undefined && 'failure' in answer) {
+      const problem = { ...problems['server-error'], message: answer.failure }
       return { id, step: done(errorReply(context, problem)) }
     }
     return this.#consider(now, id, context, checked, wire)
   }
 
-  /** Whether a request is in order, and so would be answered if limits and faults allow. */
-  takes(wallTime: number, wire: WireRequest): boolean {
-    const [path] = wire.path.split('?', 1)
-    if (path !== '/v1/messages' || wire.method !== 'POST') return false
-    return !('status' in checkRequest(wallTime, wire, this.#settings))
+  /** What a request asks the model, as far as it would be answered if limits and faults allow. */
+  questions(wallTime: number, wire: WireRequest): readonly Question[] {
+    return questionsOf(wallTime, wire, this.#settings)
   }
 
   /** Goes on with an exchange whose `nextAt` is due; nothing happens for one that is over. */
@@ -263,7 +263,7 @@ export class SimulatorModel {
     id: number,
     context: ReplyContext,
     checked: CheckedRequest,
-    { body: bytes, answer }: WireRequest,
+    { body: bytes, answers }: WireRequest,
   ): Reception {
     const settings = this.#settings
     const { body, prompt: _prompt, ...request } = checked
@@ -309,7 +309,7 @@ export class SimulatorModel {
       cache: this.#cache,
       cacheUse,
       countedInput,
-      work: this.#work(request, bytes, answer),
+      work: this.#work(request, bytes, answers?.get(0)),
       fault,
       requestId,
       organizationId,
@@ -322,18 +322,14 @@ export class SimulatorModel {
     return fault === undefined ? { id, step } : { id, step, fault }
   }
 
-  /** What answering takes: of a given answer, what it is; else what is drawn. */
   #work(
     { model, maxTokens }: AdmittedRequest,
     bytes: Uint8Array,
-    answer: WireRequest['answer'],
+    answer: SuppliedAnswer | undefined,
   ): Work {
-    // A prompt that is only cached has no answer. Whoever gives answers gives refusals too.
-    const isGiven = answer !== undefined && 'blocks' in answer && maxTokens > 0
-    const settings = isGiven ? { ...this.#settings, refusalRate: 0 } : this.#settings
     const bodyHash = hashBytes(bytes)
-    const drawn = drawWork(settings, bodyHash, this.#asks.count(bodyHash), maxTokens)
-    return isGiven ? givenWork(drawn, answer, model, maxTokens) : drawn
+    const asks = this.#asks.count(bodyHash)
+    return workOf(this.#settings, { bodyHash, asks, maxTokens, model }, answer)
   }
 
   /** What the request would get of the cache if it started now. */

@@ -11,6 +11,9 @@
 
 import type { GivenContent } from './given-answer.ts'
 
+/** What to answer with, or why that could not be had, which is then an `api_error`. */
+export type SuppliedAnswer = GivenContent | { readonly failure: string }
+
 /** A request, read to its end. */
 export interface WireRequest {
   readonly method: string
@@ -23,10 +26,10 @@ export interface WireRequest {
   /** The server's, for links in its answers. @default 'https://api.anthropic.com' */
   readonly origin?: string
   /**
-   * What to answer with, or why that could not be had, which is then a 500. Only Messages looks at
-   * it, and only once the request is in order. @default undefined: invented prose
+   * What to answer with: a batch's requests by their place, Messages at 0. Looked at only for a
+   * request that is in order. @default undefined: invented prose
    */
-  readonly answer?: GivenContent | { readonly failure: string }
+  readonly answers?: ReadonlyMap<number, SuppliedAnswer>
 }
 
 /** Something to do to the client's connection. After `end` or `reset` comes nothing. */
