@@ -34,6 +34,11 @@ const optionNames: Readonly<Record<string, string>> = {
   tpm: 'combinedTokens',
   'count-rpm': 'countRequestsPerMinute',
   latency: 'latencyMs',
+  'batch-rpm': 'batchRequestsPerMinute',
+  'batch-queue': 'batchQueuedRequests',
+  'batch-duration': 'batchDurationMs',
+  'batch-drain': 'batchDrainMs',
+  'batch-expiry': 'batchExpiryMs',
 }
 
 /** Serves until it is told to stop; resolves to the exit code. */
