@@ -5,11 +5,12 @@
  * a run, or of `sluice limits`. What goes wrong is thrown, in words that never hold the key.
  */
 
-import { Agent, type Dispatcher, ProxyAgent, request } from 'undici'
+import { type Dispatcher, request } from 'undici'
 
 import { type LimitGroup, readLimitPage } from './ceilings.ts'
 import { RunError } from './errors.ts'
-import { type Environment, proxyFor } from './proxy.ts'
+import { dispatcherTo } from './http-dispatcher.ts'
+import type { Environment } from './proxy.ts'
 
 /** Whose limits are asked for, and how. */
 export interface AdminRequest {
@@ -62,14 +63,6 @@ function urlOf({ baseUrl, workspaceId }: AdminRequest, next: string | null): URL
   if (workspaceId !== undefined) url.searchParams.set('include_inherited', 'true')
   if (next !== null) url.searchParams.set('page', next)
   return url
-}
-
-/** The proxy is the one that Messages requests take, by the same rules. */
-function dispatcherTo({ baseUrl, environment }: AdminRequest): Dispatcher {
-  const proxy = proxyFor(new URL(baseUrl), environment)
-  if (proxy === undefined) return new Agent()
-  const token = proxy.authorization === undefined ? {} : { token: proxy.authorization }
-  return new ProxyAgent({ uri: proxy.origin, ...token })
 }
 
 async function getJson(asked: AdminRequest, url: URL, dispatcher: Dispatcher): Promise<unknown> {

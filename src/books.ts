@@ -12,7 +12,7 @@ import type { Answered } from './outcome.ts'
 import type { Held, Planned } from './plan.ts'
 import type { Holding } from './record.ts'
 import type { RowFault } from './request.ts'
-import type { RunFields } from './result-line.ts'
+import type { BatchPlace, RunFields } from './result-line.ts'
 import type { Work } from './work.ts'
 
 /** How a row was answered. */
@@ -26,6 +26,7 @@ export interface Answer {
   readonly cacheLostNanoUsd?: number | null
   readonly latencyMs: number
   readonly attempts: number
+  readonly batch?: BatchPlace | undefined
 }
 
 /** How a row failed. */
@@ -33,6 +34,7 @@ export interface Failure {
   readonly outcome: Unanswered
   readonly latencyMs: number
   readonly attempts: number
+  readonly batch?: BatchPlace | undefined
 }
 
 /** A line that cannot be asked. */
@@ -80,5 +82,6 @@ function endedFields(work: Work, end: Answer | Failure, costUsd: string | null):
     latencyMs: Math.round(end.latencyMs),
     costUsd,
     unknownAttempts: work.unknownAttempts,
+    batch: end.batch,
   }
 }

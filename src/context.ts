@@ -6,10 +6,13 @@
  */
 
 import { readLimitGroups } from './admin.ts'
+import type { ApiCalls } from './api-calls.ts'
 import type { LimitGroup } from './ceilings.ts'
 import { type Clock, SystemClock } from './clock.ts'
 import { type Files, NodeFiles } from './files.ts'
 import { type Host, systemHost } from './host.ts'
+import { HttpCalls } from './http-calls.ts'
+import type { HttpRouteOptions } from './http-route.ts'
 import { HttpTransport } from './http.ts'
 import type { Settings } from './options.ts'
 import { entropySeed } from './random.ts'
@@ -23,6 +26,8 @@ export interface RunContext {
   readonly host: Host
   /** Made once the settings are known; closed by the run. */
   readonly transport: (settings: Settings) => Transport
+  /** For calls to batches; made once the settings are known, closed by the run. @default none */
+  readonly calls?: (settings: Settings) => ApiCalls
   /** Asks the Rate Limits API; only called with an admin key. @default nobody is asked */
   readonly limitGroups?: (settings: Settings, signal: AbortSignal) => Promise<readonly LimitGroup[]>
   /** Seeds the run's jitter when no seed was given. */
@@ -47,19 +52,26 @@ export function systemContext(): RunContext {
         environment: process.env,
         signal,
       }),
+    calls: (settings) => new HttpCalls(routeOptionsOf(settings)),
     transport: (settings) =>
       new HttpTransport({
-        baseUrl: settings.baseUrl,
-        ...(settings.apiKey !== undefined && { apiKey: settings.apiKey }),
-        ...(settings.authToken !== undefined && { authToken: settings.authToken }),
-        version: settings.anthropicVersion,
-        betas: settings.betas,
-        headers: settings.headers,
+        ...routeOptionsOf(settings),
         socketsMax: settings.maxConcurrency,
         http2: settings.http2,
-        userAgent: `sluice/${version}`,
         clock,
-        environment: process.env,
       }),
+  }
+}
+
+function routeOptionsOf(settings: Settings): HttpRouteOptions {
+  return {
+    baseUrl: settings.baseUrl,
+    ...(settings.apiKey !== undefined && { apiKey: settings.apiKey }),
+    ...(settings.authToken !== undefined && { authToken: settings.authToken }),
+    version: settings.anthropicVersion,
+    betas: settings.betas,
+    headers: settings.headers,
+    userAgent: `sluice/${version}`,
+    environment: process.env,
   }
 }

@@ -55,6 +55,8 @@ export type ErrorCode =
   | 'INTERRUPTED'
   | 'OUTPUT_CLOSED'
   | 'INPUT_CHANGED'
+  | 'BATCHES_OUTSTANDING'
+  | 'BATCH_REFUSED'
   | 'COUNT_MISMATCH'
 
 /** The exit code each error leads to. */
@@ -84,6 +86,8 @@ export const errorCodes: Readonly<Record<ErrorCode, number>> = {
   INTERRUPTED: exitCodes.stopped,
   OUTPUT_CLOSED: exitCodes.stopped,
   INPUT_CHANGED: exitCodes.stopped,
+  BATCHES_OUTSTANDING: exitCodes.outstanding,
+  BATCH_REFUSED: exitCodes.stopped,
   COUNT_MISMATCH: exitCodes.bug,
 }
 

@@ -108,6 +108,8 @@ export interface RowSucceeded extends Base {
   readonly latencyMs: number
   readonly attempts: number
   readonly requestId: string | null
+  /** The batch that answered it. @default it was asked live */
+  readonly batchId?: string
 }
 
 /** A row's failure was handed to `write()`. */
@@ -128,6 +130,37 @@ export interface RowLeft extends Base {
   readonly line: number
   readonly id: string
   readonly model: string
+}
+
+/** Rows that were left are asked again in this run. */
+export interface RowsAgain extends Base {
+  readonly type: 'rows_again'
+  readonly count: number
+}
+
+/** A Message Batch of ours is there. `isEarlier`: an earlier run has submitted it. */
+export interface BatchSubmitted extends Base {
+  readonly type: 'batch_submitted'
+  readonly id: string
+  readonly rows: number
+  readonly isEarlier: boolean
+}
+
+/** All of its results were read. */
+export interface BatchCollected extends Base {
+  readonly type: 'batch_collected'
+  readonly id: string
+  readonly rows: number
+}
+
+/** A batch may have been created, or answered, and its results cannot be had. */
+export interface BatchLost extends Base {
+  readonly type: 'batch_lost'
+  /** Null: it was never seen. */
+  readonly id: string | null
+  readonly rows: number
+  /** The most it can have cost; null where a price is unknown. */
+  readonly costNanoUsdMax: number | null
 }
 
 /** A reply showed the limits of its pool. */
@@ -183,6 +216,10 @@ export type RunEvent =
   | RowSucceeded
   | RowFailed
   | RowLeft
+  | RowsAgain
+  | BatchSubmitted
+  | BatchCollected
+  | BatchLost
   | LimitsRead
   | BindingChanged
   | BudgetUsed

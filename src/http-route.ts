@@ -92,7 +92,12 @@ function readBaseUrl(text: string): URL {
   return url
 }
 
-function readHeaders(options: HttpRouteOptions): string[] {
+/**
+ * Names and values in turn of the headers that every request has.
+ *
+ * @throws RunError `OPTIONS_INVALID` for one that cannot be sent
+ */
+export function readHeaders(options: HttpRouteOptions): string[] {
   const { apiKey, authToken, version, betas = [], userAgent, headers = {} } = options
   const byName = new Map([
     ['content-type', 'application/json'],

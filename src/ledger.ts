@@ -25,7 +25,7 @@ import { moveAside } from './move-aside.ts'
 import { failedPath, isBudgeted, type Settings } from './options.ts'
 import { OrderedOutput } from './ordered-output.ts'
 import type { Planned } from './plan.ts'
-import { Held, type Holding, recover, type Recovered } from './record.ts'
+import { Held, type Holding, type LineWitness, recover, type Recovered } from './record.ts'
 import { rewriteInOrder } from './reorder.ts'
 import { openToAppend, readResultFile, syncFile } from './result-file.ts'
 import type { ResultLine } from './result-line.ts'
@@ -112,7 +112,7 @@ export class Ledger implements Books {
   }
 
   /**
-   * Takes the output's lock and reads what its files hold.
+   * Takes the output's lock and reads what its files hold; `witness` is told of every line.
    *
    * @throws {RunError} when another run holds the lock, or the files are not ours or not to be used
    */
@@ -120,6 +120,7 @@ export class Ledger implements Books {
     context: RunContext,
     settings: Settings,
     listener: LedgerListener,
+    witness?: LineWitness,
   ): Promise<Ledger> {
     const { files, clock } = context
     const events: AppenderEvents = {
@@ -137,7 +138,7 @@ export class Ledger implements Books {
     try {
       const failed = isOneFile(settings) ? undefined : failedPath(output)
       const cost = isBudgeted(settings) ? heldCost : undefined
-      const paths = { output, failed, folder: folderOf(output), cost }
+      const paths = { output, failed, folder: folderOf(output), cost, witness }
       if (settings.overwrite) moveAside(files, paths, stampOf(clock.wallTime()))
       const recovered = recover(files, paths, lineForms[settings.outputFormat])
       // What is found counts as done, and must outlive the power as what this run writes does.

@@ -56,3 +56,42 @@ export function checkBaseUrl(given: string, context: z.RefinementCtx): void {
     fail(`must not end in /v1/messages, which is appended: use ${fixed}`)
   }
 }
+
+/** Options that cannot go with one another: the name of one, and what is wrong. */
+export function contradictions(options: {
+  readonly input: unknown
+  readonly output?: string | undefined
+  readonly ordered: boolean
+  readonly outputFormat: string
+  readonly via: string
+  readonly detach: boolean
+}): readonly (readonly [option: string, message: string])[] {
+  const { input, output, ordered, outputFormat, via, detach } = options
+  const faults: [string, string][] = []
+  if (ordered && outputFormat === 'tuple') {
+    faults.push(['ordered', 'cannot go with tuples, which are written as they come'])
+  }
+  if (via === 'live') {
+    if (detach) faults.push(['detach', 'needs batches: only these go on without us'])
+    return faults
+  }
+  if (typeof input !== 'string') {
+    faults.push([
+      'via',
+      'cannot be batches where the input is a stream, which cannot be read again',
+    ])
+  }
+  if (output === '-') {
+    faults.push([
+      'via',
+      'cannot be batches where the output is standard output: nothing resumes it',
+    ])
+  }
+  if (outputFormat === 'tuple') {
+    faults.push([
+      'via',
+      'cannot be batches with tuples, which have no room to say what is collected',
+    ])
+  }
+  return faults
+}

@@ -14,7 +14,13 @@ import type { OutputFormat } from './line-form.ts'
 import { readUsd } from './money.ts'
 import { nearest } from './nearest.ts'
 import type { RampKind } from './ramp.ts'
-import { checkBaseUrl, checkHeaders, isHeaderValue, isNoPlaceholder } from './option-rules.ts'
+import {
+  checkBaseUrl,
+  checkHeaders,
+  isHeaderValue,
+  isNoPlaceholder,
+  contradictions,
+} from './option-rules.ts'
 import type { ParseOptions } from './request.ts'
 
 /** The ways to use the prompt cache; see `CacheMode`. */
@@ -32,6 +38,9 @@ export const cacheModes = ['auto', 'marked', 'off', 'strip'] as const
  * - `strip`: all marks are taken out, so that nothing is written and nothing is read.
  */
 export type CacheMode = (typeof cacheModes)[number]
+
+/** The ways to the API. */
+export type Via = 'live' | 'batches'
 
 /** Options of `run`. Only `input` and a key must be given. */
 export interface RunOptions {
@@ -110,6 +119,18 @@ export interface RunOptions {
   readonly sendUserId?: boolean | undefined
   /** How the prompt cache is used. @default 'marked' */
   readonly cache?: CacheMode | undefined
+  /**
+   * `live`: each row is a request of its own; `batches`: by Message Batches, at half the price and
+   * within a day. @default 'live'
+   */
+  readonly via?: Via | undefined
+  /**
+   * Rows that a batch did not answer, through no fault of theirs: into another batch, or live.
+   * @default 'resubmit'
+   */
+  readonly batchLeftovers?: 'resubmit' | 'live' | undefined
+  /** Ends when all batches are submitted; the same run again collects them. @default false */
+  readonly detach?: boolean | undefined
   /** When results are made durable. @default '1s' */
   readonly fsync?: 'always' | '1s' | 'never' | undefined
   /** How fast sending may grow at the start. @default 'fast' */
@@ -168,6 +189,9 @@ export interface Settings {
   readonly cache: CacheMode
   /** Whether the user said so. */
   readonly isCacheGiven: boolean
+  readonly via: Via
+  readonly batchLeftovers: 'resubmit' | 'live'
+  readonly detach: boolean
   readonly fsync: 'always' | '1s' | 'never'
   readonly ramp: RampKind
   readonly limitFraction: number
@@ -236,6 +260,9 @@ const shape = {
   outputFormat: oneOf('results', 'tuple').default('results'),
   sendUserId: flag.default(true),
   cache: oneOf(...cacheModes).default('marked'),
+  via: oneOf('live', 'batches').default('live'),
+  batchLeftovers: oneOf('resubmit', 'live').default('resubmit'),
+  detach: flag.default(false),
   fsync: oneOf('always', '1s', 'never').default('1s'),
   ramp: oneOf('fast', 'gentle', 'off').default('fast'),
   limitFraction: z.number(fraction).positive(fraction).max(1, fraction).default(1),
@@ -245,10 +272,10 @@ const shape = {
   seed: z.int('must be a whole number').optional(),
 }
 
-const schema = z.strictObject(shape).superRefine(({ ordered, outputFormat }, context) => {
-  if (!ordered || outputFormat !== 'tuple') return
-  const message = 'cannot go with tuples, which are written as they come'
-  context.addIssue({ code: 'custom', path: ['ordered'], message })
+const schema = z.strictObject(shape).superRefine((options, context) => {
+  for (const [option, message] of contradictions(options)) {
+    context.addIssue({ code: 'custom', path: [option], message })
+  }
 })
 
 function oneOf<const T extends string>(...words: readonly T[]): z.ZodEnum<{ [K in T]: K }> {

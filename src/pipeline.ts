@@ -18,7 +18,7 @@ import { Scheduler } from './scheduler.ts'
 import type { Source } from './source.ts'
 import type { Spending } from './spending.ts'
 import { Stats } from './stats.ts'
-import { toAll } from './telling.ts'
+import { toAll, toldBefore } from './telling.ts'
 import type { Transport } from './transport.ts'
 
 /** What a pipeline joins. */
@@ -30,6 +30,8 @@ export interface Ends {
   /** Absent in a run without a budget. */
   readonly spending: Spending | undefined
   readonly observers: readonly Observer[]
+  /** What the run came to before this part of it, in which the input was read. @default nothing */
+  readonly before?: Stats | undefined
 }
 
 /** The joined parts. */
@@ -46,12 +48,13 @@ export interface Pipeline {
 export function join(context: RunContext, settings: Settings, ends: Ends): Pipeline {
   const { source, spending, observers } = ends
   const scheduler = makeScheduler(context, settings, source, spending)
-  const stats = new Stats()
+  const stats = ends.before ?? new Stats()
   const learning = learnCeilings(context, settings, {
     loop: () => loop,
     notice: (message) => observe({ type: 'notice', at: context.clock.now(), message }),
   })
-  const observe = toAll([(event) => stats.observe(event), ...observers, learning.observe])
+  const all = toAll([(event) => stats.observe(event), ...observers, learning.observe])
+  const observe = ends.before === undefined ? all : toldBefore(all)
   const plan = new Plan(ends.books, {
     ...parseOptionsOf(settings),
     cachePoints: settings.cache === 'auto' ? ('all' as const) : ('marked' as const),

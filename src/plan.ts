@@ -166,7 +166,8 @@ function defaultless(id: string, lineNumber: number): string | undefined {
   return id === `line-${lineNumber}` ? undefined : id
 }
 
-function workOf(row: Row, sequence: number, retriesFailed: boolean): Work {
+/** A row that waits to be asked. */
+export function workOf(row: Row, sequence: number, retriesFailed: boolean): Work {
   const { body, ...rest } = row
   return {
     sequence,

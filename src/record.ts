@@ -28,6 +28,13 @@ export interface RecordPaths {
   readonly folder?: string | undefined
   /** Sums up what the answers cost. @default that is not looked at */
   readonly cost?: HeldCost | undefined
+  /** Told of every line, whatever it says. @default nobody is */
+  readonly witness?: LineWitness | undefined
+}
+
+/** Who looks at the lines of earlier runs. */
+export interface LineWitness {
+  add(line: ResultLine): void
 }
 
 /** What was found. */
@@ -63,10 +70,11 @@ export function recover(files: Files, paths: RecordPaths, form?: LineForm): Reco
   let succeededCount = 0
   let failedCount = 0
   // The type decides, not the file: an answer is one wherever the user's tools put it.
-  const { cost } = paths
+  const { cost, witness } = paths
   const count = (line: ResultLine): void => {
     const { type, key } = line
     cost?.add(line)
+    witness?.add(line)
     if (type === 'succeeded') {
       succeeded.add(key, 1)
       succeededCount++

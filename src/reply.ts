@@ -178,17 +178,20 @@ export function onOneLine(json: string): string {
   return (/[\r\n]/.test(json) ? json.replace(/[\r\n]+/g, '') : json).trim()
 }
 
-function readAnswer(head: ReplyHead, json: unknown, body: string): Outcome {
+/**
+ * What a Message means that stood in a reply of this head: `json` is what `text` stands for.
+ */
+export function readAnswer(head: ReplyHead, json: unknown, text: string): Outcome {
   const usage =
     isJsonObject(json) && json['type'] === 'message' ? readUsage(json['usage']) : undefined
   if (!isJsonObject(json) || usage === undefined) {
-    const message = `Status ${head.status} with a body that is no Message: ${excerpt(body)}`
+    const message = `Status ${head.status} with a body that is no Message: ${excerpt(text)}`
     return { ...head, kind: 'broken', error: { type: 'invalid_response', message }, unknown: true }
   }
   return {
     ...head,
     kind: 'answered',
-    message: onOneLine(body),
+    message: onOneLine(text),
     usage,
     model: textOrNull(json['model']) ?? '',
     stopReason: textOrNull(json['stop_reason']),

@@ -29,6 +29,14 @@ export interface RunFields {
   readonly costUsd: string | null
   /** Tries that may have been billed and gave no answer. @default 0 */
   readonly unknownAttempts?: number | undefined
+  /** The batch that ended it, and its id there. @default it was asked live */
+  readonly batch?: BatchPlace | undefined
+}
+
+/** Where a row stood in a Message Batch. */
+export interface BatchPlace {
+  readonly id: string
+  readonly request: string
 }
 
 /**
@@ -81,6 +89,8 @@ export interface ResultLine {
   readonly id: string | undefined
   /** `run.cost_usd` as it is written; absent when it was null or is missing. */
   readonly costText: string | undefined
+  /** The row's id in the batch that ended it; absent where none did. */
+  readonly batchRequest?: string | undefined
 }
 
 /**
@@ -166,12 +176,14 @@ export function parseResultLine(
   if (typeof number !== 'number' || !Number.isInteger(number) || number < 1) return undefined
   const id = line['custom_id']
   const cost = run['cost_usd']
+  const batchRequest = run['batch_request']
   return {
     type,
     key,
     line: number,
     id: typeof id === 'string' ? id : undefined,
     costText: typeof cost === 'number' ? String(cost) : undefined,
+    ...(typeof batchRequest === 'string' && { batchRequest }),
   }
 }
 
@@ -194,6 +206,7 @@ const typeTokens = resultTypes.map((type) => ({ type, token: Buffer.from(`${type
 const runHead = Buffer.from(',"run":{"line":')
 const keyHead = Buffer.from(',"key":"')
 const costName = Buffer.from('cost_usd"')
+const batchRequestName = Buffer.from('batch_request"')
 const keyChars = 32
 /** A head, a tail and a key; nothing shorter is a line of ours. */
 const shortestLineBytes = head.length + resultHead.length + runHead.length + keyChars
@@ -214,8 +227,13 @@ function lineOf(id: string, result: string, members: string, run: RunFields): st
     `,"run":{"line":${run.line},"key":"${run.key}","attempts":${run.attempts}` +
     (unknown > 0 ? `,"unknown_attempts":${unknown}` : '') +
     `,"request_id":${JSON.stringify(run.requestId)},"latency_ms":${Math.round(run.latencyMs)}` +
-    `,"cost_usd":${run.costUsd ?? 'null'}}}\n`
+    `,"cost_usd":${run.costUsd ?? 'null'}${batchMembers(run.batch)}}}\n`
   )
+}
+
+function batchMembers(batch: BatchPlace | undefined): string {
+  if (batch === undefined) return ''
+  return `,"batch_id":${JSON.stringify(batch.id)},"batch_request":"${batch.request}"`
 }
 
 function member(name: string, json: string | undefined): string {
@@ -243,24 +261,29 @@ function readQuickly(bytes: Buffer, from: number, to: number): ResultLine | unde
   if (lineEnd === lineStart || !matches(bytes, lineEnd, to, keyHead)) return undefined
   if (bytes[keyEnd] !== quote || !isHex(bytes, keyStart, keyEnd)) return undefined
   const id = parseString(bytes.toString('utf8', idStart - 1, idEnd + 1))
-  const costText = readLastMembers(bytes, keyEnd + 1, to)
-  if (costText === undefined || id === undefined) return undefined
+  const last = readLastMembers(bytes, keyEnd + 1, to)
+  if (last === undefined || id === undefined) return undefined
   return {
     type,
     key: bytes.toString('latin1', keyStart, keyEnd),
     line: Number(bytes.toString('latin1', lineStart, lineEnd)),
     id,
-    costText: costText === '' ? undefined : costText,
+    ...last,
   }
 }
 
 /**
  * Reads `,"name":value` members of strings without escapes, numbers and words, up to the two
- * braces that end the line. Returns the text of the cost, '' if null, undefined if it is not so.
+ * braces that end the line; undefined if it is not so.
  */
-function readLastMembers(bytes: Buffer, from: number, to: number): string | undefined {
+function readLastMembers(
+  bytes: Buffer,
+  from: number,
+  to: number,
+): Pick<ResultLine, 'costText' | 'batchRequest'> | undefined {
   let at = from
-  let costText = ''
+  let costText: string | undefined
+  let batchRequest: string | undefined
   while (bytes[at] === comma && bytes[at + 1] === quote) {
     const nameStart = at + 2
     const nameEnd = skipString(bytes, nameStart, to)
@@ -268,6 +291,8 @@ function readLastMembers(bytes: Buffer, from: number, to: number): string | unde
     const valueStart = nameEnd + 2
     if (bytes[valueStart] === quote) {
       at = skipString(bytes, valueStart + 1, to) + 1
+      const isRequest = matches(bytes, nameStart, to, batchRequestName)
+      if (isRequest) batchRequest = bytes.toString('latin1', valueStart + 1, at - 1)
     } else {
       at = valueStart
       while (at < to && bytes[at] !== comma && bytes[at] !== closeBrace) at++
@@ -275,9 +300,8 @@ function readLastMembers(bytes: Buffer, from: number, to: number): string | unde
       if (isCost && bytes[valueStart] !== 0x6e) costText = bytes.toString('latin1', valueStart, at)
     }
   }
-  return at === to - 2 && bytes[at] === closeBrace && bytes[at + 1] === closeBrace
-    ? costText
-    : undefined
+  if (at !== to - 2 || bytes[at] !== closeBrace || bytes[at + 1] !== closeBrace) return undefined
+  return batchRequest === undefined ? { costText } : { costText, batchRequest }
 }
 
 /**

@@ -10,6 +10,7 @@
  * the summary.
  */
 
+import { runBatches } from './batches/run.ts'
 import { type RunContext, systemContext } from './context.ts'
 import { RunError } from './errors.ts'
 import type { Observer, RunStarted } from './events.ts'
@@ -18,10 +19,12 @@ import { type Ending, Ledger } from './ledger.ts'
 import type { Loop } from './loop.ts'
 import { loadPrices, type Prices } from './money.ts'
 import { isBudgeted, readOptions, type RunOptions, type Settings } from './options.ts'
+import { refuseOutstanding } from './outstanding-batches.ts'
 import { join } from './pipeline.ts'
 import { fileSource, type Source, streamSource } from './source.ts'
 import { SpendRecord, type SpendRecordOptions } from './spend-record.ts'
 import { Spending } from './spending.ts'
+import type { Stats } from './stats.ts'
 import { type RunSummary, summarize } from './summary.ts'
 
 /** What a caller may hold on to while a run goes on. */
@@ -62,6 +65,36 @@ export async function run(
 ): Promise<RunSummary> {
   const settings = readOptions(options)
   const prices = loadPrices(settings.prices)
+  if (settings.via === 'live') {
+    refuseOutstanding(context.files, settings.output)
+    return runLive({ settings, prices, hooks, context })
+  }
+  const { observers = [], signal } = hooks
+  const parts = { context, settings, prices, observers, signal }
+  const { summary, stats, observe } = await runBatches(parts)
+  const { left } = summary.rows
+  if (summary.stopped !== null || left === 0) return summary
+  observe({ type: 'rows_again', at: context.clock.now(), count: left })
+  return runLive({ settings: { ...settings, overwrite: false }, prices, hooks, context, stats })
+}
+
+/** A run, or the end of one: of rows that batches have left. */
+interface LiveRun {
+  readonly settings: Settings
+  readonly prices: Prices
+  readonly hooks: RunHooks
+  readonly context: RunContext
+  /** Of the part before; its rows were read then. @default there was none */
+  readonly stats?: Stats
+}
+
+async function runLive({
+  settings,
+  prices,
+  hooks,
+  context,
+  stats: before,
+}: LiveRun): Promise<RunSummary> {
   const source = openSource(context, settings)
   if (settings.onInvalidRow === 'stop') await checkInput(source, settings)
   const { clock } = context
@@ -75,7 +108,7 @@ export async function run(
     onLost: (error) => loop.abandon(error),
   })
   const { observers = [] } = hooks
-  const ends = { source, books: ledger, transport, prices, spending, observers }
+  const ends = { source, books: ledger, transport, prices, spending, observers, before }
   const { loop, scheduler, stats, observe, close } = join(context, settings, ends)
   observe({
     type: 'run_started',

@@ -5,7 +5,7 @@
  * when it was read.
  */
 
-import type { Books, Fault } from './books.ts'
+import type { Answer, Books, Fault } from './books.ts'
 import type { RunContext } from './context.ts'
 import type { Unanswered } from './decision.ts'
 import type { RunError } from './errors.ts'
@@ -13,6 +13,7 @@ import type { Observer } from './events.ts'
 import type { Prices } from './money.ts'
 import type { Answered } from './outcome.ts'
 import type { Holding } from './record.ts'
+import type { BatchPlace } from './result-line.ts'
 import { Settled } from './settled.ts'
 import type { Spending } from './spending.ts'
 import * as telling from './telling.ts'
@@ -25,6 +26,14 @@ export interface SettlingParts {
   readonly prices: Prices
   readonly spending: Spending | undefined
   readonly observe: Observer
+}
+
+/** The try that ended a row: of its own, or as part of a batch. */
+export interface Ending extends Pick<
+  Attempt,
+  'number' | 'work' | 'startedAt' | 'cacheMissedTokens'
+> {
+  readonly batch?: BatchPlace
 }
 
 export class Settling {
@@ -59,18 +68,10 @@ export class Settling {
     })
   }
 
-  succeed(attempt: Attempt, outcome: Answered): void {
-    const { work, startedAt, cacheMissedTokens } = attempt
-    const { context, books, prices, spending, observe } = this.#parts
-    const at = context.clock.wallTime()
-    const { model, usage } = outcome
-    const costNanoUsd = prices.costNanoUsd(model, usage, { at })
-    const cacheSavedNanoUsd = prices.cacheSavedNanoUsd(model, usage, { at })
-    const latencyMs = this.#now() - startedAt
-    const lost = prices.cacheLostNanoUsd(model, usage, { at, tokens: cacheMissedTokens })
-    const money = { costNanoUsd, cacheSavedNanoUsd, cacheLostNanoUsd: lost }
-    const attempts = work.attempts + 1
-    const answer = { outcome, ...money, cacheMissedTokens, latencyMs, attempts }
+  succeed(attempt: Ending, outcome: Answered): void {
+    const { work } = attempt
+    const { books, spending, observe } = this.#parts
+    const answer = this.#answerOf(attempt, outcome)
     books.succeed(work, answer, () => {
       this.#settled.mark(work.sequence)
       spending?.answered(attempt, outcome)
@@ -79,9 +80,28 @@ export class Settling {
     work.body = undefined
   }
 
-  fail({ work, startedAt }: Attempt, outcome: Unanswered): void {
+  /** An answer to a row that is none of the input any more: kept, and not counted. */
+  keep(attempt: Ending, outcome: Answered): void {
+    this.#parts.books.succeed(attempt.work, this.#answerOf(attempt, outcome), () => {})
+  }
+
+  #answerOf(attempt: Ending, outcome: Answered): Answer {
+    const { work, startedAt, cacheMissedTokens, batch } = attempt
+    const { context, prices } = this.#parts
+    const at = context.clock.wallTime()
+    const { model, usage } = outcome
+    const costNanoUsd = prices.costNanoUsd(model, usage, { at })
+    const cacheSavedNanoUsd = prices.cacheSavedNanoUsd(model, usage, { at })
     const latencyMs = this.#now() - startedAt
-    const failure = { outcome, latencyMs, attempts: Math.max(1, work.attempts) }
+    const lost = prices.cacheLostNanoUsd(model, usage, { at, tokens: cacheMissedTokens })
+    const money = { costNanoUsd, cacheSavedNanoUsd, cacheLostNanoUsd: lost }
+    const attempts = work.attempts + 1
+    return { outcome, ...money, cacheMissedTokens, latencyMs, attempts, batch }
+  }
+
+  fail({ work, startedAt, batch }: Ending, outcome: Unanswered): void {
+    const latencyMs = this.#now() - startedAt
+    const failure = { outcome, latencyMs, attempts: Math.max(1, work.attempts), batch }
     this.#parts.books.fail(work, failure, () => {
       this.#settled.mark(work.sequence)
       this.#parts.observe(telling.rowFailed(this.#now(), work, failure))

@@ -72,7 +72,8 @@ export class Spending {
     const { prices, settings } = this.#options
     const { model, maxTokens, lineNumber } = work.row
     const body = work.body ?? new Uint8Array()
-    const asked = { model, maxTokens, body, mayBeMarked: settings.cache === 'auto' }
+    const how = { mayBeMarked: settings.cache === 'auto', batch: settings.via === 'batches' }
+    const asked = { model, maxTokens, body, ...how }
     const isPriced = settings.budgetNanoUsd !== undefined
     const most = worstCase(asked, isPriced ? prices : undefined, this.#instants)
     if ('lacks' in most) {
@@ -145,7 +146,7 @@ export class Spending {
   }
 
   /** The answer stands in the output. */
-  answered(attempt: Attempt, outcome: Answered): void {
+  answered(attempt: Pick<Attempt, 'number' | 'work'>, outcome: Answered): void {
     const { settings, record } = this.#options
     if (record === undefined) return
     const cost = this.costOf(attempt, outcome) ?? nothing

@@ -9,13 +9,15 @@ import { unreachable } from './assert.ts'
 import type { BudgetState } from './budget.ts'
 import type {
   AttemptFailed,
+  BatchLost,
   LimitsRead,
   RowFailed,
   RowSucceeded,
   RunEvent,
   RunStarted,
 } from './events.ts'
-import { type LimitReadings, meteredInputTokens } from './outcome.ts'
+import { meteredInputTokens } from './outcome.ts'
+import { type PoolSnapshot, PoolStats } from './pool-stats.ts'
 import { RecentRate } from './recent-rate.ts'
 
 /** A file may name any number of models; more pools than this are not watched one by one. */
@@ -31,21 +33,6 @@ export interface TokenTotals {
   /** Written though an entry was there before: part of the writes. */
   readonly cacheMissed: number
   readonly output: number
-}
-
-/**
- * What one pool carried in the last 60 seconds, and what its replies say it may. Not extrapolated:
- * a full bucket may be spent in seconds, and is not the rate of a minute.
- */
-export interface PoolSnapshot {
-  readonly name: string
-  /** Sends, refused ones too. */
-  readonly requestsPerMinute: number
-  /** Input that counts to the limit: uncached, and cache writes. */
-  readonly inputTokensPerMinute: number
-  readonly outputTokensPerMinute: number
-  /** The newest limits a reply showed; undefined until one does. */
-  readonly limits: LimitReadings | undefined
 }
 
 /** A run at one instant. */
@@ -69,6 +56,8 @@ export interface Snapshot {
     /** Not asked in this run, and not to be. */
     readonly left: number
   }
+  /** Message Batches that are outstanding, and the rows in them. */
+  readonly batches: { readonly outstanding: number; readonly rows: number }
   readonly attempts: {
     readonly started: number
     readonly inFlight: number
@@ -151,6 +140,7 @@ export class Stats {
   #bindsSince = 0
   #outputBlocked: string | null = null
   #stopping: { code: string; message: string } | null = null
+  readonly #batches = { outstanding: 0, rows: 0 }
 
   observe(event: RunEvent): void {
     switch (event.type) {
@@ -179,6 +169,19 @@ export class Stats {
         this.#rows.left += 1
         this.#unknownPending.delete(event.line)
         return
+      case 'rows_again':
+        this.#rows.left -= event.count
+        return
+      case 'batch_submitted':
+        this.#batches.outstanding += 1
+        this.#batches.rows += event.rows
+        return
+      case 'batch_collected':
+        this.#batches.outstanding -= 1
+        this.#batches.rows -= event.rows
+        return
+      case 'batch_lost':
+        return this.#batchLost(event)
       case 'limits_read':
         return this.#limitsRead(event)
       case 'binding_changed':
@@ -213,6 +216,7 @@ export class Stats {
     return {
       elapsedMs: now - this.#startedAt,
       rows: { ...this.#rows, readAll: this.#readAll, expected: this.#expected() },
+      batches: { ...this.#batches },
       attempts: { started, inFlight: started - ended, refused, overloaded, broken },
       possiblyBilledTwice: {
         rows: this.#unknownRows,
@@ -267,9 +271,20 @@ export class Stats {
     else this.#unknown.costNanoUsd += unknown.costNanoUsdMax
   }
 
+  #batchLost({ id, rows, costNanoUsdMax: cost }: BatchLost): void {
+    if (id !== null) {
+      this.#batches.outstanding -= 1
+      this.#batches.rows -= rows
+    }
+    this.#unknownRows += rows
+    this.#unknown.attempts += rows
+    if (cost === null) this.#unknown.priced = false
+    else this.#unknown.costNanoUsd += cost
+  }
+
   #rowSucceeded(event: RowSucceeded): void {
     const { usage } = event
-    this.#attempts.ended += 1
+    if (event.batchId === undefined) this.#attempts.ended += 1
     this.#rows.succeeded += 1
     // A settled row cannot be counted again, so the set holds only rows under way.
     this.#unknownPending.delete(event.line)
@@ -350,27 +365,6 @@ export class Stats {
     const remaining = sum(known.map((reading) => reading.remaining))
     const perMinute = sum(known.map((reading) => reading.limit))
     return (Math.max(0, rows - remaining) / perMinute) * 60_000
-  }
-}
-
-class PoolStats {
-  readonly requests = new RecentRate(60)
-  readonly input = new RecentRate(60)
-  readonly output = new RecentRate(60)
-  limits: LimitReadings | undefined
-
-  constructor(now: number) {
-    for (const rate of [this.requests, this.input, this.output]) rate.start(now)
-  }
-
-  snapshot(now: number, name: string): PoolSnapshot {
-    return {
-      name,
-      requestsPerMinute: this.requests.sum(now),
-      inputTokensPerMinute: this.input.sum(now),
-      outputTokensPerMinute: this.output.sum(now),
-      limits: this.limits,
-    }
   }
 }
 

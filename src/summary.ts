@@ -7,7 +7,7 @@
 
 import type { BudgetLine } from './budget.ts'
 import { type ErrorCode, exitCodes, RunError } from './errors.ts'
-import type { ErrorSpread, EstimateErrors } from './estimate.ts'
+import type { ErrorSpread, EstimateErrors, Estimator } from './estimate.ts'
 import { usdNumber } from './money.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Snapshot } from './stats.ts'
@@ -47,9 +47,15 @@ export interface RunSummary {
   readonly snapshot: Snapshot
 }
 
+/** What decided, as far as it is asked at the end. */
+export interface Deciding extends Pick<Scheduler, 'stopping' | 'modelsGone'> {
+  readonly estimator: Pick<Estimator, 'errorPercent' | 'errors'>
+  readonly limiter: { readonly bounds: readonly { name: string; worstExcess: number }[] }
+}
+
 /** How a run went. `unwritten`: rows whose lines were in hand and could not be written. */
 export function summarize(
-  scheduler: Scheduler,
+  scheduler: Deciding,
   unwritten: number,
   closed: Pick<RunSummary, 'input' | 'output' | 'failedOutput' | 'notInInput' | 'snapshot'>,
 ): RunSummary {
@@ -76,7 +82,10 @@ export function summarize(
 }
 
 /** Why rows were left, if any were: what stopped the run, or the model that is gone. */
-export function endedBy({ stopping, modelsGone }: Scheduler): RunError | undefined {
+export function endedBy({
+  stopping,
+  modelsGone,
+}: Pick<Scheduler, 'stopping' | 'modelsGone'>): RunError | undefined {
   return stopping ?? [...modelsGone.values()][0]
 }
 

@@ -58,7 +58,8 @@ export function rowSucceeded(at: number, work: Work, answer: Answer): RowSucceed
   const money = { costNanoUsd, cacheSavedNanoUsd, ...missed }
   const { lineNumber: line, id } = work.row
   const row = { line, id, model, pool: work.pool, usage, stopReason }
-  return { type: 'row_succeeded', at, ...row, ...money, latencyMs, attempts, requestId }
+  const via = answer.batch === undefined ? {} : { batchId: answer.batch.id }
+  return { type: 'row_succeeded', at, ...row, ...money, latencyMs, attempts, requestId, ...via }
 }
 
 /** A row's failure was written. */
@@ -131,5 +132,13 @@ export function toAll(observers: readonly Observer[]): Observer {
         for (const other of watching) other({ type: 'notice', at: event.at, message })
       }
     }
+  }
+}
+
+/** An observer of a later part of a run: in the first it was told of the input. */
+export function toldBefore(observe: Observer): Observer {
+  return (event) => {
+    const { type } = event
+    if (type !== 'run_started' && type !== 'rows_read' && type !== 'input_ended') observe(event)
   }
 }

@@ -27,6 +27,8 @@ export interface Asked {
   readonly body: Uint8Array
   /** It may be marked for the cache before it is sent, for an hour at most. @default false */
   readonly mayBeMarked?: boolean
+  /** It goes by Message Batches. @default false */
+  readonly batch?: boolean
 }
 
 /** Why there is no telling what a request costs at most. */
@@ -49,7 +51,7 @@ const clientToolTokensMax = 8000
  * are given.
  */
 export function worstCase(
-  { model, maxTokens, body, mayBeMarked = false }: Asked,
+  { model, maxTokens, body, mayBeMarked = false, batch = false }: Asked,
   prices: Prices | undefined,
   instants: readonly number[],
 ): Amount | Unbounded {
@@ -63,7 +65,7 @@ export function worstCase(
   for (const at of prices === undefined ? [] : instants) {
     const { us, fast } = found
     const writes = mayBeMarked ? '1h' : found.writes
-    const request = { inputTokens, outputTokensMax: maxTokens, at, writes, us, fast }
+    const request = { inputTokens, outputTokensMax: maxTokens, at, writes, us, fast, batch }
     const cost = prices?.worstCaseNanoUsd(model, request) ?? null
     if (cost === null) {
       const how = fast ? ' in fast mode' : ''

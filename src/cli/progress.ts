@@ -11,7 +11,8 @@
 
 import type { BudgetLine } from '../budget.ts'
 import type { LimitReading } from '../outcome.ts'
-import type { PoolSnapshot, Snapshot } from '../stats.ts'
+import type { PoolSnapshot } from '../pool-stats.ts'
+import type { Snapshot } from '../stats.ts'
 import { bindName, type Spellings } from './bind-names.ts'
 import { type Field, fitFields, type Paint } from './paint.ts'
 import {

@@ -203,12 +203,16 @@ function foldOne(fold: Fold, event: RunEvent): void {
       if (event.kind === 'refused') fold.refused += 1
       if (event.unknown !== null) fold.unknown += 1
       return
+    case 'rows_again':
+      fold.left -= event.count
+      return
     case 'row_succeeded': {
       fold.succeeded += 1
       fold.costNanoUsd += event.costNanoUsd ?? 0
       fold.cacheRead += event.usage.cacheReadTokens
       if (event.cacheSavedNanoUsd === null) fold.savedNanoUsd = null
       else if (fold.savedNanoUsd !== null) fold.savedNanoUsd += event.cacheSavedNanoUsd
+      if (event.batchId !== undefined) return
       const attempt = [...fold.underWay].find(([, line]) => line === event.line)?.[0]
       if (attempt === undefined) fold.problems.push(`line ${event.line} succeeded unasked`)
       else fold.underWay.delete(attempt)
@@ -224,7 +228,12 @@ function foldOne(fold: Fold, event: RunEvent): void {
       if (fold.stopped !== undefined) fold.problems.push('it stopped twice')
       fold.stopped = event.code
       return
+    case 'batch_lost':
+      fold.unknown += event.rows
+      return
     case 'input_ended':
+    case 'batch_submitted':
+    case 'batch_collected':
     case 'limits_read':
     case 'binding_changed':
     case 'budget_used':

@@ -3,6 +3,7 @@
  * what it says, what it sends and what its files hold before and after are kept for the checkers.
  */
 
+import type { ApiCalls } from '../../src/api-calls.ts'
 import type { Cancel, Clock } from '../../src/clock.ts'
 import type { RunContext } from '../../src/context.ts'
 import { RunError } from '../../src/errors.ts'
@@ -18,6 +19,7 @@ import { systemError } from '../sim-file.ts'
 import type { SimFiles } from '../sim-files.ts'
 import type { Death, Drawn } from './draw.ts'
 import type { SimClock } from './sim-clock.ts'
+import { SimApiCalls } from './sim-api-calls.ts'
 import { SimTransport } from './sim-transport.ts'
 import { Witness } from './witness.ts'
 
@@ -190,7 +192,21 @@ export class Life {
       startedAt: `life ${number}`,
       processState: (pid) => (pid === number && this.isAlive ? 'alive' : 'dead'),
     }
-    return { clock, host, files: disk, seed: () => drawn.seed, transport: () => this.#transport() }
+    return {
+      clock,
+      host,
+      files: disk,
+      seed: () => drawn.seed,
+      transport: () => this.#transport(),
+      calls: () => this.#calls(),
+    }
+  }
+
+  #calls(): ApiCalls {
+    const { clock, model, drawn, apiKey } = this.#stage
+    const random = this.plan.random.fork('calls')
+    const options = { clock, model, random, networkMs: drawn.networkMs, apiKey }
+    return new SimApiCalls(options, () => this.isAlive)
   }
 
   /** The timers of a machine that sleeps fire when it wakes, those of a dead process never. */

@@ -54,7 +54,10 @@ export class SimCalls {
   }
 
   /** Resolves when the reply is whole or cut; never rejects. `onData` is told of what arrives. */
-  call(request: SimRequest, onData?: (bytes: Uint8Array) => void): Promise<SimReply> {
+  call(
+    request: SimRequest,
+    onData?: (bytes: Uint8Array, status: number) => void,
+  ): Promise<SimReply> {
     const { clock, model, apiKey = () => 'sk-ant-world' } = this.#options
     return new Promise((resolve) => {
       const coming: Coming = { status: 0, headers: {}, chunks: [], id: undefined, lastArrivalAt: 0 }
@@ -64,7 +67,7 @@ export class SimCalls {
           coming.headers = Object.fromEntries(action.headers)
         } else if (action.type === 'data') {
           coming.chunks.push(action.bytes)
-          onData?.(action.bytes)
+          onData?.(action.bytes, coming.status)
         } else {
           const { status, headers, chunks } = coming
           resolve({ status, headers, body: Buffer.concat(chunks), isCut: action.type === 'reset' })

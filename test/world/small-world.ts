@@ -44,7 +44,10 @@ export class SmallWorld {
     heard: (event: RunEvent) => void = () => {},
   ): Promise<{ readonly life: Life; readonly summary: RunSummary }> {
     const { life, ending } = await this.try(options, death, heard)
-    if (ending.type !== 'summary') throw new Error(`It ended by ${ending.type}`)
+    if (ending.type !== 'summary')
+      throw new Error(`It ended by ${ending.type}`, {
+        cause: 'error' in ending ? ending.error : undefined,
+      })
     return { life, summary: ending.summary }
   }
 

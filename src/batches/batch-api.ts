@@ -1,0 +1,181 @@
+/**
+ * The Message Batches API: its calls, and what their replies mean, as values.
+ *
+ * Facts are those of Anthropic's Message Batches reference: a batch is created by one POST, has
+ * no idempotency key, and shows no counts but `processing` until all of it has ended.
+ */
+
+import type { ApiCall, ApiCalls, CallBody, CallReply } from '../api-calls.ts'
+import type { RunError } from '../errors.ts'
+import { parseInstant } from '../instants.ts'
+import { isJsonObject, type JsonObject, parseJson } from '../json.ts'
+import type { ApiError, Outcome } from '../outcome.ts'
+import { readReply } from '../reply.ts'
+import { runStopError } from '../run-stop.ts'
+
+/** A batch as the API shows it. Instants are server wall time, ms since the epoch. */
+export interface Batch {
+  readonly id: string
+  readonly status: 'in_progress' | 'canceling' | 'ended'
+  /** Requests of it, whatever became of them. */
+  readonly requests: number
+  readonly createdAt: number
+  readonly expiresAt: number
+  /** Its results are there to be read. */
+  readonly hasResults: boolean
+}
+
+/** What a call gave. */
+export type Called<T> =
+  | { readonly kind: 'done'; readonly value: T }
+  /** 429: not yet. */
+  | { readonly kind: 'refused'; readonly error: ApiError; readonly retryAfterMs?: number }
+  /** Try again. `mayBeDone`: the call may have been performed. */
+  | { readonly kind: 'failed'; readonly error: ApiError; readonly mayBeDone: boolean }
+  /** There is no such batch, or none yet, or no results any more. */
+  | { readonly kind: 'missing'; readonly error: ApiError }
+  /** It will never be taken as it stands. */
+  | { readonly kind: 'invalid'; readonly error: ApiError; readonly status: number }
+  /** Nothing can succeed now: key, credit, spend limit. */
+  | { readonly kind: 'stop'; readonly error: RunError }
+
+/** A page of the list, newest first. */
+export interface BatchPage {
+  readonly batches: readonly Batch[]
+  /** To be given for the next page; undefined: this is the last. */
+  readonly after: string | undefined
+}
+
+/** Its calls; see above. */
+export class BatchApi {
+  readonly #calls: ApiCalls
+  readonly #signal: AbortSignal
+
+  /** `signal` ends what is under way. */
+  constructor(calls: ApiCalls, signal: AbortSignal) {
+    this.#calls = calls
+    this.#signal = signal
+  }
+
+  create(body: CallBody): Promise<Called<Batch>> {
+    return this.#ask({ method: 'POST', path: '/batches', body }, readBatch)
+  }
+
+  retrieve(id: string): Promise<Called<Batch>> {
+    return this.#ask({ method: 'GET', path: `/batches/${encodeURIComponent(id)}` }, readBatch)
+  }
+
+  cancel(id: string): Promise<Called<Batch>> {
+    const path = `/batches/${encodeURIComponent(id)}/cancel`
+    return this.#ask({ method: 'POST', path, body: emptyBody }, readBatch)
+  }
+
+  list(after?: string): Promise<Called<BatchPage>> {
+    const next = after === undefined ? '' : `&after_id=${encodeURIComponent(after)}`
+    return this.#ask({ method: 'GET', path: `/batches?limit=100${next}` }, readPage)
+  }
+
+  /** Hands on the results' bytes as they come; done when all of them came. */
+  async results(
+    id: string,
+    onBytes: (bytes: Uint8Array) => void,
+    signal: AbortSignal = this.#signal,
+  ): Promise<Called<undefined>> {
+    const path = `/batches/${encodeURIComponent(id)}/results`
+    const reply = await this.#calls.call({ method: 'GET', path, onBytes, signal })
+    return reply.status === 200 && reply.isWhole
+      ? { kind: 'done', value: undefined }
+      : failureOf(reply)
+  }
+
+  async #ask<T>(
+    call: Omit<ApiCall, 'signal'>,
+    read: (json: JsonObject) => T | undefined,
+  ): Promise<Called<T>> {
+    const reply = await this.#calls.call({ ...call, signal: this.#signal })
+    if (reply.status < 200 || reply.status >= 300 || !reply.isWhole) return failureOf(reply)
+    const json = parseJson(reply.body)
+    const value = isJsonObject(json) ? read(json) : undefined
+    if (value !== undefined) return { kind: 'done', value }
+    const message = 'The answer is not what the Message Batches API answers'
+    return { kind: 'failed', error: { type: 'invalid_response', message }, mayBeDone: true }
+  }
+}
+
+const emptyBody: CallBody = {
+  length: 2,
+  async *chunks() {
+    yield Buffer.from('{}')
+  },
+}
+
+/** What a reply that is no success means. */
+function failureOf(reply: CallReply): Exclude<Called<never>, { kind: 'done' }> {
+  const { status, headers, body, isWhole, wasSent, failure } = reply
+  if (status === 0 || (status < 300 && !isWhole)) {
+    const message = failure ?? 'The connection was lost'
+    return { kind: 'failed', error: { type: 'connection_error', message }, mayBeDone: wasSent }
+  }
+  const outcome = readReply(status, headers, body)
+  if (outcome.kind === 'answered') {
+    const error = { type: 'invalid_response', message: `Status ${status} without results` }
+    return { kind: 'failed', error, mayBeDone: true }
+  }
+  return meaningOf(outcome, isWhole)
+}
+
+function meaningOf(
+  outcome: Exclude<Outcome, { kind: 'answered' }>,
+  isWhole: boolean,
+): Exclude<Called<never>, { kind: 'done' }> {
+  const { kind, status, error } = outcome
+  switch (kind) {
+    case 'refused': {
+      const { retryAfterMs } = outcome
+      return { kind, error, ...(retryAfterMs !== undefined && { retryAfterMs }) }
+    }
+    case 'run_stop':
+      return { kind: 'stop', error: runStopError(outcome) }
+    case 'no_model':
+      return { kind: 'missing', error }
+    case 'invalid':
+      return status === 404 ? { kind: 'missing', error } : { kind: 'invalid', error, status }
+    case 'no_socket':
+      return { kind: 'failed', error, mayBeDone: false }
+    case 'overloaded':
+    case 'broken':
+      // 529 is said at the door. What fails inside may have been done by then.
+      return { kind: 'failed', error, mayBeDone: kind === 'broken' || !isWhole }
+    default:
+      return outcome satisfies never
+  }
+}
+
+function readBatch(json: JsonObject): Batch | undefined {
+  const { id, processing_status: status, request_counts: counts } = json
+  const createdAt = instantOf(json['created_at'])
+  const expiresAt = instantOf(json['expires_at'])
+  if (typeof id !== 'string' || !isStatus(status) || !isJsonObject(counts)) return undefined
+  if (createdAt === undefined) return undefined
+  const requests = Object.values(counts).reduce<number>(
+    (sum, count) => sum + (typeof count === 'number' ? count : 0),
+    0,
+  )
+  const hasResults = typeof json['results_url'] === 'string'
+  return { id, status, requests, createdAt, expiresAt: expiresAt ?? Infinity, hasResults }
+}
+
+function readPage(json: JsonObject): BatchPage | undefined {
+  const { data, has_more: hasMore, last_id: last } = json
+  if (!Array.isArray(data)) return undefined
+  const batches = data.filter(isJsonObject).flatMap((each) => readBatch(each) ?? [])
+  return { batches, after: hasMore === true && typeof last === 'string' ? last : undefined }
+}
+
+function isStatus(value: unknown): value is Batch['status'] {
+  return value === 'in_progress' || value === 'canceling' || value === 'ended'
+}
+
+function instantOf(value: unknown): number | undefined {
+  return typeof value === 'string' ? parseInstant(value) : undefined
+}
