@@ -39,7 +39,7 @@ export interface SimulatorEvent {
   /** 0 when no head was sent. */
   readonly status: number
   readonly fault?: FaultName
-  /** What `respond` threw, or what is wrong with what it returned; the answer was a 500. */
+  /** What `respond` threw, or what is wrong with what it returned; the answer is an `api_error`. */
   readonly error?: Error
 }
 
