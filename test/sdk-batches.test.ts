@@ -238,18 +238,23 @@ describe('on a socket', () => {
         const url = `${simulator.url}${path}/${id}/results`
         http.get(url, { headers }, resolve).on('error', reject)
       })
+    const linesOf = async (response: http.IncomingMessage): Promise<number> => {
+      let lines = 0
+      response.on('data', (chunk: Buffer) => {
+        for (const byte of chunk) if (byte === 10) lines++
+      })
+      await once(response, 'end')
+      return lines
+    }
+    const startedAt = performance.now()
+    expect(await linesOf(await get())).toBe(3000)
     const slow = await get()
-    // Nothing is read: sockets fill up, and the simulator stops making lines.
+    // Nothing is read for as long as all could be made: sockets fill up, and no more is made.
     await new Promise((resolve) => {
-      setTimeout(resolve, 300)
+      setTimeout(resolve, 3 * (performance.now() - startedAt))
     })
     expect(simulator.model.inFlight).toBe(1)
-    let lines = 0
-    slow.on('data', (chunk: Buffer) => {
-      for (const byte of chunk) if (byte === 10) lines++
-    })
-    await once(slow, 'end')
-    expect(lines).toBe(3000)
+    expect(await linesOf(slow)).toBe(3000)
     expect(simulator.model.inFlight).toBe(0)
     const leaving = await get()
     expect(simulator.model.inFlight).toBe(1)

@@ -17,7 +17,8 @@ const create = (api: Api, now = 0): ReturnType<Api['call']> =>
 /** The batches there are, when faults are over. */
 function listed(api: Api, now = 60_000): readonly MessageBatch[] {
   api.model.setFaults({})
-  return parse<{ data: readonly MessageBatch[] }>(api.call(now, 'GET', root)).data
+  const { data }: { data: readonly MessageBatch[] } = parse(api.call(now, 'GET', root))
+  return data
 }
 
 describe('create', () => {
@@ -46,7 +47,7 @@ describe('create', () => {
   test('batch-late is not found for some seconds, wherever it is looked for', () => {
     const foundAfter = Array.from({ length: 30 }, (_, seed) => {
       const api = new Api({ seed, faults: { 'batch-late': 1 } })
-      const { id } = parse<MessageBatch>(create(api))
+      const { id }: MessageBatch = parse(create(api))
       api.model.setFaults({})
       const path = `${root}/${id}`
       expect(errorOf(api.call(0, 'GET', path))).toMatchObject({
@@ -74,7 +75,7 @@ describe('create', () => {
 describe('looking', () => {
   test('batch-not-found is a 404 for what is there', () => {
     const api = new Api()
-    const { id } = parse<MessageBatch>(create(api))
+    const { id }: MessageBatch = parse(create(api))
     api.model.setFaults({ 'batch-not-found': 1 })
     expect(errorOf(api.call(1, 'GET', `${root}/${id}`))).toMatchObject({
       status: 404,
@@ -87,21 +88,21 @@ describe('looking', () => {
 
   test('batch-poll-error is a 500, 503 or 529, and changes nothing', () => {
     const api = new Api()
-    const { id } = parse<MessageBatch>(create(api))
+    const { id }: MessageBatch = parse(create(api))
     api.model.setFaults({ 'batch-poll-error': 1 })
     const paths = [`${root}/${id}`, root, `${root}/${id}/results`]
     for (const path of paths) {
       const found = Array.from({ length: 60 }, (_, at) => api.call(at * 1000, 'GET', path).status)
       expect(new Set(found)).toEqual(new Set([500, 503, 529]))
     }
-    expect(parse<MessageBatch>(create(api)).request_counts.processing).toBe(20)
+    expect(parse(create(api))).toMatchObject({ request_counts: { processing: 20 } })
     api.model.setFaults({})
     expect(api.get(hourMs, id).request_counts.succeeded).toBe(20)
   })
 
   test('batch-results-cut ends in the middle of a line', () => {
     const api = new Api()
-    const { id } = parse<MessageBatch>(create(api))
+    const { id }: MessageBatch = parse(create(api))
     const whole = api.call(hourMs, 'GET', `${root}/${id}/results`).text
     api.model.setFaults({ 'batch-results-cut': 1 })
     const cut = api.call(hourMs, 'GET', `${root}/${id}/results`)
@@ -153,7 +154,7 @@ describe('faults at the door', () => {
     ['reset-before', 0],
   ])('%s befalls the calls of batches too: %d', (fault, status) => {
     const api = new Api()
-    const { id } = parse<MessageBatch>(create(api))
+    const { id }: MessageBatch = parse(create(api))
     api.model.setFaults({ [fault]: 1 })
     const path = `${root}/${id}`
     const answers = [
@@ -167,6 +168,14 @@ describe('faults at the door', () => {
     expect(answers.map((answer) => answer.status)).toEqual(answers.map(() => status))
     expect(answers.map((answer) => answer.fault)).toEqual(answers.map(() => fault))
     expect(listed(api, hourMs).map((batch) => batch.id)).toEqual([id])
+  })
+
+  test('a 429 says when to come again, unless told not to', () => {
+    const waits = [{}, { retryAfter: false }, { bareRefusals: true }].map((options) => {
+      const api = new Api({ ...options, faults: { 'rate-limit': 1 } })
+      return create(api).headers['retry-after']
+    })
+    expect(waits).toEqual(['1', undefined, undefined])
   })
 
   test('faults of batches leave Messages alone', () => {

@@ -94,6 +94,21 @@ describe('a batch', () => {
     expect(api.get(5, id).processing_status).toBe('ended')
   })
 
+  test('can be looked into from outside: who asked what, and what came of it', () => {
+    const api = new Api({ batchDrainMs: 0 })
+    const { id } = api.create(0, requestsOf(40))
+    api.cancel(5 * minuteMs, id)
+    const [batch, ...others] = api.model.batches(5 * minuteMs)
+    expect(others).toEqual([])
+    assert(batch !== undefined, 'it is there')
+    const { customIds, outcomes } = batch
+    expect(batch).toMatchObject({ id, createdAt: 0, isEnded: true })
+    expect(customIds).toEqual(requestsOf(40).map((one) => one.custom_id))
+    const told = api.results(hourMs, id).map((line) => `${line.custom_id} ${line.result.type}`)
+    const seen = customIds.map((name, index) => `${name} ${outcomes[index]}`)
+    expect(seen.toSorted()).toEqual(told.toSorted())
+  })
+
   test('is of its workspace alone', () => {
     const api = new Api()
     const mine = { 'anthropic-workspace-id': 'wrkspc_1' }
@@ -126,7 +141,7 @@ describe('results', () => {
     const { id } = api.create(0, requests)
     const lines = new Map(api.results(hourMs, id).map((line) => [line.custom_id, line.result]))
     for (const { custom_id: name, params } of requests) {
-      const message = parse<{ usage: object }>(live.call(0, 'POST', '/v1/messages', params))
+      const message: { usage: object } = parse(live.call(0, 'POST', '/v1/messages', params))
       const usage = { ...message.usage, service_tier: 'batch' }
       expect(lines.get(name)).toEqual({ type: 'succeeded', message: { ...message, usage } })
     }
@@ -582,7 +597,7 @@ describe('the prompt cache', () => {
     const api = new Api({ batchCacheHits: 1, latencyMs: 0, batchDurationMs: 0 })
     const params = (word: string): object => paramsOf('Hello', document(word))
     const live = (now: number, word: string): boolean => {
-      const { usage } = parse<Message>(api.call(now, 'POST', '/v1/messages', params(word)))
+      const { usage }: Message = parse(api.call(now, 'POST', '/v1/messages', params(word)))
       return isWrite([usage.cache_read_input_tokens, usage.cache_creation_input_tokens])
     }
     const batch = (now: number, word: string): boolean => {

@@ -53,7 +53,8 @@ export interface StartOptions extends SimulatorOptions {
   readonly clock?: Clock
   /**
    * Decides what a Messages request that is in order is answered with, and each request of a batch
-   * when it is created; undefined: invented prose. Asked before limits and faults, which stay as they are; one that throws makes a 500.
+   * when it is created; undefined: invented prose. Asked before limits and faults, which stay as
+   * they are; one that throws makes a 500, in a batch an `api_error`.
    * @default undefined
    */
   readonly respond?: Respond
