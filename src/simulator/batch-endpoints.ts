@@ -20,7 +20,7 @@
 import { unreachable } from '../assert.ts'
 import { Random } from '../random.ts'
 import type { AskCounts } from './answer.ts'
-import { Batch } from './batch.ts'
+import { Batch, type BatchReport } from './batch.ts'
 import { batchBytesMax, readEnvelope, type BatchEnvelope } from './batch-envelope.ts'
 import { batchFaultReply, drawBatchFault, type BatchCall } from './batch-faults.ts'
 import { listBatches } from './batch-list.ts'
@@ -96,9 +96,9 @@ export class MessageBatches {
     }
   }
 
-  /** The batch of this id, for tests and reports. */
-  find(id: string): Batch | undefined {
-    return this.#batches.get(id)
+  /** All there are, in the order of their creation. */
+  reports(): readonly BatchReport[] {
+    return [...this.#batches.values()].map(({ report }) => report)
   }
 
   /** The answer to a request for batches; undefined for any other. */
@@ -233,7 +233,11 @@ export class MessageBatches {
 
   #faultReply({ context, fault }: Asked): BatchReply | undefined {
     if (fault === undefined) return undefined
-    const actions = batchFaultReply(fault, context, this.#replyRandom)
+    const { retryAfter, bareRefusals } = this.#parts.settings
+    const saysRetryAfter = retryAfter && !bareRefusals
+    const random = this.#replyRandom
+    const door = { context, random, headersNow: () => [], saysRetryAfter }
+    const actions = batchFaultReply(fault, door)
     return actions === undefined ? undefined : { actions, fault }
   }
 

@@ -14,7 +14,7 @@
 
 import type { Random } from '../random.ts'
 import type { Problem } from './door.ts'
-import { doorFault, drawFault, isDoorFault, problems, shouldRetry } from './faults.ts'
+import { doorFault, drawFault, isDoorFault, problems, shouldRetry, type Door } from './faults.ts'
 import { faultNames, type BatchFaultName, type FaultName, type FaultRates } from './options.ts'
 import { errorReply, type ReplyContext } from './replies.ts'
 import type { WireAction } from './wire.ts'
@@ -41,17 +41,14 @@ export function drawBatchFault(
 }
 
 /** The whole answer to a call that a fault befalls; undefined when it goes on. */
-export function batchFaultReply(
-  fault: FaultName,
-  context: ReplyContext,
-  random: Random,
-): readonly WireAction[] | undefined {
+export function batchFaultReply(fault: FaultName, door: Door): readonly WireAction[] | undefined {
+  const { context, random } = door
   const { 'server-error': failed, unavailable, overloaded } = problems
   if (fault === 'batch-create-refused') return refusal(context, random.pick([failed, overloaded]))
   if (fault === 'batch-poll-error') {
     return refusal(context, random.pick([failed, unavailable, overloaded]))
   }
-  return doorFault(fault, { context, random, headersNow: () => [], saysRetryAfter: false })
+  return doorFault(fault, door)
 }
 
 function refusal(context: ReplyContext, problem: Problem): readonly WireAction[] {

@@ -114,9 +114,14 @@ export class BatchRows {
     return this.#outcomes.reduce((count, one) => (one === outcome ? count + 1 : count), 0)
   }
 
-  /** What the request of this name came to; undefined before the end, and of one there is not. */
-  outcomeOf(customId: string): Outcome | undefined {
-    return this.#outcomes[this.#parts.envelope.customIds.indexOf(customId)]
+  /** The names of all, in the order in which they were sent. */
+  get customIds(): readonly string[] {
+    return this.#parts.envelope.customIds
+  }
+
+  /** What each came to, in that order; empty before the end. */
+  get outcomes(): readonly Outcome[] {
+    return this.#outcomes
   }
 
   /** The order of the results: any but that of the requests, and always the same. */

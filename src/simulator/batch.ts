@@ -27,6 +27,18 @@ export interface MessageBatch {
   readonly results_url: string | null
 }
 
+/** A batch as it is known from within, for tests and reports. */
+export interface BatchReport {
+  readonly id: string
+  /** The instant (`now`) of its creation. */
+  readonly createdAt: number
+  readonly isEnded: boolean
+  /** In the order in which they were sent; none any more when the results are gone. */
+  readonly customIds: readonly string[]
+  /** What each came to, in that order; empty before the end. */
+  readonly outcomes: readonly Outcome[]
+}
+
 /** What a batch is made of. */
 export interface BatchParts {
   readonly id: string
@@ -88,6 +100,13 @@ export class Batch {
   /** The requests, while there are results to have of them. */
   get results(): BatchRows | undefined {
     return this.isEnded ? this.#rows : undefined
+  }
+
+  /** What is in it, and what came of it. */
+  get report(): BatchReport {
+    const { id, isEnded } = this
+    const { customIds = [], outcomes = [] } = this.#rows ?? {}
+    return { id, createdAt: this.#parts.createdAt, isEnded, customIds, outcomes }
   }
 
   /** Requests that wait to be processed. */

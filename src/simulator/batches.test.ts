@@ -5,115 +5,22 @@
 
 import { assert, describe, expect, test } from 'vitest'
 
+import {
+  Api,
+  batchesPath as root,
+  errorOf,
+  paramsOf,
+  parse,
+  requestsOf,
+  wallAtZero,
+} from '../../test/batch-api.ts'
+import type { Message } from './answer.ts'
 import type { MessageBatch } from './batch.ts'
-import { SimulatorModel } from './model.ts'
 import type { SimulatorOptions } from './options.ts'
-import type { Step } from './wire.ts'
 
-// 2026-11-22T10:00:00Z.
-const wallAtZero = (20_779 * 24 + 10) * 3_600_000
 const minuteMs = 60_000
 const hourMs = 60 * minuteMs
 const dayMs = 24 * hourMs
-const root = '/v1/messages/batches'
-
-/** Every batch takes ten minutes. */
-const steady = { batchDurationMs: 10 * minuteMs, batchDurationSigma: 0 }
-
-interface Answer {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly text: string
-  readonly isReset: boolean
-  readonly fault: string | undefined
-}
-
-interface Line {
-  readonly custom_id: string
-  readonly result: {
-    readonly type: string
-    readonly message?: Record<string, unknown> & { readonly usage: Record<string, unknown> }
-    readonly error?: { type: string; error: { type: string; message: string }; request_id: string }
-  }
-}
-
-const goodHeaders = { 'x-api-key': 'sk-ant-test', 'anthropic-version': '2023-06-01' }
-
-/** A model, called at instants. */
-class Api {
-  readonly model: SimulatorModel
-
-  constructor(options: SimulatorOptions = {}) {
-    this.model = new SimulatorModel({ ...steady, ...options })
-  }
-
-  call(now: number, method: string, path: string, body?: unknown, headers = {}): Answer {
-    const text = typeof body === 'string' ? body : body === undefined ? '' : JSON.stringify(body)
-    const received = this.model.receive(now, wallAtZero + now, {
-      method,
-      path,
-      headers: { ...goodHeaders, ...headers },
-      body: new TextEncoder().encode(text),
-    })
-    const actions = [...received.step.actions]
-    for (let step: Step = received.step; step.nextAt !== undefined;) {
-      step = this.model.advance(step.nextAt, wallAtZero + step.nextAt, received.id)
-      actions.push(...step.actions)
-    }
-    const head = actions.find((action) => action.type === 'head')
-    const data = actions.flatMap((action) => (action.type === 'data' ? [action.bytes] : []))
-    return {
-      status: head?.status ?? 0,
-      headers: Object.fromEntries(head?.headers ?? []),
-      text: Buffer.concat(data).toString(),
-      isReset: actions.at(-1)?.type === 'reset',
-      fault: received.fault,
-    }
-  }
-
-  create(now: number, requests: readonly object[], headers = {}): MessageBatch {
-    return parse(this.call(now, 'POST', root, { requests }, headers))
-  }
-
-  get(now: number, id: string): MessageBatch {
-    return parse(this.call(now, 'GET', `${root}/${id}`))
-  }
-
-  cancel(now: number, id: string): MessageBatch {
-    return parse(this.call(now, 'POST', `${root}/${id}/cancel`))
-  }
-
-  results(now: number, id: string): readonly Line[] {
-    const { status, text, isReset } = this.call(now, 'GET', `${root}/${id}/results`)
-    expect({ status, isReset }).toEqual({ status: 200, isReset: false })
-    return text
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line) as Line)
-  }
-}
-
-function parse<T>(answer: Answer): T {
-  expect(answer.status, answer.text).toBe(200)
-  return JSON.parse(answer.text) as T
-}
-
-function errorOf({ status, text }: Answer): object {
-  const { type, error } = JSON.parse(text) as { type: string; error: object }
-  return { status, form: type, ...error }
-}
-
-function paramsOf(question: string, members: object = {}): object {
-  const messages = [{ role: 'user', content: question }]
-  return { model: 'claude-opus-5', max_tokens: 300, messages, ...members }
-}
-
-function requestsOf(count: number, members: object = {}): { custom_id: string; params: object }[] {
-  return Array.from({ length: count }, (_, index) => ({
-    custom_id: `r${index}`,
-    params: paramsOf(`How deep is lock ${index}?`, members),
-  }))
-}
 
 function sum(counts: MessageBatch['request_counts']): number {
   return Object.values(counts).reduce((total, count) => total + count, 0)
@@ -187,6 +94,21 @@ describe('a batch', () => {
     expect(api.get(5, id).processing_status).toBe('ended')
   })
 
+  test('can be looked into from outside: who asked what, and what came of it', () => {
+    const api = new Api({ batchDrainMs: 0 })
+    const { id } = api.create(0, requestsOf(40))
+    api.cancel(5 * minuteMs, id)
+    const [batch, ...others] = api.model.batches(5 * minuteMs)
+    expect(others).toEqual([])
+    assert(batch !== undefined, 'it is there')
+    const { customIds, outcomes } = batch
+    expect(batch).toMatchObject({ id, createdAt: 0, isEnded: true })
+    expect(customIds).toEqual(requestsOf(40).map((one) => one.custom_id))
+    const told = api.results(hourMs, id).map((line) => `${line.custom_id} ${line.result.type}`)
+    const seen = customIds.map((name, index) => `${name} ${outcomes[index]}`)
+    expect(seen.toSorted()).toEqual(told.toSorted())
+  })
+
   test('is of its workspace alone', () => {
     const api = new Api()
     const mine = { 'anthropic-workspace-id': 'wrkspc_1' }
@@ -219,7 +141,7 @@ describe('results', () => {
     const { id } = api.create(0, requests)
     const lines = new Map(api.results(hourMs, id).map((line) => [line.custom_id, line.result]))
     for (const { custom_id: name, params } of requests) {
-      const message = parse<{ usage: object }>(live.call(0, 'POST', '/v1/messages', params))
+      const message: { usage: object } = parse(live.call(0, 'POST', '/v1/messages', params))
       const usage = { ...message.usage, service_tier: 'batch' }
       expect(lines.get(name)).toEqual({ type: 'succeeded', message: { ...message, usage } })
     }
@@ -277,7 +199,7 @@ describe('results', () => {
       const { step } = model.receive(0, wallAtZero, {
         method,
         path,
-        headers: goodHeaders,
+        headers: { 'x-api-key': 'sk-ant-test', 'anthropic-version': '2023-06-01' },
         body: new TextEncoder().encode(body),
         origin: 'http://127.0.0.1:4010',
       })
@@ -673,16 +595,20 @@ describe('the prompt cache', () => {
 
   test('what Messages wrote is not read by a batch, nor the other way round', () => {
     const api = new Api({ batchCacheHits: 1, latencyMs: 0, batchDurationMs: 0 })
-    const params = paramsOf('Hello', document('gate'))
-    const usageOf = (message: unknown): unknown => (message as { usage: unknown }).usage
-    const wrote = { cache_read_input_tokens: 0, cache_creation_input_tokens: expect.any(Number) }
-    const live = (now: number): unknown => {
-      return usageOf(parse(api.call(now, 'POST', '/v1/messages', params)))
+    const params = (word: string): object => paramsOf('Hello', document(word))
+    const live = (now: number, word: string): boolean => {
+      const { usage }: Message = parse(api.call(now, 'POST', '/v1/messages', params(word)))
+      return isWrite([usage.cache_read_input_tokens, usage.cache_creation_input_tokens])
     }
-    expect(live(0)).toMatchObject(wrote)
-    const { id } = api.create(1, [{ custom_id: 'a', params }])
-    const [line] = api.results(2, id)
-    expect(line?.result.message?.usage).toMatchObject(wrote)
-    expect(line?.result.message?.usage['cache_creation_input_tokens']).toBeGreaterThan(2000)
+    const batch = (now: number, word: string): boolean => {
+      const { id } = api.create(now, [{ custom_id: 'a', params: params(word) }])
+      const usage = api.results(now, id)[0]?.result.message?.usage ?? {}
+      const { cache_read_input_tokens: read, cache_creation_input_tokens: written } = usage
+      return isWrite([Number(read), Number(written)])
+    }
+    expect([live(0, 'gate'), batch(1, 'gate')]).toEqual([true, true])
+    expect([batch(2, 'lock'), live(3, 'lock')]).toEqual([true, true])
+    // Each of them reads what it wrote itself.
+    expect(live(4, 'gate')).toBe(false)
   })
 })

@@ -26,7 +26,8 @@
  * ```
  */
 
-export type { MessageBatch } from './batch.ts'
+export type { BatchReport, MessageBatch } from './batch.ts'
+export type { Outcome } from './batch-rows.ts'
 export type { BatchUsage } from './batch-usage.ts'
 export type {
   GivenAnswer,

@@ -39,7 +39,7 @@ export interface SimulatorEvent {
   /** 0 when no head was sent. */
   readonly status: number
   readonly fault?: FaultName
-  /** What `respond` threw, or what is wrong with what it returned; the answer was a 500. */
+  /** What `respond` threw, or what is wrong with what it returned; the answer is an `api_error`. */
   readonly error?: Error
 }
 
@@ -53,7 +53,8 @@ export interface StartOptions extends SimulatorOptions {
   readonly clock?: Clock
   /**
    * Decides what a Messages request that is in order is answered with, and each request of a batch
-   * when it is created; undefined: invented prose. Asked before limits and faults, which stay as they are; one that throws makes a 500.
+   * when it is created; undefined: invented prose. Asked before limits and faults, which stay as
+   * they are; one that throws makes a 500, in a batch an `api_error`.
    * @default undefined
    */
   readonly respond?: Respond

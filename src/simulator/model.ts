@@ -16,7 +16,7 @@ import { Random } from '../random.ts'
 import { RunError } from '../errors.ts'
 import { answerForm } from './answer-form.ts'
 import { AskCounts, hashBytes, type Work } from './answer.ts'
-import type { Batch } from './batch.ts'
+import type { BatchReport } from './batch.ts'
 import { MessageBatches, type BatchReply } from './batch-endpoints.ts'
 import { addUsages, noUsage, type BatchUsage } from './batch-usage.ts'
 import { planCache } from './cache-prefix.ts'
@@ -232,10 +232,10 @@ export class SimulatorModel {
     return this.#pools.get(pool)?.readings(now)
   }
 
-  /** The batch of this id as it stands, for tests and reports; undefined when there is none. */
-  batch(now: number, id: string): Batch | undefined {
+  /** The batches there are, in the order of their creation, for tests and reports. */
+  batches(now: number): readonly BatchReport[] {
     this.#batches.settle(now)
-    return this.#batches.find(id)
+    return this.#batches.reports()
   }
 
   #answerBatches(now: number, id: number, wallTime: number, reply: BatchReply): Reception {

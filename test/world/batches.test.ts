@@ -4,14 +4,14 @@
 
 import { expect, test } from 'vitest'
 import { Random } from '../../src/random.ts'
-import { SimulatorModel, type SimulatorOptions } from '../../src/simulator/index.ts'
-import type { MessageBatch } from '../../src/simulator/batch.ts'
+import { SimulatorModel } from '../../src/simulator/index.ts'
+import type { MessageBatch, SimulatorOptions } from '../../src/simulator/index.ts'
 import { SimCalls, type SimReply } from './sim-call.ts'
 import { SimClock } from './sim-clock.ts'
 
-function json<T>({ status, body }: SimReply): T {
+function batchOf({ status, body }: SimReply): MessageBatch {
   expect(status).toBe(200)
-  return JSON.parse(Buffer.from(body).toString()) as T
+  return JSON.parse(Buffer.from(body).toString()) as MessageBatch
 }
 
 function world(options: SimulatorOptions): { calls: SimCalls; clock: SimClock } {
@@ -41,14 +41,12 @@ const requests = Array.from({ length: 500 }, (_, index) => ({
 test('a batch is created, polled to its end and read, whatever the length of its life', async () => {
   const { calls, clock } = world({ batchDurationMs: 3_600_000 })
   const life = async (): Promise<readonly string[]> => {
-    let batch = json<MessageBatch>(
-      await calls.call({ method: 'POST', path: root, body: { requests } }),
-    )
+    let batch = batchOf(await calls.call({ method: 'POST', path: root, body: { requests } }))
     expect(batch.request_counts.processing).toBe(500)
     for (let polls = 0; batch.processing_status !== 'ended'; polls++) {
       expect(polls).toBeLessThan(1440)
       await wait(clock, 60_000)
-      batch = json(await calls.call({ method: 'GET', path: `${root}/${batch.id}` }))
+      batch = batchOf(await calls.call({ method: 'GET', path: `${root}/${batch.id}` }))
     }
     const path = batch.results_url ?? ''
     const results = await calls.call({ method: 'GET', path })
@@ -66,7 +64,7 @@ test('results that are cut end in the middle of a line', async () => {
   const { calls, clock } = world({ batchDurationMs: 0, faults: { 'batch-results-cut': 1 } })
   const life = async (): Promise<SimReply> => {
     const created = await calls.call({ method: 'POST', path: root, body: { requests } })
-    const { id } = json<MessageBatch>(created)
+    const { id } = batchOf(created)
     return calls.call({ method: 'GET', path: `${root}/${id}/results` })
   }
   const { status, isCut, body } = await clock.runUntil(life())
