@@ -11,10 +11,14 @@
  *   putBack ─────► new, first├─► head, take
  *   putBackAt ─► delayed ─► due, every other turn
  *
+ * Where the head must wait, another may pass it (passing.ts says whether): of the new rows the first
+ * of each kind, and of those with prefixes the one whose turn it is.
+ *
  * Invariant: a row's body does not change while it is in here, or bytes would be miscounted.
  */
 
 import { Heap } from './heap.ts'
+import { KindQueue } from './kind-queue.ts'
 import { PrefixLine } from './prefix-line.ts'
 import type { Prefixes } from './prefixes.ts'
 import { Queue } from './queue.ts'
@@ -111,6 +115,22 @@ export class Backlog {
     this.#count(work, -1)
   }
 
+  /** Whether rows wait behind the head of a pool that are other than it is. */
+  mayPass(pool: string): boolean {
+    return this.#lines.get(pool)?.isMixed === true
+  }
+
+  /** The rows that may pass the head of a pool, in their order. */
+  passers(now: number, pool: string): readonly Work[] {
+    return this.#lines.get(pool)?.passers(now) ?? []
+  }
+
+  /** Takes one of these out of the window. */
+  takePasser(work: Work): void {
+    this.#lines.get(work.pool)?.takePasser(work)
+    this.#count(work, -1)
+  }
+
   /** Takes out every row that `leaves` says, wherever it waits, in order. */
   remove(leaves: (work: Work) => boolean): readonly Work[] {
     const removed: Work[] = []
@@ -153,7 +173,7 @@ export class Backlog {
  */
 class Line {
   readonly #due = new Queue<Work>()
-  readonly #others = new Queue<Work>()
+  readonly #others = new KindQueue()
   readonly #prefixed: PrefixLine | undefined
   #isDuesTurn = true
 
@@ -190,6 +210,18 @@ class Line {
     return prefixed !== undefined && prefixed.sequence < plain.sequence ? prefixed : plain
   }
 
+  get isMixed(): boolean {
+    const kinds = this.#others.kinds + Math.min(1, this.prefixedRows)
+    return kinds + Math.min(1, this.#due.size) > 1
+  }
+
+  passers(now: number): readonly Work[] {
+    const head = this.peek(now)
+    const prefixed = this.#prefixed?.peek(now)
+    const passers = this.#others.firsts().filter((work) => work !== head)
+    return prefixed === undefined || prefixed === head ? passers : [...passers, prefixed]
+  }
+
   /** Takes out the row that was next. */
   take(work: Work): void {
     if (work === this.#due.peek()) {
@@ -198,18 +230,21 @@ class Line {
       return
     }
     this.#isDuesTurn = true
-    if (work !== this.#others.peek()) return this.#prefixed?.take(work)
-    this.#others.popFront()
-    this.#prefixed?.passed()
+    if (this.#others.take(work)) this.#prefixed?.passed()
+    else this.#prefixed?.take(work)
+  }
+
+  /** Whose turn it is among those behind stays as it was. */
+  takePasser(work: Work): void {
+    if (!this.#others.take(work)) this.#prefixed?.take(work)
   }
 
   filter(keeps: (work: Work) => boolean): void {
-    for (const queue of [this.#due, this.#others]) {
-      for (let left = queue.size; left > 0; left--) {
-        const work = queue.popFront()
-        if (work && keeps(work)) queue.pushBack(work)
-      }
+    for (let left = this.#due.size; left > 0; left--) {
+      const work = this.#due.popFront()
+      if (work && keeps(work)) this.#due.pushBack(work)
     }
+    this.#others.filter(keeps)
     this.#prefixed?.remove((work) => !keeps(work))
   }
 

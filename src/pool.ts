@@ -13,10 +13,11 @@ import type { Limiter } from './limiter.ts'
 import type { Cost } from './meter.ts'
 import type { Answered, Broken, Overloaded } from './outcome.ts'
 import { Overloads } from './overloads.ts'
-import type { PoolLimiter, Wait } from './pool-limiter.ts'
+import type { PoolLimiter } from './pool-limiter.ts'
 import type { Random } from './random.ts'
 import type { AbortReason } from './transport.ts'
 import type { UnderWay } from './under-way.ts'
+import type { Wait } from './wait.ts'
 import type { Attempt, Work } from './work.ts'
 
 /** A stream must show a byte this often once it has begun. */
@@ -66,6 +67,11 @@ export class Pool {
     this.#times = times
   }
 
+  /** Tries under way. */
+  get inFlight(): number {
+    return this.#inFlight
+  }
+
   get inOutage(): boolean {
     return this.#congestion.inOutage
   }
@@ -77,6 +83,11 @@ export class Pool {
 
   isPassedOver(round: number): boolean {
     return this.#waitsInRound === round
+  }
+
+  /** Nothing but limits bounds what is under way: the server is neither out nor congested. */
+  isWell(now: number): boolean {
+    return !this.inOutage && this.#congestion.ceiling(now) === Infinity
   }
 
   /** How long the pool's next row must wait, and for what. Infinity: until something ends. */
