@@ -17,7 +17,7 @@
 
 import { grainMs } from './bucket.ts'
 import type { Limiter } from './limiter.ts'
-import type { Cost, MeterUnit } from './meter.ts'
+import { amountOf, type Cost, type MeterUnit } from './meter.ts'
 import { shareBinds } from './pool-share.ts'
 import type { Pool } from './pool.ts'
 import { units } from './taken.ts'
@@ -143,6 +143,7 @@ export class Passing {
   ): number {
     const { head, passer, left, wait } = given
     const { limiter } = this.#parts
+    if (!this.#boundsHaveRoom(now, given)) return Infinity
     const own = limiter.refills(now, head.pool.limiter, head.cost)
     const its = limiter.refills(now, head.pool.limiter, passer.cost)
     let movedMs = 0
@@ -154,6 +155,18 @@ export class Passing {
       if (!isThere) movedMs = Math.max(movedMs, ms)
     }
     return given.unit === 'input' ? movedMs : movedMs + widenedMs(now, head, left)
+  }
+
+  /** What starts stays in the user's minute to its end: there must be room for the head beside it. */
+  #boundsHaveRoom(
+    now: number,
+    given: { readonly head: Candidate; readonly passer: Candidate; readonly left: Wait },
+  ): boolean {
+    const { limiter } = this.#parts
+    const [head, passer] = [given.head.cost, given.passer.cost]
+    const both = { input: head.input + passer.input, output: head.output + passer.output }
+    if (limiter.wait(now, both).delayMs > given.left.delayMs * againShare) return false
+    return limiter.bounds.every(({ unit, perMinute }) => amountOf(unit, both) <= perMinute)
   }
 
   /** How long it must wait itself, so that there is room for the head besides. */
