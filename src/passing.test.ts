@@ -200,6 +200,24 @@ describe('a row passes a head that waits for input', () => {
     expect(stage.passed).toHaveLength(3)
   })
 
+  test('but none that leaves too little of the others for the head', () => {
+    // It waits three seconds for input, and wants 3,000 of output, as it is not sure of its answer:
+    // of 30,000 there would be 1,000, and 2,500 by then.
+    const unsure = { input: 36_000, output: 50, outputDeviation: 1500 }
+    const rest = { input: 1, output: 28_900 }
+    const given = { left: { input: 35_000 } }
+    expect(new Stage(unsure, [[rest]], given).letPass()).toEqual([])
+    expect(new Stage({ ...unsure, outputDeviation: 0 }, [[rest]], given).letPass()).toEqual([1])
+  })
+
+  test('but none that takes the start that the ramp allows the head', () => {
+    // It waits 400 ms for input; of the ramp there is one start, and two a second.
+    const given = { left: { input: 41_600 } }
+    const tiny = { input: 1, output: 50 }
+    expect(new Stage(heavy, [[tiny]], { ...given, ramp: 'fast' }).letPass()).toEqual([])
+    expect(new Stage(heavy, [[tiny]], { ...given, ramp: 'off' }).letPass()).toEqual([1])
+  })
+
   test('not so close to its start that what it owes would not be paid', () => {
     const bounds = { outputTokensPerMinute: 30_000 }
     // Of the bound 9,000 take 18 s, which must be within half of 37 s, and 9,250 do not.

@@ -5,9 +5,8 @@
  * limits fill up, and a row that takes next to nothing of what the head waits for may use them. What
  * it takes moves the head's start by the time in which the limit gains it again:
  *
- *   a limit the head waits for     all that is taken counts
- *   one that will be there again   (what is owed, and what the head takes itself, are gained within
- *                                  half of the head's wait) counts nothing
+ *   a limit that is there again within half of the head's wait (what is then owed to it, and what
+ *   the head takes itself, are gained by then) counts nothing; of any other, all that is taken
  *
  * All that passes one head moves it by at most a hundredth of its wait, and takes no more of any
  * limit than a minute gains. Those who may pass keep their order: where the first must wait, those
@@ -151,8 +150,7 @@ export class Passing {
       const { ms, owedMs } = its[unit] ?? nothing
       if ((wait.takenMs[unit] ?? 0) + ms > takenMsMax) return Infinity
       const againMs = owedMs + (own[unit]?.ms ?? 0) + marginMs(unit, head.cost, passer.cost)
-      const isThere = unit !== given.unit && againMs <= left.delayMs * againShare
-      if (!isThere) movedMs = Math.max(movedMs, ms)
+      if (againMs > left.delayMs * againShare) movedMs = Math.max(movedMs, ms)
     }
     return given.unit === 'input' ? movedMs : movedMs + widenedMs(now, head, left)
   }
@@ -197,7 +195,7 @@ export class Passing {
   }
 }
 
-/** What the limit counts for which a head waits; undefined where nobody may pass. */
+/** What the limit counts for which a head waits; undefined where nobody can pass. */
 function unitOf({ binds }: Wait): MeterUnit | undefined {
   const unit = units.find((each) => binds === each || binds === `${shareBinds} ${each}`)
   return unit === 'requests' ? undefined : unit
