@@ -12,13 +12,14 @@
  *   putBackAt ─► delayed ─► due, every other turn
  *
  * Where the head must wait, another may pass it (passing.ts says whether): of the new rows the first
- * of each kind, and of those with prefixes the one whose turn it is.
+ * of each kind, and of those with prefixes the one whose turn it is. At the end of a run, the first
+ * of a kind may go before the head (long-first.ts).
  *
  * Invariant: a row's body does not change while it is in here, or bytes would be miscounted.
  */
 
 import { Heap } from './heap.ts'
-import { KindQueue } from './kind-queue.ts'
+import { type First, KindQueue } from './kind-queue.ts'
 import { PrefixLine } from './prefix-line.ts'
 import type { Prefixes } from './prefixes.ts'
 import { Queue } from './queue.ts'
@@ -115,12 +116,18 @@ export class Backlog {
     this.#count(work, -1)
   }
 
+  /** The rows of a pool that are not delayed, and the first new one of each kind. */
+  line(pool: string): { readonly rows: number; readonly firsts: readonly First[] } {
+    const line = this.#lines.get(pool)
+    return { rows: line?.rows ?? 0, firsts: line?.firsts ?? [] }
+  }
+
   /** Whether rows wait behind the head of a pool that are other than it is. */
   mayPass(pool: string): boolean {
     return this.#lines.get(pool)?.isMixed === true
   }
 
-  /** The rows that may pass the head of a pool, in their order. */
+  /** The rows of which all but the head may pass it, in their order. */
   passers(now: number, pool: string): readonly Work[] {
     return this.#lines.get(pool)?.passers(now) ?? []
   }
@@ -185,6 +192,14 @@ class Line {
     return this.#prefixed?.size ?? 0
   }
 
+  get rows(): number {
+    return this.#due.size + this.#others.size + this.prefixedRows
+  }
+
+  get firsts(): readonly First[] {
+    return this.#others.firsts()
+  }
+
   pushDue(work: Work): void {
     // One that many wait for is tried again in its order, not before all.
     if (!this.#addPrefixed(work, true)) this.#due.pushBack(work)
@@ -216,10 +231,9 @@ class Line {
   }
 
   passers(now: number): readonly Work[] {
-    const head = this.peek(now)
     const prefixed = this.#prefixed?.peek(now)
-    const passers = this.#others.firsts().filter((work) => work !== head)
-    return prefixed === undefined || prefixed === head ? passers : [...passers, prefixed]
+    const firsts = this.firsts.map(({ work }) => work)
+    return prefixed === undefined ? firsts : [...firsts, prefixed]
   }
 
   /** Takes out the row that was next. */

@@ -44,7 +44,8 @@ describe('KindQueue', () => {
             expect(queue.take(first)).toBe(true)
             array.shift()
           } else if (name === 'take a first' && passer !== undefined) {
-            expect(queue.firsts()).toEqual(firsts)
+            expect(queue.firsts().map((first) => first.work)).toEqual(firsts)
+            expect(queue.firsts().reduce((sum, { rows }) => sum + rows, 0)).toBe(array.length)
             expect(queue.kinds).toBe(firsts.length)
             expect(queue.take(passer)).toBe(true)
             array = array.filter((each) => each !== passer)

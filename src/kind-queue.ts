@@ -17,6 +17,12 @@ interface Placed {
   readonly work: Work
 }
 
+/** The first row of a kind, and how many there are. */
+export interface First {
+  readonly work: Work
+  readonly rows: number
+}
+
 /** See above. */
 export class KindQueue {
   /** None is empty. */
@@ -66,11 +72,13 @@ export class KindQueue {
   }
 
   /** The first row of each kind, in the order in which they wait. */
-  firsts(): readonly Work[] {
+  firsts(): readonly First[] {
     return [...this.#kinds.values()]
-      .flatMap((kind) => kind.peek() ?? [])
-      .toSorted((a, b) => a.place - b.place)
-      .map(({ work }) => work)
+      .toSorted((a, b) => placeOf(a) - placeOf(b))
+      .flatMap((kind) => {
+        const first = kind.peek()
+        return first === undefined ? [] : [{ work: first.work, rows: kind.size }]
+      })
   }
 
   /** Keeps the rows that `keeps` says; they are asked about in their order. */

@@ -44,7 +44,7 @@ export interface Candidate {
 export interface PassingParts {
   readonly limiter: Limiter
   readonly underWay: UnderWay
-  /** The rows that may pass the head of a pool, in their order. */
+  /** The rows of a pool of which all but the head may pass it, in their order. */
   readonly passers: (now: number, pool: string) => readonly Work[]
   readonly costOf: (now: number, work: Work) => Cost
 }
@@ -111,7 +111,8 @@ export class Passing {
     const wait = this.#waitOf(now, head.work)
     for (const work of this.#parts.passers(now, head.pool.limiter.name)) {
       // One that was asked before will be the head soon, or has a time of its own.
-      if (work.lastAttempt !== undefined || wait.tooDear.has(work)) continue
+      const mayNot = work.lastAttempt !== undefined || wait.tooDear.has(work)
+      if (work === head.work || mayNot) continue
       const passer = { pool: head.pool, work, cost: this.#parts.costOf(now, work) }
       const movedMs = this.#movedMs(now, { head, passer, left, unit, wait })
       if (wait.movedMs + movedMs > movedMsMax(now, wait, left)) {

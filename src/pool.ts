@@ -72,6 +72,11 @@ export class Pool {
     return this.#inFlight
   }
 
+  /** How many answers come a second, and how long a slow one takes, if that is known. */
+  get answers(): { readonly perSecond: number; readonly slowMs: number | undefined } {
+    return { perSecond: this.#goodPerSecond, slowMs: this.#latency.slowAnswerMs }
+  }
+
   get inOutage(): boolean {
     return this.#congestion.inOutage
   }

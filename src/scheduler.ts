@@ -25,6 +25,7 @@ import { Endings } from './endings.ts'
 import type { RunError } from './errors.ts'
 import { Estimator } from './estimate.ts'
 import { Limiter } from './limiter.ts'
+import { longestFirst } from './long-first.ts'
 import type { Cost } from './meter.ts'
 import type { LimitReadings } from './outcome.ts'
 import { Passing } from './passing.ts'
@@ -241,7 +242,8 @@ export class Scheduler {
     for (;;) {
       const next = this.#pools.oldest(now, this.#round, this.#backlog)
       if (next === undefined) break
-      const { pool, work } = next
+      const { pool } = next
+      const work = this.#inputEnded ? this.#longestFirst(now, next) : next.work
       if (work.lastAttempt !== undefined && pool.isRowOverdue(now, work)) {
         this.#backlog.take(work)
         this.#verdicts.fail(work.lastAttempt, rowTimeOutcome)
@@ -276,6 +278,18 @@ export class Scheduler {
     if (this.#binds === '' && this.#backlog.hasPrefixed) this.#binds = 'cache writer'
     if (this.#binds === '') this.#binds = this.#inputEnded ? 'answers' : 'reading'
     return againAt
+  }
+
+  /** At the end, rows with long answers go first; those with prefixes keep their order. */
+  #longestFirst(now: number, { pool, work }: { pool: Pool; work: Work }): Work {
+    if (!this.#backlog.mayPass(work.pool) || (work.prefixes?.length ?? 0) > 0) return work
+    return longestFirst({
+      head: work,
+      ...this.#backlog.line(work.pool),
+      ...pool.answers,
+      costOf: (each) => this.#costOf(now, each),
+      refillsOf: (cost) => this.limiter.refills(now, pool.limiter, cost),
+    })
   }
 
   /** Starts the rows that may pass a head; returns when to look again. */

@@ -1,6 +1,7 @@
 /**
- * A file of blocks, of which some want input and others output: both limits are used at once, and
- * the rows that want much of one wait no longer for those that pass them.
+ * The order of starts where it matters. A file of blocks, of which some want input and others
+ * output: both limits are used at once, and the rows that want much of one wait no longer for those
+ * that pass them. And a file that ends with long answers: the run does not wait for them alone.
  */
 
 import { describe, expect, test } from 'vitest'
@@ -78,4 +79,31 @@ describe.each([700, 15_000])('answers in %i ms', (latencyMs) => {
     const headAt = full.find(({ row }) => row === 3)?.at ?? 0
     expect(full.filter(({ row, at }) => row > 3 && at < headAt).length).toBeGreaterThan(3)
   })
+})
+
+test('a run does not end by waiting for long answers that were started last', async () => {
+  // One row in twenty has a long answer, and the last ten have.
+  const rows = 600
+  const isLong = (row: number): boolean => row % 20 === 10 || row >= rows - 10
+  const input = Array.from({ length: rows }, (_, row) =>
+    lineOf(row, 30, { max_tokens: isLong(row) ? 16_000 : 100 }),
+  ).join('')
+  const { tries, endedAt } = await play({
+    server: {
+      requestsPerMinute: 150,
+      inputTokensPerMinute: 1e9,
+      outputTokensPerMinute: 1e9,
+      latencyMs: 15_000,
+      latencySigma: 0,
+      outputTokens: 6000,
+    },
+    runs: [{ input }],
+  })
+  // Half of the time passes before the first byte, so a short answer takes 7.5 s, a long one 15 s.
+  const longMs = 15_000 * 0.75
+  const lastAt = Math.max(...(tries[0] ?? []).map(({ at }) => at))
+  expect(endedAt - lastAt).toBeLessThan(longMs)
+  // All but those at the end keep their place, but for two probes and what is sent together.
+  const starts = (tries[0] ?? []).map(({ row }) => row).slice(0, rows - 100)
+  expect(starts).toEqual(starts.toSorted((a, b) => a - b))
 })
