@@ -11,9 +11,9 @@
  *   putBack ─────► new, first├─► head, take
  *   putBackAt ─► delayed ─► due, every other turn
  *
- * Where the head must wait, another may pass it (passing.ts says whether): of the new rows the first
- * of each kind, and of those with prefixes the one whose turn it is. At the end of a run, the first
- * of a kind may go before the head (long-first.ts).
+ * Where the head must wait, another may pass it (passing.ts says whether): of the new rows the
+ * first of each kind, and of those with prefixes the one whose turn it is. At the end of a run, the
+ * first of a kind may go before the head (long-first.ts).
  *
  * Invariant: a row's body does not change while it is in here, or bytes would be miscounted.
  */

@@ -211,8 +211,8 @@ describe('a row passes a head that waits for input', () => {
   })
 
   test('but none that takes the start that the ramp allows the head', () => {
-    // It waits 400 ms for input; of the ramp there is one start, and two a second.
-    const given = { left: { input: 41_600 } }
+    // It waits 900 ms for input; of the ramp there is one start, and two a second.
+    const given = { left: { input: 41_100 } }
     const tiny = { input: 1, output: 50 }
     expect(new Stage(heavy, [[tiny]], { ...given, ramp: 'fast' }).letPass()).toEqual([])
     expect(new Stage(heavy, [[tiny]], { ...given, ramp: 'off' }).letPass()).toEqual([1])

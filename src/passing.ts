@@ -1,17 +1,17 @@
 /**
  * Who may pass a head that must wait for a limit of its pool.
  *
- * The head saves for its start: what the pool gains of that limit is the head's. Meanwhile the other
- * limits fill up, and a row that takes next to nothing of what the head waits for may use them. What
- * it takes moves the head's start by the time in which the limit gains it again:
+ * The head saves for its start: what the pool gains of that limit is the head's. Meanwhile the
+ * other limits fill up, and a row that takes next to nothing of what the head waits for may use
+ * them. What it takes moves the head's start by the time in which the limit gains it again:
  *
  *   a limit that is there again within half of the head's wait (what is then owed to it, and what
  *   the head takes itself, are gained by then) counts nothing; of any other, all that is taken
  *
  * All that passes one head moves it by at most a hundredth of its wait, and takes no more of any
  * limit than a minute gains. Those who may pass keep their order: where the first must wait, those
- * behind it wait as well. Nobody passes where the wait is for requests, a ramp, a refusal, an outage
- * or what all pools share, for all rows spend that.
+ * behind it wait as well. Nobody passes where the wait is for requests, a ramp, a refusal, an
+ * outage or what all pools share, for all rows spend that.
  */
 
 import { grainMs } from './bucket.ts'
@@ -21,7 +21,7 @@ import { shareBinds } from './pool-share.ts'
 import type { Pool } from './pool.ts'
 import { units } from './taken.ts'
 import type { UnderWay } from './under-way.ts'
-import type { Wait } from './wait.ts'
+import type { Refills, Wait } from './wait.ts'
 import type { Attempt, Work } from './work.ts'
 
 /** A head's wait may become longer by this share of it. */
@@ -30,6 +30,8 @@ const movedShareMax = 0.01
 const againShare = 0.5
 /** What a limit gains in a minute is what it holds. */
 const takenMsMax = 60_000
+/** No request has less. Where a hundredth of the wait is not even that, nobody can pass. */
+const tokensMin = { input: 8, output: 1, tokens: 9 } as const
 /** A row that is less sure of its answer keeps back so much more of the output limit at most. */
 const marginMsMax = 6000
 
@@ -109,12 +111,15 @@ export class Passing {
     const unit = unitOf(left)
     if (unit === undefined) return undefined
     const wait = this.#waitOf(now, head.work)
+    const own = this.#parts.limiter.refills(now, head.pool.limiter, head.cost)
+    const msPerToken = (own[unit]?.ms ?? 0) / amountOf(unit, head.cost)
+    if (tokensMin[unit] * msPerToken > movedMsMax(now, wait, left) - wait.movedMs) return undefined
     for (const work of this.#parts.passers(now, head.pool.limiter.name)) {
       // One that was asked before will be the head soon, or has a time of its own.
       const mayNot = work.lastAttempt !== undefined || wait.tooDear.has(work)
       if (work === head.work || mayNot) continue
       const passer = { pool: head.pool, work, cost: this.#parts.costOf(now, work) }
-      const movedMs = this.#movedMs(now, { head, passer, left, unit, wait })
+      const movedMs = this.#movedMs(now, { head, passer, left, unit, wait, own })
       if (wait.movedMs + movedMs > movedMsMax(now, wait, left)) {
         wait.tooDear.add(work)
         continue
@@ -139,12 +144,12 @@ export class Passing {
       readonly left: Wait
       readonly unit: MeterUnit
       readonly wait: HeadWait
+      readonly own: Refills
     },
   ): number {
-    const { head, passer, left, wait } = given
+    const { head, passer, left, wait, own } = given
     const { limiter } = this.#parts
     if (!this.#boundsHaveRoom(now, given)) return Infinity
-    const own = limiter.refills(now, head.pool.limiter, head.cost)
     const its = limiter.refills(now, head.pool.limiter, passer.cost)
     let movedMs = 0
     for (const unit of unitsOf(its)) {
@@ -156,7 +161,7 @@ export class Passing {
     return given.unit === 'input' ? movedMs : movedMs + widenedMs(now, head, left)
   }
 
-  /** What starts stays in the user's minute to its end: there must be room for the head beside it. */
+  /** What starts stays in the user's minute to its end: the head must have room beside it. */
   #boundsHaveRoom(
     now: number,
     given: { readonly head: Candidate; readonly passer: Candidate; readonly left: Wait },
@@ -197,7 +202,7 @@ export class Passing {
 }
 
 /** What the limit counts for which a head waits; undefined where nobody can pass. */
-function unitOf({ binds }: Wait): MeterUnit | undefined {
+function unitOf({ binds }: Wait): keyof typeof tokensMin | undefined {
   const unit = units.find((each) => binds === each || binds === `${shareBinds} ${each}`)
   return unit === 'requests' ? undefined : unit
 }
