@@ -23,7 +23,7 @@ import type { PoolLimiter, PoolReservation } from './pool-limiter.ts'
 import { PoolShare } from './pool-share.ts'
 import type { RampKind } from './ramp.ts'
 import type { WindowTicket } from './sliding-window.ts'
-import { free, type Wait } from './wait.ts'
+import { addRefill, free, type Refills, type Wait } from './wait.ts'
 import type { Work } from './work.ts'
 import type { Amount } from './worst-case.ts'
 
@@ -113,6 +113,22 @@ export class Limiter {
       if (delayMs > longest.delayMs) longest = { delayMs, binds: meter.name, isPace: true }
     }
     return longest
+  }
+
+  /** What a request takes of each limit of its pool, and of the user's bounds. */
+  refills(now: number, pool: PoolLimiter, cost: Cost): Refills {
+    const refills = pool.refills(now, cost)
+    for (const { unit, perMinute } of this.#bounds) {
+      addRefill(refills, unit, (amountOf(unit, cost) * 60_000) / perMinute)
+    }
+    return refills
+  }
+
+  /** Whether the budget has room for both of these rows. */
+  fitsBoth({ most }: Work, { most: other }: Work): boolean {
+    if (this.#budget === undefined || most === undefined || other === undefined) return true
+    const nanoUsd = most.nanoUsd + other.nanoUsd
+    return this.#budget.fits({ nanoUsd, tokens: most.tokens + other.tokens })
   }
 
   /** Why nothing more can be sent, when the last row that was asked about waits for the budget. */

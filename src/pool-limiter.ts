@@ -29,7 +29,7 @@ import { RefusalWait } from './refusal-wait.ts'
 import { Slice } from './slice.ts'
 import type { SliceNeed } from './slice-meter.ts'
 import { type Amounts, nothing, Taken, units } from './taken.ts'
-import { free, type Wait } from './wait.ts'
+import { free, type Refills, type Wait } from './wait.ts'
 
 /** What a request took on account of its pool. */
 export interface PoolReservation {
@@ -110,12 +110,15 @@ export class PoolLimiter {
     return levels
   }
 
-  /** How long a request of this cost must wait for this pool, and for which of its limits. */
-  wait(now: number, given: Cost): Wait {
+  /**
+   * How long a request of this cost must wait for this pool, and for which of its limits; or would,
+   * were nothing held that comes back (`isHeld`).
+   */
+  wait(now: number, given: Cost, isHeld = true): Wait {
     const refused = this.#refusals.delay(now)
     if (refused > 0) return { delayMs: refused, binds: 'retry-after' }
     // The server says when one request fits: what ours has gained meanwhile, others may have taken.
-    const held = this.#countHeld(now)
+    const held = isHeld ? this.#countHeld(now) : 0
     for (const meter of this.#emptied) meter.capLevel(now, this.#needOf(meter.unit, given, held))
     if (this.#emptied.size > 0) this.#emptied.clear()
     if (!this.#heard && this.#unsettled.requests >= probesMax) {
@@ -145,6 +148,19 @@ export class PoolLimiter {
       if (delayMs > longest.delayMs) longest = { delayMs, binds: unit, isPace: true }
     }
     return longest
+  }
+
+  /** What a request takes of each limit; of requests, the ramp may be what is slowest. */
+  refills(now: number, given: Cost): Refills {
+    const cost = this.#output.costOf(now, given)
+    const refills: Refills = {}
+    for (const [unit, { size, capacitySeconds }] of this.#meters) {
+      const rampMs = unit === 'requests' && this.#kind !== 'off' ? 1000 / this.#ramp.perSecond : 0
+      const ms = Math.max(rampMs, (this.#needOf(unit, cost, 0).amount * 60_000) / size.perMinute)
+      const heldMs = this.#isShort ? 0 : capacitySeconds * 1000
+      refills[unit] = { ms, owedMs: Math.max(0, ms - heldMs) }
+    }
+    return refills
   }
 
   /** Takes the cost on account. */

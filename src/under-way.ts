@@ -56,18 +56,23 @@ export class UnderWay {
     return count
   }
 
-  /** How long a try of a body so large must wait, and for what. Infinity: until another ends. */
-  wait(now: number, bodyBytes: number): Wait {
+  /**
+   * How long a try of a body so large must wait, and for what; or so many tries of bodies that are
+   * so large together. Infinity: until another ends.
+   */
+  wait(now: number, bodyBytes: number, tries = 1): Wait {
     const { maxConcurrency, maxInFlightBytes } = this.#bounds
     const size = this.#size
-    if (size >= maxConcurrency) return { delayMs: Infinity, binds: 'concurrency' }
+    if (size + tries > maxConcurrency) return { delayMs: Infinity, binds: 'concurrency' }
     // A body larger than the whole bound runs alone.
-    if (size > 0 && this.#bytes + bodyBytes > maxInFlightBytes) {
+    if (size + tries > 1 && this.#bytes + bodyBytes > maxInFlightBytes) {
       return { delayMs: Infinity, binds: 'in-flight bytes' }
     }
     const delayMs = this.#sockets.delay(now)
     if (delayMs >= grainMs) return { delayMs, binds: 'sockets' }
-    return size < this.#sockets.ceiling(now) ? free : { delayMs: Infinity, binds: 'sockets' }
+    return size + tries - 1 < this.#sockets.ceiling(now)
+      ? free
+      : { delayMs: Infinity, binds: 'sockets' }
   }
 
   add(attempt: Attempt): void {
