@@ -11,9 +11,9 @@
  */
 
 import { unreachable } from './assert.ts'
-import { Bucket } from './bucket.ts'
 import type { HeldRange } from './hold.ts'
 import type { LimitReading } from './outcome.ts'
+import { SharedBucket } from './shared-bucket.ts'
 import { SliceMeter, type SliceNeed } from './slice-meter.ts'
 
 /** What a meter counts. `tokens` is input and output together. */
@@ -105,7 +105,6 @@ const othersStepMax = 1 / 20
 const othersUnits = 100
 /** A reading that leaves more open than this share of the limit tells of no others. */
 const narrowShareMax = 0.05
-const othersShareMax = 0.9
 /** So long of our own refill stays for others. It is paid once, at the end of a run. */
 const reserveSeconds = 2
 /** A debt of more minutes than this is no debt of ours, or a `reset` that means something else. */
@@ -123,7 +122,7 @@ const debtMinutesMax = 10
  */
 export class ServerMeter {
   readonly unit: MeterUnit
-  readonly #minute: Bucket
+  readonly #minute: SharedBucket
   readonly #slice: SliceMeter
   #perMinute: number
   /** The instant of which the reading spoke that last changed the limit. */
@@ -132,8 +131,6 @@ export class ServerMeter {
   #capacities: number[] = []
   /** The instant of which the newest reading spoke. */
   #seenAt = -Infinity
-  /** What others take of the limit, a minute, as far as it shows. */
-  #others = 0
 
   /** `unsettled`: what is under way, of which a level read from headers may know nothing. */
   constructor(now: number, unit: MeterUnit, shown: ShownReading, unsettled: number) {
@@ -144,7 +141,7 @@ export class ServerMeter {
     const most = left < 0 ? Math.min(left, limit - unsettled) : left - unsettled
     const level = Math.max(most, Math.min(0, left) - unsettled)
     this.#perMinute = limit
-    this.#minute = new Bucket(now, { capacity: limit, perMinute: limit, level })
+    this.#minute = new SharedBucket(now, { capacity: limit, perMinute: limit }, level)
     const rounding = this.#rounding
     this.#slice = new SliceMeter(now, { perMinute: limit, rounding, started: unsettled })
   }
@@ -156,7 +153,7 @@ export class ServerMeter {
 
   /** What others take of it, a minute: what is missing that we have not taken. */
   get othersPerMinute(): number {
-    return this.#others
+    return this.#minute.others
   }
 
   /** What it holds at most, and what it gains in a minute that others do not take. */
@@ -242,6 +239,7 @@ export class ServerMeter {
     // What others did since is in the newer one, and not in this.
     if (now - ageMs < this.#seenAt) return
     this.#seenAt = now - ageMs
+    this.#minute.heard(now)
     this.#boundCapacity(now, observation)
     const slack = this.#slack(limit) + takenJustBefore
     const shown = shownLevel(observation)
@@ -266,19 +264,12 @@ export class ServerMeter {
     const missing = this.#minute.level(now) - level
     this.#minute.setLevel(now, level)
     // Over a short slice a level moves faster than it can be followed: nothing is told of others.
-    if (this.isSliceShown) return this.#setOthers(now, 0)
+    if (this.isSliceShown) return this.#minute.setOthers(now, 0)
     if (!isNarrow) return
     // A jump is something else: a first reading, a limit that was changed, a debt.
     if (Math.abs(missing) > this.#perMinute * othersStepMax) return
     const minutes = Math.max(othersMinutes, othersUnits / this.#perMinute)
-    this.#setOthers(now, this.#others + missing / minutes)
-  }
-
-  #setOthers(now: number, others: number): void {
-    const most = this.#perMinute * othersShareMax
-    this.#others = Math.min(Math.max(others, 0), most)
-    const { capacity } = this.#minute
-    this.#minute.resize(now, { capacity, perMinute: this.#perMinute - this.#others })
+    this.#minute.setOthers(now, this.#minute.others + missing / minutes)
   }
 
   /**
@@ -329,7 +320,7 @@ export class ServerMeter {
    */
   #boundCapacity(now: number, { reading, serverAt, ageMs }: Observation): void {
     const { limit, remaining, resetAt } = reading
-    const { capacity, perMinute } = this.#minute
+    const { capacity } = this.#minute
     // Both instants are whole seconds; that of the reply is later than that of an early figure.
     const untilFullMs = serverAt === undefined ? Infinity : resetAt - (serverAt - ageMs)
     const refillMs = untilFullMs < -1000 ? Infinity : Math.max(0, untilFullMs) + 1000
@@ -344,14 +335,13 @@ export class ServerMeter {
     if (isShort.length > 0 && isShort.length < readingsInRow) return
     const bounded = isShort.length === 0 ? limit : Math.max(...isShort)
     if (bounded === capacity) return
-    this.#minute.resize(now, { capacity: bounded, perMinute })
-    if (this.isSliceShown) this.#setOthers(now, 0)
+    this.#minute.resize(now, { capacity: bounded, perMinute: this.#perMinute })
+    if (this.isSliceShown) this.#minute.setOthers(now, 0)
   }
 
   #resize(now: number, limit: number): void {
     this.#perMinute = limit
-    this.#others = Math.min(this.#others, limit * othersShareMax)
-    this.#minute.resize(now, { capacity: limit, perMinute: limit - this.#others })
+    this.#minute.resize(now, { capacity: limit, perMinute: limit })
     this.#slice.resize(now, limit)
   }
 }
