@@ -438,8 +438,8 @@ describe('PoolLimiter.refused()', () => {
     expect(pool.showsProgress).toBe(true)
     const streamed = limiter.reserve(110_000, pool, cost)
     expect(pool.wait(110_000, cost).delayMs).toBe(0)
-    // 40 bytes a token, until an answer tells: 3,000 tokens are more than the slice holds.
-    streamed.progress?.read(120_000)
+    // 4 characters a token, until an answer tells: 3,000 tokens are more than the slice holds.
+    streamed.progress?.read(12_000)
     expect(pool.wait(110_000, cost)).toMatchObject({ binds: 'output', isPace: true })
     // It turns out to have been 10.
     limiter.settle(110_000, streamed, answered({ input: 5, output: 10 }))
