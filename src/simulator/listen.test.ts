@@ -200,7 +200,8 @@ test.each(['hang-head', 'hang-body'] as const)(
 )
 
 test('a client that leaves is told of, and its work is billed all the same', async () => {
-  const { simulator, events } = await start({ latencyMs: 30, latencySigma: 0, outputSigma: 0 })
+  // Long enough that it has left before the answer is complete, on a busy machine too.
+  const { simulator, events } = await start({ latencyMs: 400, latencySigma: 0, outputSigma: 0 })
   await failureOf(send(simulator, bodyOf({ stream: true }), { leaveWhen: hasStarted }))
   await until(() => events.length === 2)
   expect(events[1]).toMatchObject({ type: 'disconnected', status: 200 })
