@@ -445,6 +445,32 @@ describe('PoolLimiter.refused()', () => {
     expect(pool.levels(3_612_000).requests?.level).toBeGreaterThan(5000)
   })
 
+  test('what is to be waited for is a debt, and no part of the slice', () => {
+    const { limiter, pool } = limiterOf({}, 'off')
+    ask(limiter, pool, 0, { requests: reading(6000, 6000), serverAt })
+    ask(limiter, pool, 3_600_000, { requests: reading(6000, 6000), serverAt })
+    refuse(pool, 3_610_001, limiter.reserve(3_610_000, pool, cost), {
+      retryAfterMs: 3000,
+      limits: { requests: reading(6000, 5700), serverAt },
+    })
+    // Three seconds' worth is missing, of which more than two must come before one fits.
+    expect(burstOf(limiter, pool, 3_617_000)).toBe(84)
+  })
+
+  test('a slice holds less than a minute, so that less of it held must be seen', () => {
+    const { limiter, pool } = limiterOf({}, 'off')
+    ask(limiter, pool, 0, readings())
+    // Ten requests a second, and ten are missing: 0.85 s, or 8,500 input tokens.
+    refuse(pool, 100_001, limiter.reserve(100_000, pool, cost), {
+      retryAfterMs: 1,
+      limits: readings({ requests: 590 }),
+    })
+    const less = limiter.reserve(110_000, pool, { input: 100, output: 1, asked: 520 })
+    expect(pool.showsHold(110_000, less)).toBe(false)
+    const more = limiter.reserve(110_000, pool, { input: 100, output: 1, asked: 110 })
+    expect(pool.showsHold(110_000, more)).toBe(true)
+  })
+
   test('where it is output that was short, what is produced of streams is followed', () => {
     const { limiter, pool } = limiterOf({}, 'off')
     // Of 1,000 tokens a second, 2,000 are missing; of all else nothing.
@@ -458,8 +484,8 @@ describe('PoolLimiter.refused()', () => {
     expect(pool.showsProgress).toBe(true)
     const streamed = limiter.reserve(110_000, pool, cost)
     expect(pool.wait(110_000, cost).delayMs).toBe(0)
-    // 40 bytes a token, until an answer tells: 3,000 tokens are more than the slice holds.
-    streamed.progress?.read(120_000)
+    // 4 characters a token, until an answer tells: 3,000 tokens are more than the slice holds.
+    streamed.progress?.read(12_000)
     expect(pool.wait(110_000, cost)).toMatchObject({ binds: 'output', isPace: true })
     // It turns out to have been 10.
     limiter.settle(110_000, streamed, answered({ input: 5, output: 10 }))

@@ -210,10 +210,12 @@ export class PoolLimiter {
     return this.hold.mayTry(now, meter.delay(now, this.#needOf(meter.unit, cost, 0)))
   }
 
-  /** So much is held that it must be seen when a request that holds too is released. */
+  /** So much is held of what there is at once that a release must be seen, if this one holds. */
   showsHold(now: number, { hold }: PoolReservation): boolean {
     const meter = this.#meters.get('input') ?? this.#meters.get('tokens')
-    return this.hold.mustBeSeen(now, hold, meter?.perMinute ?? Infinity)
+    if (meter === undefined) return false
+    const seconds = Math.min(this.#slice.seconds(now), meter.capacitySeconds)
+    return this.hold.mustBeSeen(now, hold, (meter.perMinute / 60) * seconds)
   }
 
   /**
@@ -379,7 +381,8 @@ export class PoolLimiter {
   }
 
   /** How many seconds of refill were missing at a refusal, of the limit with most. */
-  #secondsMissing({ limits }: Refused, { counted, burstSeconds }: PoolReservation): number {
+  #secondsMissing(refusal: Refused, { counted, burstSeconds }: PoolReservation): number {
+    const { limits } = refusal
     let most = 0
     let unitWithMost: MeterUnit | undefined
     for (const [unit, meter] of this.#meters) {
@@ -394,7 +397,9 @@ export class PoolLimiter {
     }
     if (unitWithMost === undefined) return burstSeconds
     this.#isOutputShort = unitWithMost === 'output' || unitWithMost === 'tokens'
-    return most
+    // A slice that is to be waited for is in debt: so much of what is missing never was in it.
+    const debt = Math.ceil((refusal.retryAfterMs ?? 0) / 1000) - 1
+    return debt > 0 && debt < most ? most - debt : most
   }
 
   /**

@@ -83,11 +83,13 @@ export class ReplyReader {
   /** Bytes of its body. They are kept, not copied. */
   data(chunk: Uint8Array): void {
     if (this.#settled) return
-    this.#listener.bytes(chunk.length)
+    const stream = this.#stream
+    const before = stream?.contentChars ?? 0
+    const result = stream?.push(chunk)
+    this.#listener.bytes(chunk.length, (stream?.contentChars ?? 0) - before)
     // The listener may have ended the try just now.
     if (this.#settled) return
-    if (this.#stream !== undefined) {
-      const result = this.#stream.push(chunk)
+    if (stream !== undefined) {
       if (result !== undefined) this.#finishStream(result)
       return
     }

@@ -26,8 +26,11 @@ export interface Dispatch {
 export interface Listener {
   /** The response's head was read. `status` 200 of a stream means the first byte is here. */
   head(status: number, limits: LimitReadings | undefined): void
-  /** Bytes of the response's body were read: the server is alive. */
-  bytes(count: number): void
+  /**
+   * Bytes of the response's body were read: the server is alive. Of a stream they brought so many
+   * characters of the answer's content; of any other reply `content` is 0.
+   */
+  bytes(count: number, content: number): void
   outcome(outcome: Outcome): void
 }
 

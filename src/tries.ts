@@ -89,9 +89,9 @@ export class Tries {
         // The head of a plain answer comes with its end, and says nothing sooner.
         if (attempt.stream) this.#owner.step({ type: 'head', attempt, status, limits })
       },
-      bytes: (count) => {
+      bytes: (_count, content) => {
         attempt.lastByteAt = this.#now()
-        attempt.reservation.progress?.read(count)
+        attempt.reservation.progress?.read(content)
       },
       outcome: (outcome) => this.#ended(attempt, outcome),
     }

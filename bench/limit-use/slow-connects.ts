@@ -25,7 +25,7 @@ export class SlowConnects implements Transport {
     const start = (): void => {
       exchange = this.#link.send(dispatch, {
         head: (status, limits) => listener.head(status, limits),
-        bytes: (count) => listener.bytes(count),
+        bytes: (count, content) => listener.bytes(count, content),
         outcome: (outcome) => {
           this.#idle += 1
           listener.outcome(outcome)

@@ -192,7 +192,7 @@ export class Stage {
         if (limits !== undefined) this.#observer.head?.(this.clock.now(), limits)
         listener.head(status, limits)
       },
-      bytes: (count) => listener.bytes(count),
+      bytes: (count, content) => listener.bytes(count, content),
       outcome: (outcome) => {
         const at = this.clock.now()
         if (outcome.kind === 'answered') {

@@ -238,7 +238,7 @@ export class Life {
   #heard(listener: Listener, over: (at: number, text: string) => void): Listener {
     return {
       head: (status, limits) => this.isAlive && listener.head(status, limits),
-      bytes: (count) => this.isAlive && listener.bytes(count),
+      bytes: (count, content) => this.isAlive && listener.bytes(count, content),
       outcome: (outcome) => {
         if (!this.isAlive) return
         over(this.#stage.clock.now(), `${outcome.kind} ${outcome.status}`)

@@ -151,7 +151,7 @@ function startRun(place: Place, own: PlayedRun, tries: Try[]): Promise<RunSummar
           tries.push(tried)
           return link.send(dispatch, {
             head: (status, limits) => listener.head(status, limits),
-            bytes: (count) => listener.bytes(count),
+            bytes: (count, content) => listener.bytes(count, content),
             outcome: (outcome) => {
               tried.endedAt = clock.now()
               tried.kind = outcome.kind

@@ -77,7 +77,7 @@ class Organisation {
         const sentAt = clock.now()
         const watched: Listener = {
           head: (status, limits) => listener.head(status, limits),
-          bytes: (count) => listener.bytes(count),
+          bytes: (count, content) => listener.bytes(count, content),
           outcome: (outcome) => {
             if (outcome.kind === 'answered') {
               answers.push({ sentAt, output: outcome.usage.outputTokens })
