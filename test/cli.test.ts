@@ -425,7 +425,9 @@ const everySwitch = (
   '--profile build --rpm 5 --itpm 5 --otpm none --tpm 5 --ramp-per-second 5 --slice shown' +
   ' --output-assessment reserved --no-admission-estimate --no-headers --no-retry-after' +
   ' --bare-refusals --refusals-cost-requests --no-cache --cache-life-seconds 8 --reads-count' +
-  ' --latency 2s --refusal-rate 0.1 --models any --seed 3 --count-rpm 5 --edge-refuses-size --admin-shape flat'
+  ' --latency 2s --refusal-rate 0.1 --models any --seed 3 --count-rpm 5 --edge-refuses-size --admin-shape flat' +
+  ' --batch-rpm 5 --batch-queue none --batch-duration 2h --batch-drain 5s --batch-expiry 1h' +
+  ' --batch-cache-hits 0.3'
 ).split(' ')
 
 describe.concurrent('sluice simulate', () => {
@@ -443,6 +445,30 @@ describe.concurrent('sluice simulate', () => {
     expect(stderr).toContain(`sluice run requests.jsonl --base-url ${url}\n`)
     expect(lastLine(stderr)).toMatch(
       /^10 requests: 10 answered, 429s 0; \d+ input and \d+ output tokens$/,
+    )
+  })
+
+  test('serves batches, and sums them up apart', async () => {
+    const running = start(['simulate', '--port', '0', '--batch-duration', '0'], { cwd: folder() })
+    await running.says('--base-url http://127.0.0.1:')
+    const url = `${running.stdout().trim()}/v1/messages/batches`
+    const headers = { 'x-api-key': 'any', 'anthropic-version': '2023-06-01' }
+    const requests = rows(3)
+      .trimEnd()
+      .split('\n')
+      .map((line, index) => {
+        const { metadata: _, ...params } = JSON.parse(line) as Record<string, unknown>
+        return { custom_id: `r${index}`, params }
+      })
+    const body = JSON.stringify({ requests })
+    expect((await fetch(url, { method: 'POST', headers, body })).status).toBe(200)
+    const { data } = (await (await fetch(url, { headers })).json()) as { data: unknown[] }
+    expect(data).toMatchObject([{ processing_status: 'ended', request_counts: { succeeded: 3 } }])
+    running.child.kill('SIGINT')
+    const { stderr } = await running.ended
+    expect(stderr).toMatch(/^2 requests: 0 answered/m)
+    expect(lastLine(stderr)).toMatch(
+      /^batches that ended: 3 answered; \d+ input and \d+ output tokens$/,
     )
   })
 

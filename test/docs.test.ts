@@ -13,6 +13,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { batchFaultNames, faultNames } from '../src/simulator/index.ts'
 import { type RunningSimulator, startSimulator } from '../src/simulator/index.ts'
 
 interface Example {
@@ -80,6 +81,12 @@ function examplesOf(file: string): readonly Example[] {
   return found
 }
 
+test('docs/simulator.md says what each fault does', () => {
+  const page = readFileSync(new URL('../docs/simulator.md', import.meta.url), 'utf8')
+  const told = [...page.matchAll(/^\| `([\w-]+)` \|/gm)].map(([, name]) => String(name))
+  expect(told.toSorted()).toEqual([...faultNames, ...batchFaultNames].toSorted())
+})
+
 /** A program in a page, and what it prints, if the page shows it. */
 interface Program {
   readonly place: string
@@ -101,7 +108,7 @@ const programsOf = (page: string): readonly Program[] => {
     return { place: `${page}:${line}`, name, isTest, code: match[2] ?? '', shown: match[3] }
   })
 }
-const pages = ['docs/library.md', 'docs/from-sdk-and-p-limit.md', 'README.md']
+const pages = ['docs/library.md', 'docs/simulator.md', 'docs/from-sdk-and-p-limit.md', 'README.md']
 const programsShown = pages.flatMap(programsOf)
 
 describe('programs in pages', () => {

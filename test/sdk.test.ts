@@ -162,13 +162,6 @@ describe('calls', () => {
     })
   })
 
-  test('messages.batches are not there yet', async () => {
-    const { client } = await start()
-    const failure = await failureOf(client.messages.batches.list())
-    expect(failure).toBeInstanceOf(Anthropic.NotFoundError)
-    expect(failure).toHaveProperty('apiMessage', 'Message Batches are not simulated yet')
-  })
-
   test.each(['group', 'flat'] as const)('organization.rateLimits.list, %s', async (adminShape) => {
     const admin = { apiKey: 'sk-ant-admin01-of-this-test' }
     const { client } = await start({ adminShape }, admin)

@@ -3,7 +3,7 @@
  */
 
 import { profileNames } from '../simulator/limit-profiles.ts'
-import { faultNames } from '../simulator/options.ts'
+import { batchFaultNames, faultNames } from '../simulator/options.ts'
 import type { Flag } from './flag.ts'
 import {
   readDuration,
@@ -21,6 +21,7 @@ const server = 'Server'
 const limits = 'Limits of every pool of models'
 const refusals = 'Refusals and headers'
 const caching = 'Prompt caching'
+const batches = 'Message Batches'
 const behaviour = 'Behaviour'
 
 /** All flags of `simulate`. */
@@ -166,6 +167,55 @@ export const simulateFlags: readonly Flag[] = [
     about: 'the input limit counts what is read from the cache too',
   },
   {
+    name: 'batch-rpm',
+    value: 'N',
+    read: readLimit,
+    group: batches,
+    about: 'requests per minute to all endpoints of batches, or none',
+    otherwise: "the profile's",
+  },
+  {
+    name: 'batch-queue',
+    value: 'N',
+    read: readLimit,
+    group: batches,
+    about: 'requests that may wait in batches, or none',
+    otherwise: "the profile's",
+  },
+  {
+    name: 'batch-duration',
+    value: 'DURATION',
+    read: readDuration,
+    group: batches,
+    about: 'mean time from the creation of a batch to its end; 0 ends it at once',
+    otherwise: '10m',
+  },
+  {
+    name: 'batch-drain',
+    value: 'DURATION',
+    read: readDuration,
+    group: batches,
+    about: 'how long a batch goes on when it is canceled',
+    otherwise: '10s',
+  },
+  {
+    name: 'batch-expiry',
+    value: 'DURATION',
+    read: readDuration,
+    group: batches,
+    about: 'after this time, what a batch has not done expires',
+    otherwise: '24h',
+  },
+  {
+    name: 'batch-cache-hits',
+    value: 'RATE',
+    read: readShare,
+    group: batches,
+    about:
+      'the share of requests, 0 to 1, that find a prefix which one before them in the batch wrote',
+    otherwise: '0.7',
+  },
+  {
     name: 'latency',
     value: 'DURATION',
     read: readDuration,
@@ -179,7 +229,9 @@ export const simulateFlags: readonly Flag[] = [
     read: readFaultRate,
     repeatable: true,
     group: behaviour,
-    about: `the share of requests, 0 to 1, that a fault befalls: ${faultNames.join(', ')}`,
+    about:
+      `the share of requests, 0 to 1, that a fault befalls: ${faultNames.join(', ')};` +
+      ` of batches: ${batchFaultNames.join(', ')}`,
     otherwise: 'no faults',
   },
   {

@@ -10,6 +10,7 @@ import { pathToFileURL } from 'node:url'
 import { exitCodes, RunError } from '../errors.ts'
 import { systemErrorCode } from '../files.ts'
 import {
+  type BatchUsage,
   type Respond,
   type RunningSimulator,
   type SimulatorEvent,
@@ -34,6 +35,11 @@ const optionNames: Readonly<Record<string, string>> = {
   tpm: 'combinedTokens',
   'count-rpm': 'countRequestsPerMinute',
   latency: 'latencyMs',
+  'batch-rpm': 'batchRequestsPerMinute',
+  'batch-queue': 'batchQueuedRequests',
+  'batch-duration': 'batchDurationMs',
+  'batch-drain': 'batchDrainMs',
+  'batch-expiry': 'batchExpiryMs',
 }
 
 /** Serves until it is told to stop; resolves to the exit code. */
@@ -144,15 +150,25 @@ function signalled(): Promise<void> {
 }
 
 function totalLines({ model: { totals } }: RunningSimulator): readonly string[] {
-  const { received, answered, refused429, faulted, inputTokens, outputTokens } = totals
-  const { cacheReadTokens, cacheWrite5mTokens, cacheWrite1hTokens } = totals
+  const { received, answered, refused429, faulted, batches } = totals
   const counts = [`${formatCount(answered)} answered`, `429s ${formatCount(refused429)}`]
   if (faulted > 0) counts.push(`${formatCount(faulted)} faulted`)
+  const lines = [`${plural(received, 'request')}: ${counts.join(', ')}; ${tokensText(totals)}`]
+  if (batches.billedRequests > 0) {
+    const ended = `${formatCount(batches.billedRequests)} answered`
+    lines.push(`batches that ended: ${ended}; ${tokensText(batches)}`)
+  }
+  return ['', ...lines]
+}
+
+function tokensText(usage: BatchUsage): string {
+  const { inputTokens, outputTokens } = usage
+  const { cacheReadTokens, cacheWrite5mTokens, cacheWrite1hTokens } = usage
   const tokens = [
     `${formatShort(inputTokens)} input and ${formatShort(outputTokens)} output tokens`,
   ]
   const writtenTokens = cacheWrite5mTokens + cacheWrite1hTokens
   if (writtenTokens > 0) tokens.push(`${formatShort(writtenTokens)} written to the cache`)
   if (cacheReadTokens > 0) tokens.push(`${formatShort(cacheReadTokens)} read from it`)
-  return ['', `${plural(received, 'request')}: ${counts.join(', ')}; ${tokens.join(', ')}`]
+  return tokens.join(', ')
 }

@@ -65,7 +65,7 @@ export interface MessageUsage {
   readonly output_tokens: number
   readonly output_tokens_details: { readonly thinking_tokens: number }
   readonly server_tool_use: null
-  readonly service_tier: 'standard'
+  readonly service_tier: 'standard' | 'batch'
   readonly speed: 'standard' | 'fast'
   readonly inference_geo: string
 }
@@ -132,6 +132,7 @@ export function composeMessage(
   form: AnswerForm,
   work: Work,
   cacheUse: CacheUse,
+  tier: MessageUsage['service_tier'] = 'standard',
 ): Message {
   const id = `msg_01${identifier(work.random, 22)}`
   const { thinkingTokens, ...content } =
@@ -157,7 +158,7 @@ export function composeMessage(
       output_tokens: work.outputTokens,
       output_tokens_details: { thinking_tokens: thinkingTokens },
       server_tool_use: null,
-      service_tier: 'standard',
+      service_tier: tier,
       speed: request.speed,
       inference_geo: request.inferenceGeo,
     },

@@ -44,22 +44,56 @@ export function checkRequest(
 ): CheckedRequest | Problem {
   const opened = openRequest(wire, settings)
   if ('status' in opened) return opened
-  return checkBody(wallTime, opened.body, opened.version, wire.headers, settings)
+  const { body, version } = opened
+  return checkBody(body, { wallTime, version, headers: wire.headers, settings })
+}
+
+/** What a body is checked against. */
+export interface CheckContext {
+  readonly wallTime: number
+  readonly version: ApiVersion
+  readonly headers: WireRequest['headers']
+  readonly settings: CheckSettings
+}
+
+/** The params of a request in a batch: as a body of Messages, less what batches do not take. */
+export function checkParams(body: JsonRecord, context: CheckContext): CheckedRequest | Problem {
+  const refused = batchProblem(body)
+  if (refused !== undefined) return invalid(refused)
+  return checkBody(body, context, longBatchOutput)
+}
+
+/** What is not for batches; the first such fault. */
+function batchProblem(body: JsonRecord): string | undefined {
+  if (body['stream'] === true) return 'stream: Streaming is not supported in a batch'
+  const { speed, max_tokens: maxTokens } = body
+  if (speed !== undefined && speed !== null) return 'speed: not supported in a batch'
+  return maxTokens === 0 ? 'max_tokens: 0 is not supported in a batch' : undefined
+}
+
+/** The longer answers that a beta allows some models in batches. */
+function longBatchOutput(model: SimulatedModel, betas: readonly string[]): SimulatedModel {
+  const { line, generation } = model
+  const isTaken =
+    (line === 'opus' && generation >= 4.6) ||
+    (line === 'sonnet' && (generation >= 5 || generation === 4.6)) ||
+    (line === 'haiku' && generation === 5.5)
+  const hasBeta = betas.includes('output-300k-2026-03-24')
+  return isTaken && hasBeta ? { ...model, outputTokensMax: 300_000 } : model
 }
 
 function checkBody(
-  wallTime: number,
   body: JsonRecord,
-  version: ApiVersion,
-  headers: WireRequest['headers'],
-  settings: CheckSettings,
+  { wallTime, version, headers, settings }: CheckContext,
+  adapt: (model: SimulatedModel, betas: readonly string[]) => SimulatedModel = (model) => model,
 ): CheckedRequest | Problem {
   const formProblem = bodyFormProblem(body, version)
   if (formProblem !== undefined) return invalid(formProblem)
   const name = String(body['model'])
-  const model = findSimulatedModel(wallTime, name, settings.models)
-  if (model === undefined) return problem(404, 'not_found_error', `model: ${name}`)
+  const known = findSimulatedModel(wallTime, name, settings.models)
+  if (known === undefined) return problem(404, 'not_found_error', `model: ${name}`)
   const betas = (headers['anthropic-beta'] ?? '').split(',').map((beta) => beta.trim())
+  const model = adapt(known, betas)
   const ruleProblem = modelRuleProblem(body, model, betas)
   if (ruleProblem !== undefined) return invalid(ruleProblem)
   const prompt = countPrompt(body, model)

@@ -24,10 +24,22 @@ type DoorSettings = Pick<SimulatorSettings, 'keys'>
 
 /** A body that is a JSON object, with the version it is to be read by; or why there is none. */
 export function openRequest(
-  { headers, body }: WireRequest,
+  wire: WireRequest,
   settings: DoorSettings,
 ): { readonly body: JsonRecord; readonly version: ApiVersion } | Problem {
-  if (body.length > requestBytesMax) {
+  const version = checkDoor(wire, settings, requestBytesMax)
+  if (typeof version !== 'string') return version
+  const parsed = parseBody(wire.body)
+  return 'status' in parsed ? parsed : { body: parsed.value, version }
+}
+
+/** The version by which a body is to be read, or why it is not looked into. */
+export function checkDoor(
+  { headers, body }: WireRequest,
+  settings: DoorSettings,
+  bytesMax: number,
+): ApiVersion | Problem {
+  if (body.length > bytesMax) {
     return problem(413, 'request_too_large', 'Request exceeds the maximum size')
   }
   const version = checkHead(headers, settings)
@@ -38,8 +50,7 @@ export function openRequest(
     const message = `Unsupported content encoding: ${encoding}`
     return { ...invalid(message), code: 'request_body_encoding_unsupported' }
   }
-  const parsed = parseBody(body)
-  return 'status' in parsed ? parsed : { body: parsed.value, version }
+  return version
 }
 
 /**

@@ -102,19 +102,6 @@ describe('routing', () => {
   })
 
   test.each([
-    ['POST', '/v1/messages/batches'],
-    ['GET', '/v1/messages/batches?limit=1'],
-    ['GET', '/v1/messages/batches/msgbatch_1/results'],
-    ['POST', '/v1/messages/batches/msgbatch_1/cancel'],
-  ])('%s %s says that batches are not there yet', (method, path) => {
-    expect(errorOf(ask(new SimulatorModel(), { method, path }))).toMatchObject({
-      status: 404,
-      type: 'not_found_error',
-      message: 'Message Batches are not simulated yet',
-    })
-  })
-
-  test.each([
     ['no key', { 'anthropic-version': '2023-06-01' }, 401, /x-api-key header is required/],
     ['a wrong key', { ...goodHeaders, 'x-api-key': 'other' }, 401, /invalid x-api-key/],
     ['no version', { 'x-api-key': 'sk-ant-test' }, 400, /anthropic-version: header is required/],

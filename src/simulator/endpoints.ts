@@ -1,9 +1,10 @@
 /**
- * Which endpoint a request is for, and the answers of all but Messages: these are had at once,
- * cost nothing and touch none of the pools' limits.
+ * Which endpoint a request is for, and the answers of all but Messages and batches: these are had
+ * at once, cost nothing and touch none of the pools' limits.
  *
  *   GET  /                          what this is
  *   POST /v1/messages               `model.ts`
+ *        /v1/messages/batches…      `batch-endpoints.ts`
  *   POST /v1/messages/count_tokens  `count-tokens.ts`, under a limit of requests of its own
  *   GET  /v1/models                 `model-catalog.ts`
  *   GET  /v1/models/{id}            the same
@@ -13,32 +14,31 @@
 
 import { countTokens } from './count-tokens.ts'
 import { checkHead, problem, type Problem } from './door.ts'
-import { EnforcedMeter } from './enforced-meter.ts'
-import { shouldRetry } from './faults.ts'
-import type { Header } from './headers.ts'
 import { type ModelInfo, type ModelPage, modelPage, retrieveModel } from './model-catalog.ts'
 import type { SimulatorSettings } from './options.ts'
 import { rateLimitPage, type RateLimitPage, type RateLimitSource } from './rate-limits.ts'
 import { encodeJson, errorReply, jsonReply, problemReply, type ReplyContext } from './replies.ts'
+import { RequestGate } from './request-gate.ts'
 import type { WireAction, WireRequest } from './wire.ts'
 
-/** The endpoints beside Messages. */
+/** The endpoints beside Messages and batches. */
 export class Endpoints {
   readonly #settings: SimulatorSettings
   readonly #limitsOf: RateLimitSource['limitsOf']
-  /** One for the organisation: counting has no pools. Made at the first count. */
-  #counts: EnforcedMeter | undefined
+  readonly #counts: RequestGate
 
   constructor({ settings, limitsOf }: RateLimitSource) {
     this.#settings = settings
     this.#limitsOf = limitsOf
+    const perMinute = settings.countRequestsPerMinute
+    this.#counts = new RequestGate(settings, { perMinute, what: 'token counting requests' })
   }
 
   /** The whole answer; undefined for a request to Messages. */
   answer(now: number, context: ReplyContext, wire: WireRequest): readonly WireAction[] | undefined {
     const [path = '', query = ''] = wire.path.split('?', 2)
     const known = methodOf(path)
-    if (known === undefined) return errorReply(context, notFound(path))
+    if (known === undefined) return errorReply(context, notFound)
     if (wire.method !== known) return errorReply(context, notAllowed, [['allow', known]])
     if (path === '/v1/messages') return undefined
     if (path === '/') return jsonReply(context, 200, encodeJson(welcome))
@@ -71,20 +71,8 @@ export class Endpoints {
   #count(now: number, context: ReplyContext, wire: WireRequest): readonly WireAction[] {
     const counted = countTokens(context.wallTime, wire, this.#settings)
     if (typeof counted !== 'number') return problemReply(context, counted, this.#settings)
-    const { countRequestsPerMinute: perMinute, slice, burstSeconds } = this.#settings
-    this.#counts ??= new EnforcedMeter(now, {
-      perMinute,
-      sliceSeconds: slice === 'none' ? null : burstSeconds,
-      sliceShown: false,
-    })
-    if (!this.#counts.holds(now, 1)) {
-      const seconds = Math.max(1, Math.ceil(this.#counts.delayUntil(now, 1) / 1000))
-      const { retryAfter, bareRefusals } = this.#settings
-      const wait: readonly Header[] =
-        retryAfter && !bareRefusals ? [['retry-after', String(seconds)]] : []
-      return errorReply(context, countsRefused(context, perMinute), [...wait, shouldRetry])
-    }
-    this.#counts.take(now, 1)
+    const refused = this.#counts.refuse(now, context)
+    if (refused !== undefined) return refused
     return jsonReply(context, 200, encodeJson({ input_tokens: counted }))
   }
 }
@@ -111,19 +99,9 @@ function modelName(path: string): string {
   }
 }
 
-function notFound(path: string): Problem {
-  const isBatches = /^\/v1\/messages\/batches(?:\/|$)/.test(path)
-  const message = isBatches ? 'Message Batches are not simulated yet' : 'Not Found'
-  return problem(404, 'not_found_error', message)
-}
+const notFound: Problem = problem(404, 'not_found_error', 'Not Found')
 
 const notAllowed: Problem = problem(405, 'invalid_request_error', 'Method Not Allowed')
-
-function countsRefused({ organizationId }: ReplyContext, perMinute: number | null): Problem {
-  const what = `rate limit of ${perMinute} token counting requests per minute`
-  const message = `This request would exceed your organization's ${what} (org: ${organizationId})`
-  return problem(429, 'rate_limit_error', message)
-}
 
 const welcome = {
   name: 'sluice simulator',
@@ -131,6 +109,12 @@ const welcome = {
   endpoints: [
     'POST /v1/messages',
     'POST /v1/messages/count_tokens',
+    'POST /v1/messages/batches',
+    'GET /v1/messages/batches',
+    'GET /v1/messages/batches/{id}',
+    'POST /v1/messages/batches/{id}/cancel',
+    'DELETE /v1/messages/batches/{id}',
+    'GET /v1/messages/batches/{id}/results',
     'GET /v1/models',
     'GET /v1/models/{id}',
     'GET /v1/organizations/rate_limits',

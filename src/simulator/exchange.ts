@@ -60,6 +60,15 @@ export interface ExchangeResult {
   readonly outputTokens: number
 }
 
+/** What the model keeps of a request until nothing more comes of it. */
+export interface Ongoing {
+  /** Set when its work is over, of a request that has work. */
+  readonly result: ExchangeResult | undefined
+  readonly isOver: boolean
+  advance(now: number, wallTime: number): Step
+  disconnect(): void
+}
+
 /** Bytes due while the answer is produced, in order. */
 interface Delivery {
   readonly at: number
@@ -71,7 +80,7 @@ interface Delivery {
 const slowFirstByteFactor = 10
 
 /** An admitted request under way. */
-export class Exchange {
+export class Exchange implements Ongoing {
   readonly #parts: ExchangeParts
   readonly #startedAt: number
   readonly #firstByteAt: number

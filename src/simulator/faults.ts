@@ -29,14 +29,18 @@
 import type { Random } from '../random.ts'
 import type { Problem } from './door.ts'
 import type { Header } from './headers.ts'
-import { faultNames, type FaultName, type FaultRates } from './options.ts'
+import type { FaultName, FaultRates } from './options.ts'
 import { errorReply, htmlReply, type ReplyContext } from './replies.ts'
 import type { WireAction } from './wire.ts'
 
-/** The fault that befalls a request, if one does: one draw, whatever the rates. */
-export function drawFault(random: Random, rates: FaultRates): FaultName | undefined {
+/** The fault that befalls a request, if one of these does: one draw, whatever the rates. */
+export function drawFault<Name extends FaultName>(
+  random: Random,
+  rates: FaultRates,
+  names: readonly Name[],
+): Name | undefined {
   let left = random.float()
-  return faultNames.find((name) => {
+  return names.find((name) => {
     left -= rates[name] ?? 0
     return left < 0
   })
@@ -54,6 +58,11 @@ export interface Door {
 /** What a fault at the door does; undefined for one of the work. */
 export function doorFault(fault: FaultName, door: Door): readonly WireAction[] | undefined {
   return doorFaults[fault]?.(door)
+}
+
+/** Whether a fault is answered at the door. */
+export function isDoorFault(fault: FaultName): boolean {
+  return doorFaults[fault] !== undefined
 }
 
 /** Says that trying again may help, as the API does on 429 and 529. */

@@ -7,11 +7,13 @@
  */
 
 import type { ContentBlock, StopReason } from './answer-content.ts'
-import type { Work } from './answer.ts'
+import { drawWork, type Work } from './answer.ts'
 import { identifier } from './identifier.ts'
 import { isOneOf, isRecord, type JsonRecord } from './json.ts'
 import type { SimulatedModel } from './model-rules.ts'
+import type { SimulatorSettings } from './options.ts'
 import { textTokens, tokenRatio } from './tokens.ts'
+import type { SuppliedAnswer } from './wire.ts'
 
 /** A request that is in order, as `respond` gets it: the whole body. */
 export interface RespondRequest {
@@ -84,6 +86,27 @@ export function readGivenAnswer(value: unknown): GivenContent | undefined {
   const asksTool = blocks.at(-1)?.type === 'tool_use'
   const usual = sequence !== null ? 'stop_sequence' : asksTool ? 'tool_use' : 'end_turn'
   return { blocks, stopReason: reason ?? usual, stopSequence: sequence }
+}
+
+/** What answering takes: of a given answer, what it is; else what is drawn. */
+export function workOf(
+  settings: SimulatorSettings,
+  { bodyHash, asks, maxTokens, model }: Asking,
+  answer: SuppliedAnswer | undefined,
+): Work {
+  // A prompt that is only cached has no answer. Whoever gives answers gives refusals too.
+  const isGiven = answer !== undefined && 'blocks' in answer && maxTokens > 0
+  const drawnFrom = isGiven ? { ...settings, refusalRate: 0 } : settings
+  const drawn = drawWork(drawnFrom, bodyHash, asks, maxTokens)
+  return isGiven ? givenWork(drawn, answer, model, maxTokens) : drawn
+}
+
+/** What is asked, for the `asks`th time (from 0). */
+export interface Asking {
+  readonly bodyHash: number
+  readonly asks: number
+  readonly maxTokens: number
+  readonly model: SimulatedModel
 }
 
 /** The work of giving this answer instead of the one that was drawn. */

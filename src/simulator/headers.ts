@@ -55,6 +55,20 @@ export function rfc3339(wallTime: number): string {
 }
 
 /**
+ * An instant as objects tell it: RFC 3339, UTC, with microseconds.
+ *
+ * @example
+ * ```ts
+ * timestamp(86_400_123) // => '1970-01-02T00:00:00.123000Z'
+ * ```
+ */
+export function timestamp(wallTime: number): string {
+  const seconds = Math.floor(wallTime / 1000)
+  const micros = Math.floor((wallTime - seconds * 1000) * 1000)
+  return rfc3339(seconds * 1000).replace('Z', `.${String(micros).padStart(6, '0')}Z`)
+}
+
+/**
  * An instant in the form of the `date` header, to the second that has begun.
  *
  * @example

@@ -19,3 +19,11 @@ export function identifier(random: Random, length: number): string {
   }
   return name
 }
+
+/** A random UUID in form, of version 4. */
+export function uuid(random: Random): string {
+  let hex = ''
+  while (hex.length < 32) hex += random.uint32().toString(16).padStart(8, '0')
+  const [time, middle, node] = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(20, 32)]
+  return `${time}-${middle}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${node}`
+}

@@ -26,6 +26,9 @@
  * ```
  */
 
+export type { BatchReport, MessageBatch } from './batch.ts'
+export type { Outcome } from './batch-rows.ts'
+export type { BatchUsage } from './batch-usage.ts'
 export type {
   GivenAnswer,
   GivenBlock,
@@ -39,6 +42,12 @@ export { profileLimits, profileNames } from './limit-profiles.ts'
 export type { PoolLimits, ProfileName } from './limit-profiles.ts'
 export { SimulatorModel } from './model.ts'
 export type { Reception, SimulatorTotals } from './model.ts'
-export { defaultSettings, faultNames } from './options.ts'
-export type { FaultName, FaultRates, SimulatorOptions, SimulatorSettings } from './options.ts'
+export { batchFaultNames, defaultSettings, faultNames } from './options.ts'
+export type {
+  BatchFaultName,
+  FaultName,
+  FaultRates,
+  SimulatorOptions,
+  SimulatorSettings,
+} from './options.ts'
 export type { Step, WireAction, WireRequest } from './wire.ts'

@@ -15,11 +15,12 @@ import https from 'node:https'
 import { assert } from '../assert.ts'
 import { SystemClock, type Cancel, type Clock } from '../clock.ts'
 import { RunError } from '../errors.ts'
+import { batchBytesMax } from './batch-envelope.ts'
 import { requestBytesMax } from './door.ts'
 import { readGivenAnswer, type Respond, type RespondRequest } from './given-answer.ts'
 import { SimulatorModel } from './model.ts'
 import type { FaultName, SimulatorOptions } from './options.ts'
-import type { Step, WireAction, WireRequest } from './wire.ts'
+import type { Step, SuppliedAnswer, WireAction, WireRequest } from './wire.ts'
 
 /** Something a running simulator did. */
 export interface SimulatorEvent {
@@ -38,7 +39,7 @@ export interface SimulatorEvent {
   /** 0 when no head was sent. */
   readonly status: number
   readonly fault?: FaultName
-  /** What `respond` threw, or what is wrong with what it returned; the answer was a 500. */
+  /** What `respond` threw, or what is wrong with what it returned; the answer is an `api_error`. */
   readonly error?: Error
 }
 
@@ -51,8 +52,9 @@ export interface StartOptions extends SimulatorOptions {
   /** @default new SystemClock() */
   readonly clock?: Clock
   /**
-   * Decides what a Messages request that is in order is answered with; undefined: invented prose.
-   * Asked before limits and faults, which stay as they are; one that throws makes a 500.
+   * Decides what a Messages request that is in order is answered with, and each request of a batch
+   * when it is created; undefined: invented prose. Asked before limits and faults, which stay as
+   * they are; one that throws makes a 500, in a batch an `api_error`.
    * @default undefined
    */
   readonly respond?: Respond
@@ -157,16 +159,18 @@ class Driver {
   handle(request: http.IncomingMessage, response: http.ServerResponse): void {
     const chunks: Uint8Array[] = []
     let length = 0
+    const { method = '', url: path = '' } = request
+    const bytesMax = path.startsWith(batchesPath) ? batchBytesMax : requestBytesMax
     request.on('data', (chunk: Uint8Array) => {
       // Of a body that is too large, enough is kept to see that it is; the rest is dropped.
-      if (length <= requestBytesMax) chunks.push(chunk)
+      if (length <= bytesMax) chunks.push(chunk)
       length += chunk.length
     })
     request.on('end', () => {
       const [first] = chunks
       const body = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks)
-      const { method = '', url: path = '' } = request
-      const wire = { method, path, headers: plainHeaders(request.headers), body }
+      const headers = plainHeaders(request.headers)
+      const wire = { method, path, headers, body, origin: originOf(request) }
       if (this.#respond === undefined) this.#receive(response, wire)
       else void this.#askAndReceive(response, wire, this.#respond)
     })
@@ -185,17 +189,18 @@ class Driver {
     wire: WireRequest,
     respond: Respond,
   ): Promise<void> {
-    let asked = wire
+    const answers = new Map<number, SuppliedAnswer>()
     let failed: Error | undefined
-    if (this.#model.takes(this.#clock.wallTime(), wire)) {
+    for (const { index, body } of this.#model.questions(this.#clock.wallTime(), wire)) {
       try {
-        const answer = readGivenAnswer(await respond(readRequest(wire.body)))
-        if (answer !== undefined) asked = { ...wire, answer }
+        const answer = readGivenAnswer(await respond(readRequest(body)))
+        if (answer !== undefined) answers.set(index, answer)
       } catch (thrown) {
         failed = thrown instanceof Error ? thrown : new Error(String(thrown))
-        asked = { ...wire, answer: { failure: `respond failed: ${failed.message}` } }
+        answers.set(index, { failure: `respond failed: ${failed.message}` })
       }
     }
+    const asked = { ...wire, answers }
     if (!this.#isStopped) this.#receive(response, asked, failed)
   }
 
@@ -231,7 +236,12 @@ class Driver {
     // Its leaving may be known before its `close` event has come.
     if (!isThere) this.#reportLeaving(pending)
     else if (ended) this.#reportEnd(pending)
-    if (nextAt !== undefined) {
+    if (step.isPaced === true && pending.response.writableNeedDrain) {
+      // One that leaves before it has read is told of by `close`.
+      pending.response.once('drain', () => {
+        if (this.#pending.has(pending)) this.#advance(pending)
+      })
+    } else if (nextAt !== undefined) {
       const delayMs = Math.max(0, nextAt - this.#clock.now())
       pending.cancel = this.#clock.after(delayMs, () => this.#advance(pending))
     } else if (ended || pending.isReported) {
@@ -278,6 +288,14 @@ class Driver {
       ...(error === undefined || type === 'received' ? {} : { error }),
     })
   }
+}
+
+const batchesPath = '/v1/messages/batches'
+
+/** Where the client found the server. */
+function originOf({ headers, socket }: http.IncomingMessage): string {
+  const { host = `127.0.0.1:${socket.localPort}` } = headers
+  return `${'encrypted' in socket ? 'https' : 'http'}://${host}`
 }
 
 const empty = new Uint8Array()

@@ -5,28 +5,33 @@
  * drives it (`listen.ts`, the tests' world) says what time it is and comes back when a
  * step's `nextAt` is due. The same calls with the same arguments give the same steps.
  *
- * A request passes: path (`endpoints.ts`) → checks (`check.ts`) → faults at the door → a look
- * into the prompt cache → the limits of its pool → its work (`exchange.ts`). Only work under way
- * is kept, and a bounded number of cache entries; totals are all that remains of the rest.
+ * A request passes: path (`batch-endpoints.ts`, `endpoints.ts`) → checks (`check.ts`) → faults at
+ * the door → a look into the prompt cache → the limits of its pool → its work (`exchange.ts`).
+ * Only work under way is kept, a bounded number of cache entries, and batches with their bodies
+ * until their results go; totals are all that remains of the rest.
  */
 
 import { poolOf } from '../pools.ts'
 import { Random } from '../random.ts'
 import { RunError } from '../errors.ts'
 import { answerForm } from './answer-form.ts'
-import { AskCounts, drawWork, hashBytes, type Work } from './answer.ts'
+import { AskCounts, hashBytes, type Work } from './answer.ts'
+import type { BatchReport } from './batch.ts'
+import { MessageBatches, type BatchReply } from './batch-endpoints.ts'
+import { addUsages, noUsage, type BatchUsage } from './batch-usage.ts'
 import { planCache } from './cache-prefix.ts'
 import { CacheStore, noCacheUse, type CacheUse } from './cache-store.ts'
 import { checkRequest, type AdmittedRequest, type CheckedRequest } from './check.ts'
 import { Endpoints } from './endpoints.ts'
-import { Exchange, type ExchangeResult } from './exchange.ts'
+import { Exchange, type ExchangeResult, type Ongoing } from './exchange.ts'
 import { doorFault, drawFault, problems, shouldRetry } from './faults.ts'
-import { givenWork } from './given-answer.ts'
+import { workOf } from './given-answer.ts'
 import { rateLimitHeaders, requestHeaders, type Header } from './headers.ts'
-import { identifier } from './identifier.ts'
+import { identifier, uuid } from './identifier.ts'
 import { poolCountsReads, profileLimits, type PoolLimits } from './limit-profiles.ts'
 import { PoolLimiter, type Refusal } from './limits.ts'
 import {
+  faultNames,
   faultsProblem,
   resolveSettings,
   type FaultName,
@@ -34,8 +39,9 @@ import {
   type SimulatorOptions,
   type SimulatorSettings,
 } from './options.ts'
+import { questionsOf, type Question } from './questions.ts'
 import { errorReply, problemReply, refusalProblem, type ReplyContext } from './replies.ts'
-import type { Step, WireAction, WireRequest } from './wire.ts'
+import type { Step, SuppliedAnswer, WireAction, WireRequest } from './wire.ts'
 
 /** What the model did with a request that just came. */
 export interface Reception {
@@ -67,6 +73,8 @@ export interface SimulatorTotals {
   outputTokens: number
   /** Work that was charged, whether or not anybody got its answer. */
   billedRequests: number
+  /** The same figures of the batches that have ended, which cost half; not among those above. */
+  batches: BatchUsage
 }
 
 /** Beyond this many pools, further models share one: names are free under `models: 'any'`. */
@@ -89,7 +97,8 @@ export class SimulatorModel {
   readonly #idRandom: Random
   readonly #asks = new AskCounts()
   readonly #endpoints: Endpoints
-  readonly #exchanges = new Map<number, Exchange>()
+  readonly #batches: MessageBatches
+  readonly #exchanges = new Map<number, Ongoing>()
   readonly #pools = new Map<string, PoolLimiter>()
   readonly #cache: CacheStore
   readonly #totals: SimulatorTotals = {
@@ -103,6 +112,7 @@ export class SimulatorModel {
     cacheWrite1hTokens: 0,
     outputTokens: 0,
     billedRequests: 0,
+    batches: noUsage,
   }
   /** Limits that differ from the profile's: of all pools, and of single ones. */
   #limits: Partial<PoolLimits>
@@ -122,6 +132,15 @@ export class SimulatorModel {
     this.#idRandom = random.fork('ids')
     this.#organizationId = uuid(random.fork('organization'))
     this.#endpoints = new Endpoints({ settings, limitsOf: (pool) => this.#limitsOf(pool) })
+    this.#batches = new MessageBatches({
+      settings,
+      asks: this.#asks,
+      random: random.fork('batches'),
+      faultsAt: (now) => (this.#isHealed(now) ? {} : this.#faults),
+      onUsage: (usage) => {
+        this.#totals.batches = addUsages(this.#totals.batches, usage)
+      },
+    })
   }
 
   /** Counts so far. */
@@ -143,24 +162,26 @@ export class SimulatorModel {
       requestId: `req_011C${identifier(this.#idRandom, 20)}`,
       organizationId: this.#organizationId,
     }
+    this.#batches.settle(now)
+    const ofBatches = this.#batches.answer(now, context, wire)
+    if (ofBatches !== undefined) return this.#answerBatches(now, id, wallTime, ofBatches)
     const elsewhere = this.#endpoints.answer(now, context, wire)
     if (elsewhere !== undefined) return this.#answerAtOnce(id, elsewhere)
     const checked = checkRequest(wallTime, wire, this.#settings)
     if ('status' in checked) {
       return { id, step: done(problemReply(context, checked, this.#settings)) }
     }
-    if (wire.answer !== undefined && 'failure' in wire.answer) {
-      const problem = { ...problems['server-error'], message: wire.answer.failure }
+    const answer = wire.answers?.get(0)
+    if (answer !== undefined && 'failure' in answer) {
+      const problem = { ...problems['server-error'], message: answer.failure }
       return { id, step: done(errorReply(context, problem)) }
     }
     return this.#consider(now, id, context, checked, wire)
   }
 
-  /** Whether a request is in order, and so would be answered if limits and faults allow. */
-  takes(wallTime: number, wire: WireRequest): boolean {
-    const [path] = wire.path.split('?', 1)
-    if (path !== '/v1/messages' || wire.method !== 'POST') return false
-    return !('status' in checkRequest(wallTime, wire, this.#settings))
+  /** What a request asks the model, as far as it would be answered if limits and faults allow. */
+  questions(wallTime: number, wire: WireRequest): readonly Question[] {
+    return questionsOf(wallTime, wire, this.#settings)
   }
 
   /** Goes on with an exchange whose `nextAt` is due; nothing happens for one that is over. */
@@ -211,10 +232,28 @@ export class SimulatorModel {
     return this.#pools.get(pool)?.readings(now)
   }
 
+  /** The batches there are, in the order of their creation, for tests and reports. */
+  batches(now: number): readonly BatchReport[] {
+    this.#batches.settle(now)
+    return this.#batches.reports()
+  }
+
+  #answerBatches(now: number, id: number, wallTime: number, reply: BatchReply): Reception {
+    const { actions, fault, download } = reply
+    if (fault !== undefined) this.#totals.faulted++
+    if (download !== undefined) this.#exchanges.set(id, download)
+    const { step } =
+      download === undefined
+        ? this.#answerAtOnce(id, actions, fault)
+        : { step: this.advance(now, wallTime, id) }
+    return fault === undefined ? { id, step } : { id, step, fault }
+  }
+
   /** An endpoint other than Messages has answered. */
-  #answerAtOnce(id: number, actions: readonly WireAction[]): Reception {
+  #answerAtOnce(id: number, actions: readonly WireAction[], fault?: FaultName): Reception {
     const [head] = actions
-    if (head?.type === 'head' && head.status === 429) this.#totals.refused429++
+    if (fault === undefined && head?.type === 'head' && head.status === 429)
+      this.#totals.refused429++
     return { id, step: done(actions) }
   }
 
@@ -224,7 +263,7 @@ export class SimulatorModel {
     id: number,
     context: ReplyContext,
     checked: CheckedRequest,
-    { body: bytes, answer }: WireRequest,
+    { body: bytes, answers }: WireRequest,
   ): Reception {
     const settings = this.#settings
     const { body, prompt: _prompt, ...request } = checked
@@ -270,7 +309,7 @@ export class SimulatorModel {
       cache: this.#cache,
       cacheUse,
       countedInput,
-      work: this.#work(request, bytes, answer),
+      work: this.#work(request, bytes, answers?.get(0)),
       fault,
       requestId,
       organizationId,
@@ -283,18 +322,14 @@ export class SimulatorModel {
     return fault === undefined ? { id, step } : { id, step, fault }
   }
 
-  /** What answering takes: of a given answer, what it is; else what is drawn. */
   #work(
     { model, maxTokens }: AdmittedRequest,
     bytes: Uint8Array,
-    answer: WireRequest['answer'],
+    answer: SuppliedAnswer | undefined,
   ): Work {
-    // A prompt that is only cached has no answer. Whoever gives answers gives refusals too.
-    const isGiven = answer !== undefined && 'blocks' in answer && maxTokens > 0
-    const settings = isGiven ? { ...this.#settings, refusalRate: 0 } : this.#settings
     const bodyHash = hashBytes(bytes)
-    const drawn = drawWork(settings, bodyHash, this.#asks.count(bodyHash), maxTokens)
-    return isGiven ? givenWork(drawn, answer, model, maxTokens) : drawn
+    const asks = this.#asks.count(bodyHash)
+    return workOf(this.#settings, { bodyHash, asks, maxTokens, model }, answer)
   }
 
   /** What the request would get of the cache if it started now. */
@@ -322,9 +357,13 @@ export class SimulatorModel {
 
   #drawFault(now: number): FaultName | undefined {
     // Drawn even when none can happen, so that healing does not shift what is drawn after it.
-    const fault = drawFault(this.#faultRandom, this.#faults)
+    const fault = drawFault(this.#faultRandom, this.#faults, faultNames)
+    return this.#isHealed(now) ? undefined : fault
+  }
+
+  #isHealed(now: number): boolean {
     const { faultUntil } = this.#settings
-    return faultUntil !== null && now >= faultUntil ? undefined : fault
+    return faultUntil !== null && now >= faultUntil
   }
 
   #limiter(now: number, model: string): PoolLimiter {
@@ -353,12 +392,4 @@ export class SimulatorModel {
 
 function done(actions: readonly WireAction[]): Step {
   return { actions }
-}
-
-/** A random UUID in form, of version 4. */
-function uuid(random: Random): string {
-  let hex = ''
-  while (hex.length < 32) hex += random.uint32().toString(16).padStart(8, '0')
-  const [time, middle, node] = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(20, 32)]
-  return `${time}-${middle}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${node}`
 }

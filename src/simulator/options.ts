@@ -10,6 +10,7 @@
 
 import { RunError } from '../errors.ts'
 import {
+  batchLimits,
   countRequestsPerMinute,
   profileNames,
   type PoolLimits,
@@ -40,10 +41,24 @@ export const faultNames = [
   'unavailable',
 ] as const
 
-/** The name of a fault. */
-export type FaultName = (typeof faultNames)[number]
+/** What can go wrong with a batch alone; see `batch-faults.ts`. */
+export const batchFaultNames = [
+  'batch-create-refused',
+  'batch-create-lost',
+  'batch-late',
+  'batch-not-found',
+  'batch-poll-error',
+  'batch-results-cut',
+  'batch-request-error',
+] as const
 
-/** The share of requests, 0 to 1, that each fault befalls; together at most 1. */
+/** The name of a fault that befalls batches alone. */
+export type BatchFaultName = (typeof batchFaultNames)[number]
+
+/** The name of a fault. */
+export type FaultName = (typeof faultNames)[number] | BatchFaultName
+
+/** The share of requests, 0 to 1, that each fault can befall; together at most 1. */
 export type FaultRates = Readonly<Partial<Record<FaultName, number>>>
 
 /** Everything that can be set but limits, with its value. */
@@ -121,6 +136,23 @@ export interface SimulatorSettings {
    * too. @default by profile, 5000 on Start (the published figure was 2,000 until August 2026)
    */
   readonly countRequestsPerMinute: number | null
+  /** Requests a minute to all endpoints of batches. @default by profile, 1000 on Start */
+  readonly batchRequestsPerMinute: number | null
+  /** Requests that may wait in batches, of all models. @default by profile, 200,000 on Start */
+  readonly batchQueuedRequests: number | null
+  /** Mean milliseconds from a batch's creation to its end; 0 ends it at once. @default 600_000 */
+  readonly batchDurationMs: number
+  /** Spread of that time: the standard deviation of its logarithm. @default 0.5 */
+  readonly batchDurationSigma: number
+  /** Milliseconds that a batch goes on when it is canceled. @default 10_000 */
+  readonly batchDrainMs: number
+  /** Milliseconds after which what a batch has not done expires. @default 86_400_000 (24 h) */
+  readonly batchExpiryMs: number
+  /**
+   * The share of requests of a batch that find a prefix which one before them wrote: the documents
+   * promise 30 to 98 % and no more. @default 0.7
+   */
+  readonly batchCacheHits: number
   /**
    * How the rate limits endpoint writes an entry: with its `group`, or, as documents of August 2026
    * have it, flat with a `group_type`. @default 'group'
@@ -161,6 +193,12 @@ export const defaultSettings: SimulatorSettings = {
   models: 'current',
   edgeRefusesSize: false,
   countRequestsPerMinute: countRequestsPerMinute.start,
+  ...batchLimits.start,
+  batchDurationMs: 600_000,
+  batchDurationSigma: 0.5,
+  batchDrainMs: 10_000,
+  batchExpiryMs: 86_400_000,
+  batchCacheHits: 0.7,
   adminShape: 'group',
   keys: null,
 }
@@ -194,7 +232,7 @@ export function resolveSettings(options: SimulatorOptions): SimulatorSettings {
   }
   const { profile = defaultSettings.profile } = options
   const counts = { countRequestsPerMinute: countRequestsPerMinute[profile] }
-  return { ...defaultSettings, ...counts, ...others, limits }
+  return { ...defaultSettings, ...counts, ...batchLimits[profile], ...others, limits }
 }
 
 /** Why a value cannot be an option's, in words that follow its name. */
@@ -253,6 +291,13 @@ const rules: Readonly<Record<keyof Required<SimulatorOptions>, Rule>> = {
   models: oneOf('current', 'any'),
   edgeRefusesSize: flag,
   countRequestsPerMinute: limit,
+  batchRequestsPerMinute: limit,
+  batchQueuedRequests: limit,
+  batchDurationMs: notNegative,
+  batchDurationSigma: numberRule(0, 5, 'must be from 0 to 5'),
+  batchDrainMs: notNegative,
+  batchExpiryMs: positive,
+  batchCacheHits: numberRule(0, 1, 'must be from 0 to 1'),
   adminShape: oneOf('group', 'flat'),
   keys: orNull(
     (value) =>
@@ -264,10 +309,11 @@ const rules: Readonly<Record<keyof Required<SimulatorOptions>, Rule>> = {
 /** What is wrong with fault rates, in words that follow `"faults"`; undefined when nothing is. */
 export function faultsProblem(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null) return 'must be an object of rates by name'
+  const known: readonly string[] = [...faultNames, ...batchFaultNames]
   let sum = 0
   for (const [name, rate] of Object.entries(value)) {
-    if (!faultNames.some((known) => known === name)) {
-      return `names an unknown fault ${JSON.stringify(name)} (known: ${faultNames.join(', ')})`
+    if (!known.includes(name)) {
+      return `names an unknown fault ${JSON.stringify(name)} (known: ${known.join(', ')})`
     }
     if (!isNumber(rate) || rate < 0 || rate > 1) {
       return `must give ${JSON.stringify(name)} a rate from 0 to 1, got ${String(rate)}`

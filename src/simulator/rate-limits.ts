@@ -14,7 +14,7 @@ import { Random } from '../random.ts'
 import { invalid, problem, type Problem } from './door.ts'
 import { identifier } from './identifier.ts'
 import { isOneOf } from './json.ts'
-import { batchLimits, type PoolLimits } from './limit-profiles.ts'
+import type { PoolLimits } from './limit-profiles.ts'
 import { displayName } from './model-catalog.ts'
 import type { SimulatorSettings } from './options.ts'
 
@@ -108,7 +108,7 @@ function groups(wallTime: number, { settings, limitsOf }: RateLimitSource): read
     const names = datedId === undefined ? [id] : [id, datedId]
     pools.set(pool, [...(pools.get(pool) ?? []), ...names])
   }
-  const { batchRequestsPerMinute, batchQueuedRequests } = batchLimits[settings.profile]
+  const { batchRequestsPerMinute, batchQueuedRequests } = settings
   return [
     ...[...pools].map(([pool, models]) => modelGroup(pool, models, limitsOf(pool))),
     group('batch', [

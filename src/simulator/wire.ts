@@ -11,6 +11,9 @@
 
 import type { GivenContent } from './given-answer.ts'
 
+/** What to answer with, or why that could not be had, which is then an `api_error`. */
+export type SuppliedAnswer = GivenContent | { readonly failure: string }
+
 /** A request, read to its end. */
 export interface WireRequest {
   readonly method: string
@@ -18,12 +21,15 @@ export interface WireRequest {
   readonly path: string
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
+  /** Kept as it is with a batch it creates. */
   readonly body: Uint8Array
+  /** The server's, for links in its answers. @default 'https://api.anthropic.com' */
+  readonly origin?: string
   /**
-   * What to answer with, or why that could not be had, which is then a 500. Only Messages looks at
-   * it, and only once the request is in order. @default undefined: invented prose
+   * What to answer with: a batch's requests by their place, Messages at 0. Looked at only for a
+   * request that is in order. @default undefined: invented prose
    */
-  readonly answer?: GivenContent | { readonly failure: string }
+  readonly answers?: ReadonlyMap<number, SuppliedAnswer>
 }
 
 /** Something to do to the client's connection. After `end` or `reset` comes nothing. */
@@ -48,4 +54,6 @@ export interface Step {
   readonly actions: readonly WireAction[]
   /** The model's time (`now`, ms) at which `advance` is due. Calling it earlier does no harm. */
   readonly nextAt?: number
+  /** The driver may come later: what is next waits until the client has read what it was sent. */
+  readonly isPaced?: true
 }
