@@ -56,6 +56,10 @@ export type SchedulerEvent =
   | { readonly type: 'input_ended' }
   /** A row failed without being asked: it was no request. */
   | { readonly type: 'fault'; readonly error: ApiError }
+  /** A try that was started waits for a connection. */
+  | { readonly type: 'waits'; readonly attempt: Attempt }
+  /** One that waited is sent. */
+  | { readonly type: 'sent'; readonly attempt: Attempt }
   /** The head of a stream was read. */
   | {
       readonly type: 'head'
