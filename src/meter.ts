@@ -12,6 +12,7 @@
 
 import { unreachable } from './assert.ts'
 import { Bucket } from './bucket.ts'
+import { Climb } from './climb.ts'
 import type { HeldRange } from './hold.ts'
 import type { LimitReading } from './outcome.ts'
 import { SliceMeter, type SliceNeed } from './slice-meter.ts'
@@ -75,6 +76,8 @@ export interface Observation {
   readonly unsettled: number
   /** Units held then that are not on account, at least and at most (hold.ts). @default none */
   readonly held?: HeldRange | undefined
+  /** When sending grew last. @default never */
+  readonly climbedAt: number
   /** Server wall time, ms since the epoch, if it said. */
   readonly serverAt: number | undefined
 }
@@ -103,6 +106,8 @@ const othersUnits = 100
 /** A reading that leaves more open than this share of the limit tells of no others. */
 const narrowShareMax = 0.05
 const othersShareMax = 0.9
+/** So long after a climb requests of it may still arrive: a reading tells little of others. */
+const climbedMs = 500
 /** So long of our own refill stays for others. It is paid once, at the end of a run. */
 const reserveSeconds = 2
 /** A debt of more minutes than this is no debt of ours, or a `reset` that means something else. */
@@ -122,6 +127,7 @@ export class ServerMeter {
   readonly unit: MeterUnit
   readonly #minute: Bucket
   readonly #slice: SliceMeter
+  readonly #climb = new Climb()
   #perMinute: number
   /** The instant of which the reading spoke that last changed the limit. */
   #limitAt = -Infinity
@@ -168,7 +174,7 @@ export class ServerMeter {
   delay(now: number, { amount, margin, held }: MinuteNeed): number {
     if (held > 0 && amount + held > this.#minute.capacity) return Infinity
     const spare = Math.min(margin + this.#reserve, this.#minute.capacity * marginShareMax)
-    return this.#minute.delayUntil(now, amount + held + spare)
+    return this.#minute.delayUntil(now, amount + held + spare + this.#climb.spare)
   }
 
   /**
@@ -189,6 +195,7 @@ export class ServerMeter {
    */
   take(now: number, amount: number, produced = 0): void {
     this.#minute.take(now, amount)
+    this.#climb.take(amount)
     this.#slice.start(now, { counted: amount - produced, produced })
   }
 
@@ -250,6 +257,10 @@ export class ServerMeter {
     const isNarrow = unsettled + heldMost <= limit * narrowShareMax
     if (level > top + slack) this.#correct(now, top, isNarrow)
     else if (level < bottom - slack) this.#correct(now, bottom - slack, isNarrow)
+    const gap = this.#minute.level(now) - top
+    if (isNarrow && now - ageMs < observation.climbedAt + climbedMs) {
+      this.#climb.observe({ gap, takenSince })
+    } else this.#climb.over()
   }
 
   /**
@@ -259,6 +270,7 @@ export class ServerMeter {
   #correct(now: number, level: number, isNarrow: boolean): void {
     const missing = this.#minute.level(now) - level
     this.#minute.setLevel(now, level)
+    this.#climb.missing(missing)
     // Over a short slice a level moves faster than it can be followed: nothing is told of others.
     if (this.isSliceShown) return this.#setOthers(now, 0)
     if (!isNarrow) return

@@ -107,6 +107,11 @@ export class PoolLimiter {
     return this.#isShort && this.#isOutputShort && !this.#output.isReserved
   }
 
+  /** Sending grew too fast for the server, and grows more slowly since. */
+  get isRampSlowed(): boolean {
+    return this.#ramp.isSlowed
+  }
+
   /** What each limit is and holds, for showing. */
   levels(now: number): Partial<Record<MeterUnit, { limit: number; level: number }>> {
     const levels: Partial<Record<MeterUnit, { limit: number; level: number }>> = {}
@@ -128,6 +133,8 @@ export class PoolLimiter {
       return { delayMs: Infinity, binds: 'first reply' }
     }
     let longest = free
+    const requests = this.#meters.get('requests')
+    if (requests) this.#ramp.calm(now, requests.size.perMinute / 60)
     const ramp = this.#ramp.delay(now)
     if (ramp > 0) longest = { delayMs: ramp, binds: 'ramp', isPace: true }
     const pace = this.#meters.size === 0 ? this.#pace.delay(now) : 0
@@ -240,6 +247,7 @@ export class PoolLimiter {
       meter.observe(now, {
         reading,
         serverAt: readings.serverAt,
+        climbedAt: this.#ramp.climbedAt,
         ageMs,
         ...since,
         held: countsInput(unit) ? this.hold.range(now, atSend) : undefined,

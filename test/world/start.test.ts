@@ -37,4 +37,14 @@ describe.each([1, 2, 3])('seed %i', (seed) => {
       expect(played.lastSentAt).toBeLessThan(75_000)
     },
   )
+
+  test.each([700, 15_000])(
+    'two runs that know nothing of each other draw few (%i ms)',
+    async (latencyMs) => {
+      const played = await play(scenario(seed, latencyMs, { runs: 2, rows: 1000 }))
+      expect(played.lost).toBe(0)
+      expect(played.refusedAt.length).toBeLessThanOrEqual(5)
+      expect(played.asked.filter(({ sentAt }) => sentAt > 75_000)).toEqual([])
+    },
+  )
 })
