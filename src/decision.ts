@@ -21,6 +21,8 @@ export interface SchedulerOptions {
   /** What is spent once. The first rows wait until `window` is off. @default none */
   readonly budget?: Budget | undefined
   readonly ramp: RampKind
+  /** Pools whose start was too steep in an earlier run. @default none */
+  readonly gentlePools?: ReadonlySet<string> | undefined
   /** The share of each limit that may be used. @default 1 */
   readonly limitFraction?: number
   readonly maxAttempts: number
@@ -116,5 +118,7 @@ export type Decision =
       readonly delayMs: number
     }
   | { readonly type: 'stop'; readonly error: RunError }
+  /** The server said that sending grew too fast in this pool: worth knowing at the next start. */
+  | { readonly type: 'ramp_slowed'; readonly pool: string }
   /** Something worth saying. */
   | { readonly type: 'notice'; readonly message: string }

@@ -605,3 +605,12 @@ describe('PoolLimiter and requests that wait for a connection', () => {
     expect(levelsOf(pool, 13_100)['requests']).toBe(381)
   })
 })
+
+test('after a climb nothing goes out in one burst: a quarter second of twice the refill', () => {
+  const { limiter, pool } = limiterOf({}, 'fast')
+  ask(limiter, pool, 0, { requests: reading(600, 600), serverAt })
+  for (let now = 0; now < 6000; now += 5) burstOf(limiter, pool, now)
+  // Then nothing is asked for three seconds. Ten are refilled a second, and some 400 are left.
+  expect(levelsOf(pool, 9000)['requests']).toBeGreaterThan(300)
+  expect(burstOf(limiter, pool, 9000)).toBe(5)
+})

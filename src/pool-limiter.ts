@@ -69,7 +69,8 @@ export class PoolLimiter {
   /** What the server holds; to be told of first bytes. */
   readonly hold: Hold = new Hold()
   readonly #kind: RampKind
-  readonly #ramp: Ramp
+  /** How fast sending may grow; only to be looked at. */
+  readonly ramp: Ramp
   readonly #slice = new Slice()
   readonly #pace = new Pace()
   readonly #output = new OutputAccount()
@@ -91,7 +92,7 @@ export class PoolLimiter {
   constructor(now: number, name: string, kind: RampKind) {
     this.name = name
     this.#kind = kind
-    this.#ramp = new Ramp(now, kind)
+    this.ramp = new Ramp(now, kind)
     this.#heard = kind === 'off'
   }
 
@@ -105,11 +106,6 @@ export class PoolLimiter {
    */
   get showsProgress(): boolean {
     return this.#isShort && this.#isOutputShort && !this.#output.isReserved
-  }
-
-  /** Sending grew too fast for the server, and grows more slowly since. */
-  get isRampSlowed(): boolean {
-    return this.#ramp.isSlowed
   }
 
   /** What each limit is and holds, for showing. */
@@ -134,8 +130,8 @@ export class PoolLimiter {
     }
     let longest = free
     const requests = this.#meters.get('requests')
-    if (requests) this.#ramp.calm(now, requests.size.perMinute / 60)
-    const ramp = this.#ramp.delay(now)
+    if (requests) this.ramp.calm(now, requests.size.perMinute / 60)
+    const ramp = this.ramp.delay(now)
     if (ramp > 0) longest = { delayMs: ramp, binds: 'ramp', isPace: true }
     const pace = this.#meters.size === 0 ? this.#pace.delay(now) : 0
     if (pace > longest.delayMs) longest = { delayMs: pace, binds: 'refusals', isPace: true }
@@ -159,7 +155,7 @@ export class PoolLimiter {
 
   /** Takes the cost on account. */
   reserve(now: number, cost: Cost): PoolReservation {
-    this.#ramp.take(now)
+    this.ramp.take(now)
     this.#pace.take(now)
     const counted = this.#output.costOf(now, cost)
     const outputLevel = this.#meters.get('output')?.level(now) ?? Infinity
@@ -224,7 +220,7 @@ export class PoolLimiter {
   ): void {
     if (!this.#heard) {
       this.#heard = true
-      this.#ramp.restart(now, 2)
+      this.ramp.restart(now, 2)
     }
     if (readings === undefined) return
     for (const unit of units) {
@@ -247,7 +243,7 @@ export class PoolLimiter {
       meter.observe(now, {
         reading,
         serverAt: readings.serverAt,
-        climbedAt: this.#ramp.climbedAt,
+        climbedAt: this.ramp.climbedAt,
         ageMs,
         ...since,
         held: countsInput(unit) ? this.hold.range(now, atSend) : undefined,
@@ -289,7 +285,7 @@ export class PoolLimiter {
 
   /** An outage is over: begin again at half the rate there was. */
   recover(now: number, perSecond: number): void {
-    this.#ramp.restart(now, perSecond / 2)
+    this.ramp.restart(now, perSecond / 2)
   }
 
   /** What must be there of a limit for a request to start, which may be more than it costs. */
@@ -340,7 +336,7 @@ export class PoolLimiter {
     if (known) return known
     const made = new ServerMeter(now, unit, reading, this.#taken.unsettled[unit])
     this.#meters.set(unit, made)
-    if (unit === 'requests') this.#ramp.learnRefill(now, reading.limit / 60)
+    if (unit === 'requests') this.ramp.learnRefill(now, reading.limit / 60)
     return made
   }
 
@@ -393,9 +389,9 @@ export class PoolLimiter {
   #learnHidden(now: number, refusal: Refused, secondsMissing: number): void {
     this.#unexplained += 1
     const rampSaid = refusal.error.code === 'ramp_limit_exceeded'
-    const climbing = this.#ramp.isClimbing(now)
+    const climbing = this.ramp.isClimbing(now)
     if (this.#meters.size === 0 && !rampSaid) return
-    if (rampSaid || climbing) this.#ramp.slow(now)
+    if (rampSaid || climbing) this.ramp.slow(now)
     // The first one in a climb is put down to the climb; a second is not.
     if (rampSaid || (climbing && this.#unexplained < 2)) return
     if (!this.#isSliced) this.#slice.refused(now, secondsMissing)

@@ -30,7 +30,7 @@ const creditSeconds = 0.25
 const creditMin = 2
 /** After this long without growth the ramp has ended: something else holds the rate. */
 const climbingMs = 2000
-/** After a climb, what was saved up meanwhile must not go out in one burst: others have seen it too. */
+/** After a climb: what was saved up must not go out in one burst, for others have seen it too. */
 const calmFactor = 2
 
 /** The ramp of one pool. */
