@@ -74,6 +74,8 @@ export interface Observation {
    * or all of them.
    */
   readonly unsettled: number
+  /** Units that may have been on their way still, though such are counted at once. @default none */
+  readonly unarrived?: number
   /** Units held then that are not on account, at least and at most (hold.ts). @default none */
   readonly held?: HeldRange | undefined
   /** When sending grew last. @default never */
@@ -231,8 +233,8 @@ export class ServerMeter {
 
   /** Moves the level into the interval that a reading leaves for it. */
   observe(now: number, observation: Observation): void {
-    const { reading, ageMs, takenSince, takenJustBefore, unsettled, held } = observation
-    const [heldLeast, heldMost] = held ?? nothingHeld
+    const { reading, ageMs, takenSince, takenJustBefore, unsettled, unarrived = 0 } = observation
+    const [heldLeast, heldMost] = observation.held ?? nothingHeld
     const { limit } = reading
     // Replies overtake one another: one from before a change knows neither limit nor refill.
     if (now - ageMs < this.#limitAt) return
@@ -252,7 +254,8 @@ export class ServerMeter {
     const left = shown + refilled - takenSince
     this.#slice.observe(now, [left, shown], this.#slack(limit), this.isSliceShown)
     const top = left + heldMost
-    const bottom = Math.min(limit, shown + refilled) - takenSince - unsettled + heldLeast
+    const unseen = takenSince + unsettled + unarrived
+    const bottom = Math.min(limit, shown + refilled) - unseen + heldLeast
     const level = this.#minute.level(now)
     const isNarrow = unsettled + heldMost <= limit * narrowShareMax
     if (level > top + slack) this.#correct(now, top, isNarrow)

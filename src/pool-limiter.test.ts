@@ -589,6 +589,10 @@ describe('PoolLimiter and requests that wait for a connection', () => {
   test('but one to a request that went out behind them does', () => {
     const { limiter, pool, slow } = overtaken()
     for (const each of slow) pool.sent(12_000, each)
+    // They may be as slow to arrive: 400 + 12.5 s of refill, less 102.
+    pool.observe(12_500, limiter.reserve(12_500, pool, cost), shownTo(523), false)
+    expect(levelsOf(pool, 12_500)['requests']).toBe(423)
+    for (const each of slow) limiter.settle(12_900, each, failed('broken'))
     const next = limiter.reserve(13_000, pool, cost)
     // None of the hundred was counted. They went out more than a quarter of a second before.
     pool.observe(13_000, next, shownTo(528), false)

@@ -52,6 +52,7 @@ describe('a request that waits for a connection', () => {
       takenSince: 3,
       takenJustBefore: 0,
       unsettled: 1,
+      unarrived: 0,
     })
     expect(taken.since('requests')).toMatchObject({ takenSince: 3, unsettled: 1 })
   })
@@ -64,10 +65,15 @@ describe('a request that waits for a connection', () => {
     taken.goesOut(2000, slow)
     expect(slow.at).toBe(2000)
     expect(taken.since('requests', slow)).toMatchObject({ takenSince: 0, unsettled: 4 })
-    expect(taken.since('requests', taken.start(2100, of(1)))).toMatchObject({ takenSince: 0 })
+    // It may be slow to arrive too, until it is answered; its own reply is proof.
+    expect(taken.since('requests', slow).unarrived).toBe(0)
+    const next = taken.since('requests', taken.start(2100, of(1)))
+    expect(next).toMatchObject({ takenSince: 0, unarrived: 1 })
     // It is told of once.
     taken.goesOut(3000, slow)
     expect(slow.at).toBe(2000)
+    taken.settle(slow, of(0))
+    expect(taken.since('requests', taken.start(3000, of(1))).unarrived).toBe(0)
   })
 
   test('and ends without going out is under way no more', () => {

@@ -4,7 +4,9 @@
  * A reading speaks of an instant in the past, and is carried to now by what was taken since. It
  * knows nothing of what had been taken by then and had not gone out: a request that waits for its
  * connection is overtaken by those that find one open. As requests overtake one another on their
- * way too, what went out shortly before may be in it or not.
+ * way too, what went out shortly before may be in it or not. And whoever was slow to open a
+ * connection may be as slow to read from it: the first request on one may have arrived only when it
+ * is answered.
  *
  * Invariant: what is unsettled and what is unsent are sums over requests under way.
  */
@@ -22,6 +24,8 @@ export interface Sent {
   readonly amounts: Readonly<Amounts>
   /** It waits for a connection: the rest is as of its start. */
   isWaiting: boolean
+  /** It has waited, and was the first on its connection. */
+  isFirst: boolean
   at: number
   /** Of all that had gone out by then, itself included. */
   gone: Readonly<Amounts>
@@ -29,6 +33,8 @@ export interface Sent {
   justBefore: Readonly<Amounts>
   /** Of what had gone out and was not settled. */
   unsettled: Readonly<Amounts>
+  /** Requests of that which were the first on their connection. */
+  unarrived: number
 }
 
 /** How what was taken stands to a reading. */
@@ -39,6 +45,8 @@ export interface Since {
   readonly takenJustBefore: number
   /** Gone out before it, and not settled then. */
   readonly unsettled: number
+  /** Gone out before it, and perhaps not arrived then: only of requests, which count at once. */
+  readonly unarrived: number
 }
 
 /** Requests sent within so long of one another may arrive in another order. */
@@ -55,6 +63,8 @@ export class Taken {
   readonly #unsettled = nothing()
   /** Of requests that wait for a connection. */
   readonly #unsent = nothing()
+  /** First on their connection, gone out and not settled. */
+  #unarrived = 0
   /** What had gone out by the start of the period before this one; a period is `overtakingMs`. */
   #before = nothing()
   #atPeriod = nothing()
@@ -72,7 +82,7 @@ export class Taken {
       this.#ever[unit] += amounts[unit]
       this.#unsettled[unit] += amounts[unit]
     }
-    return { amounts, isWaiting: false, at: now, justBefore, ...this.#snapshot() }
+    return { amounts, isWaiting: false, isFirst: false, at: now, justBefore, ...this.#snapshot() }
   }
 
   /** It has not gone out: it waits for a connection. */
@@ -87,12 +97,14 @@ export class Taken {
     if (!sent.isWaiting) return
     const justBefore = this.#justBefore(now)
     this.#waitEnded(sent)
-    Object.assign(sent, { at: now, justBefore, ...this.#snapshot() })
+    Object.assign(sent, { at: now, justBefore, ...this.#snapshot(), isFirst: true })
+    this.#unarrived += 1
   }
 
   /** It is over, and took this much more than was thought. */
   settle(sent: Sent, more: Readonly<Amounts>): void {
     this.#waitEnded(sent)
+    if (sent.isFirst) this.#unarrived -= 1
     for (const unit of units) {
       this.#ever[unit] += more[unit]
       this.#unsettled[unit] -= sent.amounts[unit]
@@ -104,12 +116,13 @@ export class Taken {
     if (sent === undefined) {
       const unsent = this.#unsent[unit]
       const unsettled = this.#unsettled[unit] - unsent
-      return { takenSince: unsent, takenJustBefore: 0, unsettled }
+      return { takenSince: unsent, takenJustBefore: 0, unsettled, unarrived: 0 }
     }
     return {
       takenSince: this.#ever[unit] - sent.gone[unit],
       takenJustBefore: sent.justBefore[unit],
       unsettled: sent.unsettled[unit],
+      unarrived: unit === 'requests' ? sent.unarrived : 0,
     }
   }
 
@@ -119,10 +132,10 @@ export class Taken {
     for (const unit of units) this.#unsent[unit] -= sent.amounts[unit]
   }
 
-  #snapshot(): Pick<Sent, 'gone' | 'unsettled'> {
+  #snapshot(): Pick<Sent, 'gone' | 'unsettled' | 'unarrived'> {
     const unsettled = nothing()
     for (const unit of units) unsettled[unit] = this.#unsettled[unit] - this.#unsent[unit]
-    return { gone: this.#gone(), unsettled }
+    return { gone: this.#gone(), unsettled, unarrived: this.#unarrived }
   }
 
   #gone(): Amounts {
