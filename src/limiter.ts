@@ -49,6 +49,8 @@ const budgetBinds = 'budget'
 export interface LimiterOptions {
   readonly bounds: Bounds
   readonly ramp: RampKind
+  /** Pools that begin gently where the ramp is fast. @default none */
+  readonly gentlePools?: ReadonlySet<string> | undefined
   /** The share of each limit that may be used, above 0 and at most 1. @default 1 */
   readonly limitFraction?: number
   /** What is spent once. @default none */
@@ -60,6 +62,7 @@ export class Limiter {
   readonly #bounds: readonly BoundMeter[]
   readonly #pools = new Map<string, PoolShare>()
   readonly #ramp: RampKind
+  readonly #gentlePools: ReadonlySet<string>
   readonly #fraction: number
   #ceilings = new Ceilings([])
   readonly #budget: Budget | undefined
@@ -68,6 +71,7 @@ export class Limiter {
   constructor(now: number, options: LimiterOptions) {
     this.#budget = options.budget
     this.#ramp = options.ramp
+    this.#gentlePools = options.gentlePools ?? new Set()
     this.#fraction = options.limitFraction ?? 1
     this.#bounds = boundMeters(now, options.bounds)
   }
@@ -81,7 +85,9 @@ export class Limiter {
   pool(now: number, name: string): PoolShare {
     const known = this.#pools.get(name)
     if (known) return known
-    const made = new PoolShare(now, { name, ramp: this.#ramp, fraction: this.#fraction })
+    const isGentle = this.#ramp === 'fast' && this.#gentlePools.has(name)
+    const ramp = isGentle ? 'gentle' : this.#ramp
+    const made = new PoolShare(now, { name, ramp, fraction: this.#fraction })
     made.learnCeilings(now, this.#ceilings.limitsOf(name))
     this.#pools.set(name, made)
     return made

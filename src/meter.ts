@@ -11,6 +11,7 @@
  */
 
 import { unreachable } from './assert.ts'
+import { Climb } from './climb.ts'
 import type { HeldRange } from './hold.ts'
 import type { LimitReading } from './outcome.ts'
 import { SharedBucket } from './shared-bucket.ts'
@@ -73,8 +74,12 @@ export interface Observation {
    * or all of them.
    */
   readonly unsettled: number
+  /** Units that may have been on their way still, though such are counted at once. @default none */
+  readonly unarrived?: number
   /** Units held then that are not on account, at least and at most (hold.ts). @default none */
   readonly held?: HeldRange | undefined
+  /** When sending grew last. @default never */
+  readonly climbedAt: number
   /** Server wall time, ms since the epoch, if it said. */
   readonly serverAt: number | undefined
 }
@@ -105,6 +110,8 @@ const othersStepMax = 1 / 20
 const othersUnits = 100
 /** A reading that leaves more open than this share of the limit tells of no others. */
 const narrowShareMax = 0.05
+/** So long after a climb requests of it may still arrive: a reading tells little of others. */
+const climbedMs = 500
 /** So long of our own refill stays for others. It is paid once, at the end of a run. */
 const reserveSeconds = 2
 /** A debt of more minutes than this is no debt of ours, or a `reset` that means something else. */
@@ -124,6 +131,7 @@ export class ServerMeter {
   readonly unit: MeterUnit
   readonly #minute: SharedBucket
   readonly #slice: SliceMeter
+  readonly #climb = new Climb()
   #perMinute: number
   /** The instant of which the reading spoke that last changed the limit. */
   #limitAt = -Infinity
@@ -171,7 +179,7 @@ export class ServerMeter {
   delay(now: number, { amount, margin, held }: MinuteNeed): number {
     if (held > 0 && amount + held > this.#minute.capacity) return Infinity
     const spare = Math.min(margin + this.#reserve, this.#minute.capacity * marginShareMax)
-    return this.#minute.delayUntil(now, amount + held + spare)
+    return this.#minute.delayUntil(now, amount + held + spare + this.#climb.spare)
   }
 
   /**
@@ -192,6 +200,7 @@ export class ServerMeter {
    */
   take(now: number, amount: number, produced = 0): void {
     this.#minute.take(now, amount)
+    this.#climb.take(amount)
     this.#slice.start(now, { counted: amount - produced, produced })
   }
 
@@ -227,8 +236,8 @@ export class ServerMeter {
 
   /** Moves the level into the interval that a reading leaves for it. */
   observe(now: number, observation: Observation): void {
-    const { reading, ageMs, takenSince, takenJustBefore, unsettled, held } = observation
-    const [heldLeast, heldMost] = held ?? nothingHeld
+    const { reading, ageMs, takenSince, takenJustBefore, unsettled, unarrived = 0 } = observation
+    const [heldLeast, heldMost] = observation.held ?? nothingHeld
     const { limit } = reading
     // Replies overtake one another: one from before a change knows neither limit nor refill.
     if (now - ageMs < this.#limitAt) return
@@ -249,11 +258,16 @@ export class ServerMeter {
     const left = shown + refilled - takenSince
     this.#slice.observe(now, [left, shown], this.#slack(limit), this.isSliceShown)
     const top = left + heldMost
-    const bottom = Math.min(limit, shown + refilled) - takenSince - unsettled + heldLeast
+    const unseen = takenSince + unsettled + unarrived
+    const bottom = Math.min(limit, shown + refilled) - unseen + heldLeast
     const level = this.#minute.level(now)
     const isNarrow = unsettled + heldMost <= limit * narrowShareMax
     if (level > top + slack) this.#correct(now, top, isNarrow)
     else if (level < bottom - slack) this.#correct(now, bottom - slack, isNarrow)
+    const gap = this.#minute.level(now) - top
+    if (isNarrow && now - ageMs < observation.climbedAt + climbedMs) {
+      this.#climb.observe({ gap, takenSince })
+    } else this.#climb.over()
   }
 
   /**
@@ -263,6 +277,7 @@ export class ServerMeter {
   #correct(now: number, level: number, isNarrow: boolean): void {
     const missing = this.#minute.level(now) - level
     this.#minute.setLevel(now, level)
+    this.#climb.missing(missing)
     // Over a short slice a level moves faster than it can be followed: nothing is told of others.
     if (this.isSliceShown) return this.#minute.setOthers(now, 0)
     if (!isNarrow) return

@@ -609,3 +609,58 @@ test('a wait that is waited for is over, whatever happened before and however la
     ),
   )
 })
+
+describe('PoolLimiter and requests that wait for a connection', () => {
+  const shownTo = (requests: number): LimitReadings => ({
+    requests: reading(600, requests),
+    serverAt,
+  })
+
+  // 600 a minute are ten a second. 400 are left; 100 start, and one more just behind them.
+  function overtaken(): { limiter: Limiter; pool: PoolLimiter; slow: Reservation[] } {
+    const { limiter, pool } = limiterOf()
+    ask(limiter, pool, 0, shownTo(400))
+    const slow = Array.from({ length: 100 }, () => limiter.reserve(10_000, pool, cost))
+    for (const each of slow) pool.waits(each)
+    const quick = limiter.reserve(11_000, pool, cost)
+    pool.observe(11_500, quick, shownTo(509), false)
+    return { limiter, pool, slow }
+  }
+
+  test('a reply to one that overtook them raises no level', () => {
+    // 400 + 11.5 s of refill, less 101.
+    expect(levelsOf(overtaken().pool, 11_500)['requests']).toBe(414)
+  })
+
+  test('but one to a request that went out behind them does', () => {
+    const { limiter, pool, slow } = overtaken()
+    for (const each of slow) pool.sent(12_000, each)
+    // They may be as slow to arrive: 400 + 12.5 s of refill, less 102.
+    pool.observe(12_500, limiter.reserve(12_500, pool, cost), shownTo(523), false)
+    expect(levelsOf(pool, 12_500)['requests']).toBe(423)
+    for (const each of slow) limiter.settle(12_900, each, failed('broken'))
+    const next = limiter.reserve(13_000, pool, cost)
+    // None of the hundred was counted. They went out more than a quarter of a second before.
+    pool.observe(13_000, next, shownTo(528), false)
+    expect(levelsOf(pool, 13_000)['requests']).toBeGreaterThan(520)
+  })
+
+  test('their own reply speaks of when they went out', () => {
+    const { limiter, pool, slow } = overtaken()
+    const [first] = slow as [Reservation]
+    pool.sent(13_000, first)
+    limiter.settle(13_100, first, answered({ input: 1, output: 1 }))
+    // 99 more are to come: 400 + 13.1 s of refill - 101 at 13.1 s. From others: 50.
+    pool.observe(13_100, first, shownTo(479), false)
+    expect(levelsOf(pool, 13_100)['requests']).toBe(381)
+  })
+})
+
+test('after a climb nothing goes out in one burst: a quarter second of twice the refill', () => {
+  const { limiter, pool } = limiterOf({}, 'fast')
+  ask(limiter, pool, 0, { requests: reading(600, 600), serverAt })
+  for (let now = 0; now < 6000; now += 5) burstOf(limiter, pool, now)
+  // Then nothing is asked for three seconds. Ten are refilled a second, and some 400 are left.
+  expect(levelsOf(pool, 9000)['requests']).toBeGreaterThan(300)
+  expect(burstOf(limiter, pool, 9000)).toBe(5)
+})

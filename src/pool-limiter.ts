@@ -28,7 +28,7 @@ import { isUsable, repeatsOthers } from './readings.ts'
 import { RefusalWait } from './refusal-wait.ts'
 import { Slice } from './slice.ts'
 import type { SliceNeed } from './slice-meter.ts'
-import { type Amounts, nothing, Taken, units } from './taken.ts'
+import { nothing, type Sent, Taken, units } from './taken.ts'
 import { free, type Refills, type Wait } from './wait.ts'
 
 /** What a request took on account of its pool. */
@@ -43,10 +43,8 @@ export interface PoolReservation {
   readonly progress: Progress | undefined
   /** What the server may hold for it until its first byte. */
   readonly hold: Held
-  /** What the pool had taken by then, ever and just before, and not settled. */
-  readonly taken: Readonly<Amounts>
-  readonly takenJustBefore: Readonly<Amounts>
-  readonly unsettled: Readonly<Amounts>
+  /** What of the pool's had gone out when it did. */
+  readonly sent: Sent
   /** Seconds of refill that had been taken just before, itself included; of the limit with most. */
   readonly burstSeconds: number
 }
@@ -62,14 +60,14 @@ export class PoolLimiter {
   /** What the server holds; to be told of first bytes. */
   readonly hold: Hold = new Hold()
   readonly #kind: RampKind
-  readonly #ramp: Ramp
+  /** How fast sending may grow; only to be looked at. */
+  readonly ramp: Ramp
   readonly #slice = new Slice()
   readonly #pace = new Pace()
   readonly #output = new OutputAccount()
   readonly #production = new Production()
   readonly #meters = new Map<MeterUnit, ServerMeter>()
   readonly #taken = new Taken()
-  readonly #unsettled = nothing()
   /** What of it is counted in the limits over a slice. */
   #sliceHeld = 0
   #heard: boolean
@@ -85,7 +83,7 @@ export class PoolLimiter {
   constructor(now: number, name: string, kind: RampKind) {
     this.name = name
     this.#kind = kind
-    this.#ramp = new Ramp(now, kind)
+    this.ramp = new Ramp(now, kind)
     this.#heard = kind === 'off'
   }
 
@@ -121,11 +119,13 @@ export class PoolLimiter {
     const held = isHeld ? this.#countHeld(now) : 0
     for (const meter of this.#emptied) meter.capLevel(now, this.#needOf(meter.unit, given, held))
     if (this.#emptied.size > 0) this.#emptied.clear()
-    if (!this.#heard && this.#unsettled.requests >= probesMax) {
+    if (!this.#heard && this.#taken.unsettled.requests >= probesMax) {
       return { delayMs: Infinity, binds: 'first reply' }
     }
     let longest = free
-    const ramp = this.#ramp.delay(now)
+    const requests = this.#meters.get('requests')
+    if (requests) this.ramp.calm(now, requests.size.perMinute / 60)
+    const ramp = this.ramp.delay(now)
     if (ramp > 0) longest = { delayMs: ramp, binds: 'ramp', isPace: true }
     const pace = this.#meters.size === 0 ? this.#pace.delay(now) : 0
     if (pace > longest.delayMs) longest = { delayMs: pace, binds: 'refusals', isPace: true }
@@ -155,7 +155,7 @@ export class PoolLimiter {
     const cost = this.#output.costOf(now, given)
     const refills: Refills = {}
     for (const [unit, { size, capacitySeconds }] of this.#meters) {
-      const rampMs = unit === 'requests' && this.#kind !== 'off' ? 1000 / this.#ramp.perSecond : 0
+      const rampMs = unit === 'requests' && this.#kind !== 'off' ? 1000 / this.ramp.perSecond : 0
       const ms = Math.max(rampMs, (this.#needOf(unit, cost, 0).amount * 60_000) / size.perMinute)
       const heldMs = this.#isShort ? 0 : capacitySeconds * 1000
       refills[unit] = { ms, owedMs: Math.max(0, ms - heldMs) }
@@ -166,38 +166,48 @@ export class PoolLimiter {
   /** Takes the cost on account. */
   reserve(now: number, cost: Cost): PoolReservation {
     const isTrial = this.#isTrial(now, cost)
-    this.#ramp.take(now)
+    this.ramp.take(now)
     this.#pace.take(now)
     const counted = this.#output.costOf(now, cost)
     const outputLevel = this.#meters.get('output')?.level(now) ?? Infinity
     this.#output.started(now)
-    const takenJustBefore = this.#taken.justBefore(now)
+    const amounts = nothing()
     for (const unit of units) {
-      const amount = amountOf(unit, counted)
-      this.#take(now, unit, amount, this.#producedOf(unit, counted))
-      this.#unsettled[unit] += amount
+      amounts[unit] = amountOf(unit, counted)
+      this.#take(now, unit, amounts[unit], this.#producedOf(unit, counted))
     }
+    const sent = this.#taken.start(now, amounts)
     const bursts = [...this.#meters.values()].map((meter) => meter.burstSeconds(now))
-    const [taken, unsettled] = [{ ...this.#taken.ever }, { ...this.#unsettled }]
-    const seen = { taken, takenJustBefore, unsettled, burstSeconds: Math.max(0, ...bursts) }
+    const burstSeconds = Math.max(0, ...bursts)
     const progress = this.showsProgress ? this.#production.started() : undefined
     const hold = this.hold.start(now, cost, isTrial)
-    return { cost, counted, outputLevel, reservedAt: now, progress, hold, ...seen }
+    return { cost, counted, outputLevel, reservedAt: now, progress, hold, sent, burstSeconds }
+  }
+
+  /** It is not sent yet: it waits for a connection, and others that start later may overtake it. */
+  waits({ sent }: PoolReservation): void {
+    this.#taken.waits(sent)
+  }
+
+  /** It is sent, and has waited until now. */
+  sent(now: number, { sent }: PoolReservation): void {
+    this.#taken.goesOut(now, sent)
   }
 
   /** Replaces what was reserved by what was spent. The request itself stays counted. */
   settle(
     now: number,
-    { counted: reserved, reservedAt, progress, hold }: PoolReservation,
+    { counted: reserved, reservedAt, progress, hold, sent }: PoolReservation,
     spent: Cost,
   ): void {
     this.hold.ended(now, hold, spent.output > 0)
+    const more = nothing()
     for (const unit of units) {
-      const amount = amountOf(unit, reserved)
-      this.#unsettled[unit] -= amount
+      more[unit] = amountOf(unit, spent) - sent.amounts[unit]
       const produced = this.#producedOf(unit, spent) - this.#producedOf(unit, reserved)
-      this.#take(now, unit, amountOf(unit, spent) - amount, produced)
+      this.#take(now, unit, more[unit], produced)
     }
+    this.#taken.settle(sent, more)
     if (progress !== undefined) {
       this.#countProduced(now, this.#production.ended(progress, now - reservedAt, spent.output))
     } else if (!this.#output.isReserved) this.#countProduced(now, spent.output)
@@ -230,7 +240,7 @@ export class PoolLimiter {
   ): void {
     if (!this.#heard) {
       this.#heard = true
-      this.#ramp.restart(now, 2)
+      this.ramp.restart(now, 2)
     }
     if (readings === undefined) return
     for (const unit of units) {
@@ -241,25 +251,24 @@ export class PoolLimiter {
         continue
       }
       const early = asOfSend || unit === 'requests'
-      const unsettled = early ? reservation.unsettled[unit] : this.#unsettled[unit]
+      const since = this.#taken.since(unit, early ? reservation.sent : undefined)
       const meter = this.#meter(now, unit, { reading, serverAt: readings.serverAt })
-      const ageMs = early ? now - reservation.reservedAt : 0
+      const ageMs = early ? now - reservation.sent.at : 0
       if (now - ageMs > this.#refusals.lastAt) this.#emptied.delete(meter)
-      const takenJustBefore = early ? reservation.takenJustBefore[unit] : 0
       const atSend = early ? reservation.hold : undefined
       const { shown, slack } = meter.shown({ reading, serverAt: readings.serverAt })
       if (unit === 'input') {
-        this.hold.observe(now, meter.size, { shown, slack: slack + takenJustBefore }, atSend)
+        this.hold.observe(now, meter.size, { shown, slack: slack + since.takenJustBefore }, atSend)
       }
       meter.observe(now, {
         reading,
         serverAt: readings.serverAt,
+        climbedAt: this.ramp.climbedAt,
         ageMs,
-        takenSince: early ? this.#taken.ever[unit] - reservation.taken[unit] : 0,
-        takenJustBefore,
+        ...since,
         held: countsInput(unit) ? this.hold.range(now, atSend) : undefined,
         // The server counts a request when it admits it; tokens in its own time.
-        unsettled: unit === 'requests' ? 0 : unsettled,
+        unsettled: unit === 'requests' ? 0 : since.unsettled,
       })
     }
   }
@@ -296,14 +305,14 @@ export class PoolLimiter {
 
   /** An outage is over: begin again at half the rate there was. */
   recover(now: number, perSecond: number): void {
-    this.#ramp.restart(now, perSecond / 2)
+    this.ramp.restart(now, perSecond / 2)
   }
 
   /** What must be there of a limit for a request to start, which may be more than it costs. */
   #needOf(unit: MeterUnit, cost: Cost, held: number): MinuteNeed {
     // Answers are longer than expected as often as shorter.
     const { outputDeviation = 0 } = unit === 'output' || unit === 'tokens' ? cost : {}
-    const margin = deviations * outputDeviation * Math.sqrt(this.#unsettled.requests + 1)
+    const margin = deviations * outputDeviation * Math.sqrt(this.#taken.unsettled.requests + 1)
     const counted = amountOf(unit, cost)
     if (!countsInput(unit)) return { amount: counted, margin, held: 0 }
     return { amount: counted + this.hold.excess(cost), margin, held }
@@ -320,7 +329,6 @@ export class PoolLimiter {
 
   #take(now: number, unit: MeterUnit, amount: number, produced: number): void {
     if (amount === 0 && produced === 0) return
-    this.#taken.add(unit, amount)
     if (unit === 'input') this.hold.take(now, amount)
     this.#meters.get(unit)?.take(now, amount, produced)
   }
@@ -346,9 +354,9 @@ export class PoolLimiter {
   #meter(now: number, unit: MeterUnit, shown: ShownReading): ServerMeter {
     const known = this.#meters.get(unit)
     if (known) return known
-    const made = new ServerMeter(now, unit, shown, this.#unsettled[unit])
+    const made = new ServerMeter(now, unit, shown, this.#taken.unsettled[unit])
     this.#meters.set(unit, made)
-    if (unit === 'requests') this.#ramp.learnRefill(now, shown.reading.limit / 60)
+    if (unit === 'requests') this.ramp.learnRefill(now, shown.reading.limit / 60)
     return made
   }
 
@@ -408,9 +416,9 @@ export class PoolLimiter {
   #learnHidden(now: number, refusal: Refused, secondsMissing: number): void {
     this.#unexplained += 1
     const rampSaid = refusal.error.code === 'ramp_limit_exceeded'
-    const climbing = this.#ramp.isClimbing(now)
+    const climbing = this.ramp.isClimbing(now)
     if (this.#meters.size === 0 && !rampSaid) return
-    if (rampSaid || climbing) this.#ramp.slow(now)
+    if (rampSaid || climbing) this.ramp.slow(now)
     // The first one in a climb is put down to the climb; a second is not.
     if (rampSaid || (climbing && this.#unexplained < 2)) return
     if (!this.#isSliced) this.#slice.refused(now, secondsMissing)

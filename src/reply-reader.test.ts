@@ -2,11 +2,10 @@ import { describe, expect, test } from 'vitest'
 
 import type { LimitReadings, Outcome } from './outcome.ts'
 import { ReplyReader } from './reply-reader.ts'
-import type { ReplyFailure, ReplyReaderOptions } from './reply-reader.ts'
-import type { Listener } from './transport.ts'
+import type { ReplyFailure, ReplyListener, ReplyReaderOptions } from './reply-reader.ts'
 
 /** Writes down what it hears. */
-class Recorder implements Listener {
+class Recorder implements ReplyListener {
   readonly calls: string[] = []
   readonly outcomes: Outcome[] = []
   onBytes: () => void = () => undefined

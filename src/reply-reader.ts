@@ -41,9 +41,12 @@ const secretCharsMin = 6
 
 const noHeaders: ReplyHeaders = {}
 
+/** Whoever is told of a reply. */
+export type ReplyListener = Omit<Listener, 'sent'>
+
 /** Reads one reply; see above. */
 export class ReplyReader {
-  readonly #listener: Listener
+  readonly #listener: ReplyListener
   readonly #secret: string | undefined
   readonly #bytesMax: number
   #status = 0
@@ -56,7 +59,7 @@ export class ReplyReader {
   #bytes = 0
   #settled = false
 
-  constructor(listener: Listener, options: ReplyReaderOptions = {}) {
+  constructor(listener: ReplyListener, options: ReplyReaderOptions = {}) {
     this.#listener = listener
     this.#secret = options.secret
     this.#bytesMax = options.bytesMax ?? replyBytesMax

@@ -19,6 +19,7 @@ import type { Loop } from './loop.ts'
 import { loadPrices, type Prices } from './money.ts'
 import { isBudgeted, readOptions, type RunOptions, type Settings } from './options.ts'
 import { join } from './pipeline.ts'
+import { RampMemory } from './ramp-memory.ts'
 import { fileSource, type Source, streamSource } from './source.ts'
 import { SpendRecord, type SpendRecordOptions } from './spend-record.ts'
 import { Spending } from './spending.ts'
@@ -75,7 +76,9 @@ export async function run(
     onLost: (error) => loop.abandon(error),
   })
   const { observers = [] } = hooks
-  const ends = { source, books: ledger, transport, prices, spending, observers }
+  const { folder } = ledger
+  const ramps = folder === undefined ? undefined : new RampMemory(context.files, folder)
+  const ends = { source, books: ledger, transport, prices, spending, ramps, observers }
   const { loop, scheduler, stats, observe, close } = join(context, settings, ends)
   observe({
     type: 'run_started',
@@ -83,6 +86,7 @@ export async function run(
     wallAt: clock.wallTime(),
     ...opening(context, settings, ledger),
   })
+  if (ramps?.notice) observe({ type: 'notice', at: clock.now(), message: ramps.notice })
   const interrupt = (): void => {
     const hint = 'run the same command again to go on'
     loop.stop(new RunError('INTERRUPTED', 'Stopped as asked', { hint }), settings.graceMs)

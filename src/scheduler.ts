@@ -169,6 +169,10 @@ export class Scheduler {
         return
       case 'fault':
         return this.#verdicts.fault(event.error)
+      case 'waits':
+        return event.attempt.reservation.pool.waits(event.attempt.reservation)
+      case 'sent':
+        return event.attempt.reservation.pool.sent(now, event.attempt.reservation)
       case 'head':
         return this.#head(now, event.attempt, event.status, event.limits)
       case 'outcome':

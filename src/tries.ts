@@ -58,6 +58,7 @@ export class Tries {
     this.#parts.observe(telling.attemptStarted(attempt.startedAt, attempt))
     const dispatch = { body: this.#bodyOf(attempt, work.body), stream, model: work.row.model }
     attempt.exchange = this.#parts.transport.send(dispatch, this.#listener(attempt))
+    if (attempt.exchange.isWaiting === true) this.#owner.step({ type: 'waits', attempt })
   }
 
   /** The body as it is sent: with marks for the cache, or without any, as was asked. */
@@ -84,6 +85,7 @@ export class Tries {
 
   #listener(attempt: Attempt): Listener {
     return {
+      sent: () => this.#owner.step({ type: 'sent', attempt }),
       head: (status, limits) => {
         this.#showLimits(attempt, limits)
         // The head of a plain answer comes with its end, and says nothing sooner.

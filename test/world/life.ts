@@ -237,6 +237,7 @@ export class Life {
   /** A dead process hears nothing. */
   #heard(listener: Listener, over: (at: number, text: string) => void): Listener {
     return {
+      sent: () => this.isAlive && listener.sent(),
       head: (status, limits) => this.isAlive && listener.head(status, limits),
       bytes: (count, content) => this.isAlive && listener.bytes(count, content),
       outcome: (outcome) => {

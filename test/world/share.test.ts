@@ -76,6 +76,7 @@ class Organisation {
       send: (dispatch, listener) => {
         const sentAt = clock.now()
         const watched: Listener = {
+          sent: () => listener.sent(),
           head: (status, limits) => listener.head(status, limits),
           bytes: (count, content) => listener.bytes(count, content),
           outcome: (outcome) => {
