@@ -16,11 +16,12 @@ import {
   countsInput,
   type MeterUnit,
   type MinuteNeed,
-  ServerMeter,
+  type ServerMeter,
   type ShownReading,
 } from './meter.ts'
 import type { LimitReadings, Refused } from './outcome.ts'
 import { OutputAccount } from './output-account.ts'
+import { countsOutput, type Levels, PoolMeters } from './pool-meters.ts'
 import { Production, type Progress } from './production.ts'
 import { Pace } from './pace.ts'
 import { Ramp, type RampKind } from './ramp.ts'
@@ -66,7 +67,7 @@ export class PoolLimiter {
   readonly #pace = new Pace()
   readonly #output = new OutputAccount()
   readonly #production = new Production()
-  readonly #meters = new Map<MeterUnit, ServerMeter>()
+  readonly #meters = new PoolMeters()
   readonly #taken = new Taken()
   /** What of it is counted in the limits over a slice. */
   #sliceHeld = 0
@@ -100,12 +101,8 @@ export class PoolLimiter {
   }
 
   /** What each limit is and holds, for showing. */
-  levels(now: number): Partial<Record<MeterUnit, { limit: number; level: number }>> {
-    const levels: Partial<Record<MeterUnit, { limit: number; level: number }>> = {}
-    for (const [unit, meter] of this.#meters) {
-      levels[unit] = { limit: meter.perMinute, level: meter.level(now) }
-    }
-    return levels
+  levels(now: number): Levels {
+    return this.#meters.levels(now)
   }
 
   /**
@@ -123,18 +120,19 @@ export class PoolLimiter {
       return { delayMs: Infinity, binds: 'first reply' }
     }
     let longest = free
-    const requests = this.#meters.get('requests')
+    const requests = this.#meters.of('requests')
     if (requests) this.ramp.calm(now, requests.size.perMinute / 60)
     const ramp = this.ramp.delay(now)
     if (ramp > 0) longest = { delayMs: ramp, binds: 'ramp', isPace: true }
-    const pace = this.#meters.size === 0 ? this.#pace.delay(now) : 0
+    const pace = this.#meters.all.length === 0 ? this.#pace.delay(now) : 0
     if (pace > longest.delayMs) longest = { delayMs: pace, binds: 'refusals', isPace: true }
     const cost = this.#output.costOf(now, given)
     const seconds = this.#slice.seconds(now)
-    const isShown = this.#isSliced
+    const isShown = this.#meters.isSliced
     this.#isShort = seconds < 60 || isShown
-    if (this.#isShort) this.#countProduced(now, this.#production.count())
-    for (const [unit, meter] of this.#meters) {
+    if (this.#isShort) this.#meters.produced(now, 'output', this.#production.count())
+    for (const meter of this.#meters.all) {
+      const { unit } = meter
       const need = this.#needOf(unit, cost, held)
       // Where one limit is seen to be shown over a slice, so are all, but not all are seen yet.
       let delayMs =
@@ -154,7 +152,7 @@ export class PoolLimiter {
   refills(now: number, given: Cost): Refills {
     const cost = this.#output.costOf(now, given)
     const refills: Refills = {}
-    for (const [unit, { size, capacitySeconds }] of this.#meters) {
+    for (const { unit, size, capacitySeconds } of this.#meters.all) {
       const rampMs = unit === 'requests' && this.#kind !== 'off' ? 1000 / this.ramp.perSecond : 0
       const ms = Math.max(rampMs, (this.#needOf(unit, cost, 0).amount * 60_000) / size.perMinute)
       const heldMs = this.#isShort ? 0 : capacitySeconds * 1000
@@ -169,7 +167,7 @@ export class PoolLimiter {
     this.ramp.take(now)
     this.#pace.take(now)
     const counted = this.#output.costOf(now, cost)
-    const outputLevel = this.#meters.get('output')?.level(now) ?? Infinity
+    const outputLevel = this.#meters.of('output')?.level(now) ?? Infinity
     this.#output.started(now)
     const amounts = nothing()
     for (const unit of units) {
@@ -177,7 +175,7 @@ export class PoolLimiter {
       this.#take(now, unit, amounts[unit], this.#producedOf(unit, counted))
     }
     const sent = this.#taken.start(now, amounts)
-    const bursts = [...this.#meters.values()].map((meter) => meter.burstSeconds(now))
+    const bursts = this.#meters.all.map((meter) => meter.burstSeconds(now))
     const burstSeconds = Math.max(0, ...bursts)
     const progress = this.showsProgress ? this.#production.started() : undefined
     const hold = this.hold.start(now, cost, isTrial)
@@ -209,20 +207,21 @@ export class PoolLimiter {
     }
     this.#taken.settle(sent, more)
     if (progress !== undefined) {
-      this.#countProduced(now, this.#production.ended(progress, now - reservedAt, spent.output))
-    } else if (!this.#output.isReserved) this.#countProduced(now, spent.output)
+      const rest = this.#production.ended(progress, now - reservedAt, spent.output)
+      this.#meters.produced(now, 'output', rest)
+    } else if (!this.#output.isReserved) this.#meters.produced(now, 'output', spent.output)
   }
 
   /** Whether a request of this cost would start though there is no room for what it may hold. */
   #isTrial(now: number, cost: Cost): boolean {
-    const meter = this.#meters.get('input') ?? this.#meters.get('tokens')
+    const meter = this.#meters.input
     if (meter === undefined || this.hold.excess(cost) === 0) return false
     return this.hold.mayTry(now, meter.delay(now, this.#needOf(meter.unit, cost, 0)))
   }
 
   /** So much is held of what there is at once that a release must be seen, if this one holds. */
   showsHold(now: number, { hold }: PoolReservation): boolean {
-    const meter = this.#meters.get('input') ?? this.#meters.get('tokens')
+    const meter = this.#meters.input
     if (meter === undefined) return false
     const seconds = Math.min(this.#slice.seconds(now), meter.capacitySeconds)
     return this.hold.mustBeSeen(now, hold, (meter.perMinute / 60) * seconds)
@@ -247,7 +246,7 @@ export class PoolLimiter {
       const reading = readings[unit]
       if (reading === undefined || !isUsable(reading)) continue
       if (unit === 'tokens' && repeatsOthers(readings)) {
-        this.#meters.delete(unit)
+        this.#meters.remove(unit)
         continue
       }
       const early = asOfSend || unit === 'requests'
@@ -277,12 +276,12 @@ export class PoolLimiter {
   refused(now: number, reservation: PoolReservation, refusal: Refused, jitter: number): void {
     const explained = this.#explains(now, reservation, refusal.limits)
     const isFirst = reservation.reservedAt > this.#refusals.lastAt
-    if (this.#meters.size === 0) this.#pace.refused(now, isFirst)
+    if (this.#meters.all.length === 0) this.#pace.refused(now, isFirst)
     // What was under way together is refused together, and says one thing, not many.
     if (isFirst) {
       const outputLeft = refusal.limits?.output?.remaining ?? Infinity
       const isOutput = !explained && this.#output.refused(now, outputLeft, reservation.cost)
-      const isHidden = (!explained && !isOutput) || this.#isSliced
+      const isHidden = (!explained && !isOutput) || this.#meters.isSliced
       if (isHidden) this.#learnHidden(now, refusal, this.#secondsMissing(refusal, reservation))
     }
     this.#refusals.refused(now, { isFirst, saidMs: refusal.retryAfterMs ?? 0, jitter })
@@ -311,7 +310,7 @@ export class PoolLimiter {
   /** What must be there of a limit for a request to start, which may be more than it costs. */
   #needOf(unit: MeterUnit, cost: Cost, held: number): MinuteNeed {
     // Answers are longer than expected as often as shorter.
-    const { outputDeviation = 0 } = unit === 'output' || unit === 'tokens' ? cost : {}
+    const { outputDeviation = 0 } = countsOutput(unit) ? cost : {}
     const margin = deviations * outputDeviation * Math.sqrt(this.#taken.unsettled.requests + 1)
     const counted = amountOf(unit, cost)
     if (!countsInput(unit)) return { amount: counted, margin, held: 0 }
@@ -321,8 +320,7 @@ export class PoolLimiter {
   /** Over a slice, what is held is counted when it is, and given back when it is released. */
   #countHeld(now: number): number {
     const held = this.hold.amount(now)
-    this.#meters.get('input')?.produced(now, held - this.#sliceHeld)
-    this.#meters.get('tokens')?.produced(now, held - this.#sliceHeld)
+    this.#meters.produced(now, 'input', held - this.#sliceHeld)
     this.#sliceHeld = held
     return held
   }
@@ -330,12 +328,12 @@ export class PoolLimiter {
   #take(now: number, unit: MeterUnit, amount: number, produced: number): void {
     if (amount === 0 && produced === 0) return
     if (unit === 'input') this.hold.take(now, amount)
-    this.#meters.get(unit)?.take(now, amount, produced)
+    this.#meters.of(unit)?.take(now, amount, produced)
   }
 
   /** The part of an amount that the server counts as it is produced. */
   #producedOf(unit: MeterUnit, { output }: Cost): number {
-    return (unit === 'output' || unit === 'tokens') && !this.#output.isReserved ? output : 0
+    return countsOutput(unit) && !this.#output.isReserved ? output : 0
   }
 
   #sliceNeed(meter: ServerMeter, cost: Cost, { amount }: MinuteNeed): SliceNeed {
@@ -344,18 +342,10 @@ export class PoolLimiter {
     return { counted: amount - produced, produced, excess }
   }
 
-  /** Output was produced. */
-  #countProduced(now: number, tokens: number): void {
-    if (tokens === 0) return
-    this.#meters.get('output')?.produced(now, tokens)
-    this.#meters.get('tokens')?.produced(now, tokens)
-  }
-
   #meter(now: number, unit: MeterUnit, shown: ShownReading): ServerMeter {
-    const known = this.#meters.get(unit)
+    const known = this.#meters.of(unit)
     if (known) return known
-    const made = new ServerMeter(now, unit, shown, this.#taken.unsettled[unit])
-    this.#meters.set(unit, made)
+    const made = this.#meters.add(now, unit, shown, this.#taken.unsettled[unit])
     if (unit === 'requests') this.ramp.learnRefill(now, shown.reading.limit / 60)
     return made
   }
@@ -368,7 +358,8 @@ export class PoolLimiter {
   ): boolean {
     let explained = false
     const held = this.hold.amount(now)
-    for (const [unit, meter] of this.#meters) {
+    for (const meter of this.#meters.all) {
+      const { unit } = meter
       const reading = readings?.[unit]
       if (reading === undefined || !isUsable(reading)) continue
       const shown = { reading, serverAt: readings?.serverAt }
@@ -380,31 +371,15 @@ export class PoolLimiter {
     return explained
   }
 
-  /**
-   * A limit is shown to hold over so little that what headers say of levels is soon out of date.
-   */
-  get #isSliced(): boolean {
-    for (const meter of this.#meters.values()) if (meter.isSliceShown) return true
-    return false
-  }
-
   /** How many seconds of refill were missing at a refusal, of the limit with most. */
   #secondsMissing(refusal: Refused, { counted, burstSeconds }: PoolReservation): number {
-    const { limits } = refusal
-    let most = 0
-    let unitWithMost: MeterUnit | undefined
-    for (const [unit, meter] of this.#meters) {
-      const reading = limits?.[unit]
-      if (reading === undefined || !isUsable(reading)) continue
-      if (meter.isSliceShown !== this.#isSliced) continue
-      const atStart = amountOf(unit, counted) - this.#producedOf(unit, counted)
-      const seconds = meter.secondsMissing(reading, atStart)
-      if (seconds <= most) continue
-      most = seconds
-      unitWithMost = unit
-    }
-    if (unitWithMost === undefined) return burstSeconds
-    this.#isOutputShort = unitWithMost === 'output' || unitWithMost === 'tokens'
+    const missing = this.#meters.mostMissing(
+      refusal.limits,
+      (unit) => amountOf(unit, counted) - this.#producedOf(unit, counted),
+    )
+    if (missing === undefined) return burstSeconds
+    const { unit, seconds: most } = missing
+    this.#isOutputShort = countsOutput(unit)
     // A slice that is to be waited for is in debt: so much of what is missing never was in it.
     const debt = Math.ceil((refusal.retryAfterMs ?? 0) / 1000) - 1
     return debt > 0 && debt < most ? most - debt : most
@@ -417,10 +392,10 @@ export class PoolLimiter {
     this.#unexplained += 1
     const rampSaid = refusal.error.code === 'ramp_limit_exceeded'
     const climbing = this.ramp.isClimbing(now)
-    if (this.#meters.size === 0 && !rampSaid) return
+    if (this.#meters.all.length === 0 && !rampSaid) return
     if (rampSaid || climbing) this.ramp.slow(now)
     // The first one in a climb is put down to the climb; a second is not.
     if (rampSaid || (climbing && this.#unexplained < 2)) return
-    if (!this.#isSliced) this.#slice.refused(now, secondsMissing)
+    if (!this.#meters.isSliced) this.#slice.refused(now, secondsMissing)
   }
 }
