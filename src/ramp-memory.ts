@@ -44,6 +44,11 @@ export class RampMemory {
     }
   }
 
+  /** `isOver`: all rows have their line, so there is no next run to know it. */
+  close(isOver: boolean): void {
+    if (isOver) this.#files.remove(this.#path)
+  }
+
   /** Undefined when there is a file that is none of ours, or damaged. */
   #read(): readonly string[] | undefined {
     if (this.#files.stat(this.#path) === undefined) return []

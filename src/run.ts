@@ -116,6 +116,7 @@ export async function run(
     source.close()
     await transport.close()
     spending?.close(isOver)
+    ramps?.close(isOver && settings.first === Number.MAX_SAFE_INTEGER)
     ledger.close()
   }
 }

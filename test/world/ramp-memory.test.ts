@@ -32,8 +32,8 @@ async function lives(between: (world: SmallWorld) => void): Promise<{
   const one = await world.live({ first: 400 })
   expect(counts(one.summary)).toEqual([400, 0, 0])
   between(world)
-  const two = await world.live()
-  expect(counts(two.summary)).toEqual([800, 0, 0])
+  const two = await world.live({ first: 790 })
+  expect(counts(two.summary)).toEqual([790, 0, 0])
   const { events } = two.life
   return { first: startOf(one.life.events), second: startOf(events), events, world }
 }
@@ -50,6 +50,12 @@ test('a start that was refused is gentle the next time', async () => {
   expect(second.started).toBeLessThan(80)
   expect(world.disk.readText(ramps)).toBe('{"gentle":["claude-haiku-4-5"]}\n')
   expect(noticesOf(events)).toEqual([])
+})
+
+test('when all rows have their line, nothing of it is left', async () => {
+  const { world } = await lives(() => {})
+  expect(counts((await world.live()).summary)).toEqual([800, 0, 0])
+  expect(world.disk.stat(`${output}.sluice`)).toBeUndefined()
 })
 
 test('it may be deleted, and is learned again', async () => {
