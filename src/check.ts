@@ -45,7 +45,7 @@ export interface CheckHooks {
 /** What a check needs of the world. */
 export interface CheckContext {
   readonly files: Files
-  readonly clock: Clock
+  readonly clock: Pick<Clock, 'wallTime'>
 }
 
 /**
@@ -117,7 +117,17 @@ class Checking {
   }
 
   /** Reads the rows; false when it was stopped before the end. */
-  async run(source: Source, { signal, progress }: CheckHooks): Promise<boolean> {
+  async run(source: Source, hooks: CheckHooks): Promise<boolean> {
+    try {
+      return await this.#read(source, hooks)
+    } catch (error) {
+      // An input that waits for more is ended by whoever stops the check.
+      if (hooks.signal?.aborted === true) return false
+      throw error
+    }
+  }
+
+  async #read(source: Source, { signal, progress }: CheckHooks): Promise<boolean> {
     const { fold } = this
     for await (const lines of source.batches()) {
       for (const line of lines) {

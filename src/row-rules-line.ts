@@ -57,7 +57,7 @@ export function checkLine(line: Line, ids: RowIds, findings: RowFindings): LineR
   if (!isJsonObject(request)) {
     const problem = 'must be an object, the request'
     const fix = 'write {"model":…,"max_tokens":…,"messages":[…]}'
-    findings.fault('wrong_type', { field: form, value: request, problem, fix })
+    findings.faultAround('wrong_type', { field: form, value: request, problem, fix })
     return undefined
   }
   return { request, isBare: false, bytes: bytes.length }

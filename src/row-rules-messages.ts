@@ -41,6 +41,9 @@ export function checkMessages(subject: Subject): void {
   }
   checkFirst(subject, messages[0])
   checkPrefill(subject, messages)
+  // Most messages are plain text, and hold neither tools nor images.
+  const hasBlocks = messages.some((each) => isJsonObject(each) && Array.isArray(each['content']))
+  if (!hasBlocks) return
   checkToolPairs(subject, messages)
   checkImages(subject, messages)
 }

@@ -137,7 +137,11 @@ async function watched(
   const files = new NodeFiles()
   const stop = new AbortController()
   const offSignals = onSignals(clock, process, {
-    first: () => stop.abort(),
+    first: () => {
+      stop.abort()
+      // Nobody may feed it any more; a file is read on by itself.
+      if (argument === '-') process.stdin.destroy()
+    },
     again: () => process.exit(exitCodes.interrupted),
   })
   const paint = painter(stderrTakesColor())
