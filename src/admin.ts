@@ -112,13 +112,13 @@ export async function readModelKnown(asked: ModelRequest): Promise<boolean> {
     const { status, text } = await get(asked, url, dispatcher, keyHeader)
     if (status === 200 || status === 404) return status === 200
     const said = withoutKey(messageIn(text), key)
-    const message = `Cannot ask after the model ${JSON.stringify(model)}: the API answered ${status}`
+    const message = `Cannot ask after the model "${model}": the API answered ${status}`
     const hint = status === 401 ? 'set ANTHROPIC_API_KEY to a key that is active' : withoutOnline
     const code = status === 401 ? 'KEY_REFUSED' : 'MODELS_UNREADABLE'
     throw new RunError(code, said === '' ? message : `${message}: ${said}`, { hint })
   } catch (error) {
     if (error instanceof RunError) throw error
-    const message = `Cannot ask after the model ${JSON.stringify(model)}: ${reasonOf(error, key)}`
+    const message = `Cannot ask after the model "${model}": ${reasonOf(error, key)}`
     throw new RunError('MODELS_UNREADABLE', message, { hint: withoutOnline, cause: error })
   } finally {
     await dispatcher.destroy()

@@ -18,7 +18,7 @@ import { loadPrices } from './money.ts'
 import { reportPrefixes } from './prefix-savings.ts'
 import { RowIds } from './row-ids.ts'
 import { checkRequest, type RuleSettings } from './row-rules.ts'
-import { checkLine } from './row-rules-line.ts'
+import { checkLine, type LineRequest } from './row-rules-line.ts'
 import { SharedPrefixes } from './shared-prefixes.ts'
 import { fileSource, type Source, streamSource } from './source.ts'
 
@@ -58,7 +58,7 @@ export interface CheckContext {
  * async function* bytes() { yield new TextEncoder().encode(JSON.stringify(request)) }
  * const { rows, findings } = await check({ input: bytes() })
  * rows // => { checked: 1, atFault: 1, warned: 0 }
- * findings.map(({ kind, field }) => `${kind} ${field}`) // => ['empty messages', 'max_tokens max_tokens']
+ * findings.map(({ kind }) => kind) // => ['max_tokens', 'empty']
  * ```
  */
 export async function check(
@@ -148,21 +148,28 @@ class Checking {
     this.fold.begin()
     const found = checkLine(line, this.#ids, this.#findings)
     if (found === undefined) return undefined
-    const { request } = found
-    const model = this.#settings.model ?? request['model']
-    const finish = (): void => {
-      checkRequest(request, found, this.#rules, this.#findings)
-      if (typeof model === 'string') this.shared?.add(request, model, line.number)
-    }
+    const named = this.#settings.model ?? found.request['model']
+    const model = typeof named === 'string' ? named : ''
     const knows = this.#knowsModel
-    if (knows === undefined || typeof model !== 'string' || !this.#isUnlisted(model)) {
-      finish()
-      return undefined
+    if (knows !== undefined && this.#isUnlisted(model)) {
+      return this.#ask(knows, model, () => this.#judge(found, model, line.number))
     }
-    return knows(model).then((isKnown) => {
-      this.#modelsAsked.set(model, isKnown)
-      finish()
-    })
+    this.#judge(found, model, line.number)
+    return undefined
+  }
+
+  async #ask(
+    knows: NonNullable<CheckHooks['knowsModel']>,
+    model: string,
+    then: () => void,
+  ): Promise<void> {
+    this.#modelsAsked.set(model, await knows(model))
+    then()
+  }
+
+  #judge(found: LineRequest, model: string, line: number): void {
+    checkRequest(found.request, found, this.#rules, this.#findings)
+    if (model !== '') this.shared?.add(found.request, model, line)
   }
 
   #isUnlisted(model: string): boolean {

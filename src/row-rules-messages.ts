@@ -5,7 +5,7 @@
  * use (a result for every use, in the next message).
  */
 
-import { isJsonObject, type JsonObject } from './json.ts'
+import { isJsonObject } from './json.ts'
 import { checkBlocks, type Role } from './row-rules-blocks.ts'
 import { checkImages } from './row-rules-images.ts'
 import { checkToolPairs } from './row-rules-tool-pairs.ts'
@@ -155,7 +155,7 @@ function checkPrefill({ request, model, abilities, findings }: Subject, messages
 
 function lastText(content: unknown, blocks: readonly unknown[]): string | undefined {
   if (typeof content === 'string') return content
-  const last = blocks.at(-1) as JsonObject | undefined
+  const last = blocks.at(-1)
   const text = isJsonObject(last) ? last['text'] : undefined
   return typeof text === 'string' ? text : undefined
 }

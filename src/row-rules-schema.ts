@@ -30,7 +30,7 @@ export function checkOutputConfig(subject: Subject): void {
     findings.fault('unknown_field', { field, value, problem, fix: 'leave it out' })
   }
   const { effort, format } = config
-  if (effort !== undefined && effort !== null && !efforts.includes(String(effort))) {
+  if (effort !== undefined && effort !== null && !efforts.some((each) => each === effort)) {
     const problem = mustBeOneOf(efforts, effort)
     const field = 'output_config.effort'
     findings.fault('wrong_value', { field, value: effort, problem, fix: 'correct it' })

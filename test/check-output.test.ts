@@ -116,7 +116,9 @@ describe('the text', () => {
       'checking requests.jsonl   50 %   2.5GB   1,234,567 rows   3 faults   0 warnings',
     )
     expect(of(50)).toBe('50 %   1,234,567 rows   3 faults')
-    expect(checkProgressLine(progress, { ...sheet, columns: 100, size: undefined })).not.toContain('%')
+    expect(checkProgressLine(progress, { ...sheet, columns: 100, size: undefined })).not.toContain(
+      '%',
+    )
   })
 })
 

@@ -7,14 +7,14 @@ import { describe, expect, test } from 'vitest'
 import { check } from '../src/check.ts'
 import type { CheckOptions } from '../src/check-options.ts'
 import { loadPrices } from '../src/money.ts'
-import { type PrefixReport, reportPrefixes } from '../src/prefix-savings.ts'
+import { type PrefixReport, reportPrefixes, type SavingsOptions } from '../src/prefix-savings.ts'
 import { SharedPrefixes } from '../src/shared-prefixes.ts'
 import { SimFiles } from './sim-files.ts'
 
 // 2026-11-22T10:00:00Z.
 const today = (20_779 * 24 + 10) * 3_600_000
 const prices = loadPrices()
-const options = { at: today, via: 'live', show: 100 } as const
+const options: SavingsOptions = { at: today, via: 'live', show: 100 }
 
 const mark = { type: 'ephemeral' }
 const hour = { type: 'ephemeral', ttl: '1h' }
@@ -36,7 +36,7 @@ function shared(rows: readonly object[], most?: number): SharedPrefixes {
   return prefixes
 }
 
-function report(rows: readonly object[], changes: Partial<typeof options> = {}): PrefixReport {
+function report(rows: readonly object[], changes: Partial<SavingsOptions> = {}): PrefixReport {
   return reportPrefixes(shared(rows), prices, rows.length, { ...options, ...changes })
 }
 
@@ -94,7 +94,9 @@ describe('groups', () => {
         { type: 'text', text: document },
         { type: 'text', text: `Question ${index}` },
       ])
-    const rows = Array.from({ length: 8 }, (_, index) => asked(index, index < 4 ? appendix : `${index}`))
+    const rows = Array.from({ length: 8 }, (_, index) =>
+      asked(index, index < 4 ? appendix : `${index}`),
+    )
     const { groups, saved, groupCount } = report(rows)
     expect(groupCount).toBe(2)
     const outer = groups.find(({ level }) => level === 'system')
@@ -137,7 +139,7 @@ describe('groups', () => {
 
   test('in batches everything costs half', () => {
     const rows = ['a', 'b', 'c'].map((each) => row(each))
-    const half = report(rows, { via: 'batches' as never }).saved
+    const half = report(rows, { via: 'batches' }).saved
     expect(Math.abs(half * 2 - report(rows).saved)).toBeLessThan(10)
   })
 
@@ -190,7 +192,8 @@ describe('the index', () => {
 
   test('finds each of many prefixes again', () => {
     const count = 5000
-    const of = (index: number): object => row(`${index}`, { system: `${index} ${manual.slice(0, 3000)}` })
+    const of = (index: number): object =>
+      row(`${index}`, { system: `${index} ${manual.slice(0, 3000)}` })
     const rows = Array.from({ length: count }, (_, index) => of(index))
     const prefixes = shared([...rows, ...rows])
     // Each has two places: behind the system prompt, and behind the question.

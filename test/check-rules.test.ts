@@ -407,7 +407,10 @@ const examples: readonly Example[] = [
   },
   {
     name: 'a picture of another kind of file (vision page)',
-    body: said({ type: 'image', source: { type: 'base64', media_type: 'image/bmp', data: 'Qk0=' } }),
+    body: said({
+      type: 'image',
+      source: { type: 'base64', media_type: 'image/bmp', data: 'Qk0=' },
+    }),
     finds: ['wrong_value messages[0].content[0].source.media_type'],
     isNew: true,
   },
@@ -423,7 +426,11 @@ const examples: readonly Example[] = [
     finds: ['image messages[0].content[0].source.data'],
     isNew: true,
   },
-  { name: 'a picture 8,000 pixels wide (vision page)', body: said(image(png(8000, 10))), finds: [] },
+  {
+    name: 'a picture 8,000 pixels wide (vision page)',
+    body: said(image(png(8000, 10))),
+    finds: [],
+  },
   {
     name: '21 pictures, one of them 2,001 pixels high (vision page)',
     body: said(image(png(9, 2001)), ...Array.from({ length: 20 }, () => image(png(9, 9)))),
@@ -750,7 +757,10 @@ const settings: readonly (readonly [name: string, changes: object])[] = [
   ['thinking disabled', { thinking: { type: 'disabled' } }],
   ['thinking between tools', { thinking: { type: 'between_tools' } }],
   ...['disabled', 'between_tools'].map((type) => {
-    return [`thinking ${type} at effort max`, { thinking: { type }, output_config: { effort: 'max' } }] as const
+    return [
+      `thinking ${type} at effort max`,
+      { thinking: { type }, output_config: { effort: 'max' } },
+    ] as const
   }),
   ['a forced tool', { tools: [tool], tool_choice: { type: 'any' } }],
   ['fast mode', { speed: 'fast' }],
@@ -775,7 +785,9 @@ describe('what each model takes, and the simulator', () => {
   test('some are refused and some are taken', async () => {
     // No model takes thinking between tools at effort max.
     for (const [name, changes] of settings.filter(([each]) => !/between_tools at/.test(each))) {
-      const refused = models.map((model) => isRefused(request({ max_tokens: 2048, ...changes, model }), {}))
+      const refused = models.map((model) =>
+        isRefused(request({ max_tokens: 2048, ...changes, model }), {}),
+      )
       expect(new Set(refused), name).toEqual(new Set([true, false]))
     }
   })
@@ -784,10 +796,9 @@ describe('what each model takes, and the simulator', () => {
 test('every kind of finding has an example here or among the lines', () => {
   const here = new Set(examples.flatMap(({ finds }) => finds.map((each) => each.split(' ')[0])))
   const lines = [
-    ...['json', 'encoding', 'no_object', 'no_request', 'too_large', 'envelope', 'custom_id'],
-    ...['default_id', 'duplicate_id', 'user_id_dropped', 'model_not_found', 'model_unlisted'],
-    'context',
-  ]
+    'json encoding no_object no_request too_large envelope custom_id default_id duplicate_id',
+    'user_id_dropped model_not_found model_unlisted context',
+  ].flatMap((list) => list.split(' '))
   const kinds = Object.keys(findingTitles)
   expect(kinds.filter((kind) => !here.has(kind) && !lines.includes(kind))).toEqual([])
 })

@@ -3,7 +3,7 @@
  * is shown; and that nothing a run refuses passes.
  */
 
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { bounds } from '../src/bounds.ts'
 import { check, type CheckHooks } from '../src/check.ts'
@@ -156,16 +156,17 @@ async function refusedByRun(lines: readonly unknown[]): Promise<number> {
   return count
 }
 
-const names = [
-  ...Object.keys(good),
-  ...['custom_id', 'metadata', 'params', 'body', 'method', 'url', 'system', 'tools', 'raw'],
-  ...['tool_choice', 'thinking', 'output_config', 'cache_control', 'stream', 'result', 'run'],
-  ...['role', 'content', 'type', 'text', 'source', 'data', 'schema', 'format', '$ref', 'items'],
-]
-const words = [
-  ...['user', 'assistant', 'text', 'image', 'tool_use', 'tool_result', 'enabled', 'object', '#'],
-  ...['claude-haiku-4-5', 'claude-opus-5-5', 'POST', '/v1/messages', 'line-2', 'a', '', 'base64'],
-]
+const names: readonly string[] = [
+  Object.keys(good).join(' '),
+  'custom_id metadata params body method url system tools raw stream result run',
+  'tool_choice thinking output_config cache_control role content type text source data',
+  'schema format $ref items',
+].flatMap((list) => list.split(' '))
+const words: readonly string[] = [
+  '',
+  'claude-haiku-4-5 claude-opus-5-5 POST /v1/messages line-2 a base64 object #',
+  'user assistant text image tool_use tool_result enabled',
+].flatMap((list) => list.split(' '))
 const { json } = fc.letrec((tie) => ({
   json: fc.oneof(
     { depthSize: 'medium' },
@@ -305,7 +306,10 @@ describe('lines', () => {
 
 describe('options', () => {
   test('model replaces that of every row', async () => {
-    const lines = [{ ...good, model: 'claude-2.1' }, { ...good, model: undefined }]
+    const lines = [
+      { ...good, model: 'claude-2.1' },
+      { ...good, model: undefined },
+    ]
     expect((await checked(lines, { model: 'claude-haiku-4-5' })).faults).toBe(0)
     const { findings } = await checked([good], { model: 'claude-2.1' })
     expect(findings).toMatchObject([{ kind: 'model_retired', field: 'model' }])

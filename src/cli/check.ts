@@ -9,7 +9,7 @@ import { type ModelRequest, readModelKnown } from '../admin.ts'
 import { check, type CheckProgress } from '../check.ts'
 import { type CheckOptions, checkOptionFaults } from '../check-options.ts'
 import { checkErrorJson, checkJson, type CheckReport } from '../check-report.ts'
-import { type Clock, SystemClock } from '../clock.ts'
+import { type Cancel, type Clock, SystemClock } from '../clock.ts'
 import { exitCodes, RunError } from '../errors.ts'
 import { NodeFiles } from '../files.ts'
 import { optionFaults } from '../options.ts'
@@ -149,7 +149,7 @@ async function watched(
   const { input } = options
   const size = typeof input === 'string' ? files.stat(input)?.size : undefined
   let latest: CheckProgress = { rows: 0, bytes: 0, faults: 0, warnings: 0 }
-  let cancel = (): void => {}
+  let cancel: Cancel | undefined
   const show = (): void => {
     // The last column is left free: some terminals wrap as soon as it is written to.
     const columns = terminal.columns - 1
@@ -173,7 +173,7 @@ async function watched(
     }
     return await check(options, hooks, { files, clock })
   } finally {
-    cancel()
+    cancel?.()
     offSignals()
     terminal.rest()
   }
