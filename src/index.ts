@@ -5,7 +5,7 @@
 
 export type * from './api-types.ts'
 export { check } from './check.ts'
-export type { CheckContext, CheckHooks, CheckProgress } from './check.ts'
+export type { CheckHooks, CheckProgress } from './check.ts'
 export type { CheckOptions } from './check-options.ts'
 export type { CheckReport, FoundKind } from './check-report.ts'
 export { RunError } from './errors.ts'
