@@ -29,6 +29,8 @@ describe.concurrent('sluice check', () => {
     write(cwd, 'new.jsonl', row(1, { model: 'claude-new' }))
     const warned = await sluice(['check', 'new.jsonl'], { cwd })
     expect(warned.code).toBe(0)
+    const named = await sluice(['check', 'new.jsonl', '--model', 'claude-opus-5'], { cwd })
+    expect(named.stdout).toContain('\nnext: sluice run new.jsonl --model claude-opus-5\n')
     expect(warned.stdout).toContain('1 warning: accepted, but perhaps not what was meant')
   })
 

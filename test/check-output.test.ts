@@ -41,6 +41,7 @@ const lines: readonly unknown[] = [
   { ...opus, system: manual, messages: [{ role: 'user', content: 'Other' }] },
   { ...opus, model: 'claude-new', system: manual },
   { ...opus, model: 'claude-new', system: manual },
+  ...[1, 2].map((max) => ({ ...opus, max_tokens: max, model: 'new'.repeat(90), system: manual })),
 ]
 
 async function reportOf(
@@ -98,9 +99,21 @@ describe('the text', () => {
     expect(await last(marked, true)).toBe('next: sluice run requests.jsonl')
   })
 
+  test('never cuts a command, and repeats what it depends on', async () => {
+    const long = { ...sheet, name: `${'folder/'.repeat(20)}in.jsonl`, runFlags: ' --model m' }
+    const report = await reportOf([good])
+    expect(checkLines(report, long).slice(-2)).toEqual([
+      'next:',
+      `  sluice run ${long.name} --model m`,
+    ])
+  })
+
   test('tells of prefixes: the groups, their worth, and marks nobody shares', async () => {
     const alone = { ...opus, system: [{ ...system[0], text: `alone ${manual}` }] }
-    const text = checkLines(await reportOf([...lines.slice(6), alone], { prefixes: true }), sheet)
+    const text = checkLines(
+      await reportOf([...lines.slice(6, 11), alone], { prefixes: true }),
+      sheet,
+    )
     expect(text.join('\n')).toMatch(/^2 prefixes shared\n\n +rows +tokens +model +ends in/m)
     expect(text.join('\n')).toMatch(/^ +3 +[\d,]+ +claude-opus-5 +system +in part +\$\d/m)
     expect(text.join('\n')).toMatch(/^ +2 +[\d,]+ +claude-new +\w+ +no +unknown/m)

@@ -486,6 +486,35 @@ const examples: readonly Example[] = [
     finds: [],
   },
   {
+    name: 'uses and results in messages of one role in a row (tool use page)',
+    body: {
+      messages: [
+        user,
+        { role: 'assistant', content: [use] },
+        { role: 'assistant', content: [{ ...use, id: 'toolu_2' }] },
+        { role: 'user', content: [result] },
+        { role: 'user', content: [{ ...result, tool_use_id: 'toolu_2' }] },
+      ],
+      tools: [tool],
+    },
+    finds: [],
+  },
+  {
+    name: 'two uses of one id (tool use page)',
+    body: {
+      messages: [
+        user,
+        { role: 'assistant', content: [use] },
+        { role: 'user', content: [result] },
+        { role: 'assistant', content: [use] },
+        { role: 'user', content: [result] },
+      ],
+      tools: [tool],
+    },
+    finds: ['tool_pairs messages[3].content[0].id'],
+    isNew: true,
+  },
+  {
     name: 'the input of a use as a text (tool use page)',
     body: {
       messages: [

@@ -33,6 +33,8 @@ export interface Sheet {
   readonly paint: Paint
   /** The input, as the user would write it in a command. */
   readonly name: string
+  /** What a run is to be told as well, because the check was: ` --model NAME`. @default '' */
+  readonly runFlags?: string
 }
 
 /** All of it. */
@@ -220,8 +222,9 @@ function prefixNotes(report: PrefixReport): readonly string[] {
 }
 
 /** How it stands, and what to do next. */
-function endLines(report: CheckReport, { columns, paint, name }: Sheet): readonly string[] {
-  const { rows, faults, warnings, isWhole, prefixes } = report
+function endLines(report: CheckReport, sheet: Sheet): readonly string[] {
+  const { rows, faults, warnings, isWhole } = report
+  const { columns, paint } = sheet
   const sound = rows.checked - rows.atFault
   const state =
     faults === 0
@@ -232,27 +235,20 @@ function endLines(report: CheckReport, { columns, paint, name }: Sheet): readonl
   const stopped = isWhole ? '' : '; stopped as asked, the rest was not looked at'
   const tone = faults > 0 ? 'bad' : 'good'
   const lines = wrap(`${state}${warned}${stopped}`, '', columns).map((line) => paint(tone, line))
-  return [...lines, ...nextLines({ rows, faults, isWhole, prefixes }, name, columns)]
+  return [...lines, ...nextLines(report, sheet)]
 }
 
 function nextLines(
-  {
-    rows,
-    faults,
-    isWhole,
-    prefixes,
-  }: Pick<CheckReport, 'rows' | 'faults' | 'isWhole' | 'prefixes'>,
-  name: string,
-  columns: number,
+  { rows, faults, isWhole, prefixes }: CheckReport,
+  { columns, name, runFlags = '' }: Sheet,
 ): readonly string[] {
-  const next = (text: string): readonly string[] => wrap(`next: ${text}`, '', columns)
-  if (!isWhole) return next(`sluice check ${name}, to look at all of it`)
-  if (rows.checked === 0) return next('give a file with a request on each line')
+  if (!isWhole) return nextCommand(`sluice check ${name}`, columns)
+  if (rows.checked === 0) return ['next: give a file with a request on each line']
   const gains = prefixes !== null && prefixes.saved > prefixes.savedByMarks
-  const run = `sluice run ${name}${gains ? ' --cache auto' : ''}`
-  if (faults === 0) return next(run)
+  const run = `sluice run ${name}${runFlags}${gains ? ' --cache auto' : ''}`
+  if (faults === 0) return nextCommand(run, columns)
   return [
-    ...next('mend these rows, and check again; or leave them:'),
+    ...wrap('next: mend these rows, and check again; or leave them:', '', columns),
     `  ${run}`,
     ...wrap(
       'asks all rows; what is refused costs nothing and goes to its failed file',
@@ -260,4 +256,10 @@ function nextLines(
       columns,
     ),
   ]
+}
+
+/** A command is never cut: one that is too long has a line of its own. */
+function nextCommand(command: string, columns: number): readonly string[] {
+  const line = `next: ${command}`
+  return displayWidth(line) <= columns ? [line] : ['next:', `  ${command}`]
 }

@@ -20,6 +20,7 @@ import type { Layer } from './flag.ts'
 import { complaintLines } from './messages.ts'
 import { painter } from './paint.ts'
 import { redactor } from './redact.ts'
+import { quote } from './resume.ts'
 import {
   credentialsOf,
   faultsMessage,
@@ -71,15 +72,34 @@ function exitCodeOf({ isWhole, faults }: CheckReport): number {
   return faults > 0 ? exitCodes.someFailed : exitCodes.succeeded
 }
 
-function sheet({ argument = '' }: CommandLine, layer: Layer): Parameters<typeof checkLines>[1] {
+function sheet(line: CommandLine, layer: Layer): Parameters<typeof checkLines>[1] {
   const { stdout } = process
   const { color } = readFace(layer)
   const takesColor = color === 'auto' ? stdout.isTTY && stdout.hasColors() : color === 'always'
   return {
     columns: stdout.isTTY && stdout.columns > 0 ? stdout.columns : columnsDefault,
     paint: painter(takesColor),
-    name: shownPath(argument, process.cwd()),
+    name: nameIn(line),
+    runFlags: runFlagsIn(line),
   }
+}
+
+/** The input as it would be typed. */
+function nameIn({ argument = '' }: CommandLine): string {
+  return quote(shownPath(argument, process.cwd()), process.platform)
+}
+
+/** Of what was given on the command line, that on which it depends what is refused. */
+function runFlagsIn({ values }: CommandLine): string {
+  return ['model', 'anthropic-version', 'beta', 'first']
+    .flatMap((flag) => {
+      const value: unknown = values.get(flag)?.value
+      const texts: readonly unknown[] = Array.isArray(value) ? value : [value]
+      return texts
+        .filter((text) => text !== undefined)
+        .map((text) => ` --${flag} ${quote(String(text), process.platform)}`)
+    })
+    .join('')
 }
 
 /** Throws `RunError` with everything that is wrong. */
@@ -129,10 +149,11 @@ function onlineFaults({ values }: Layer): readonly string[] {
 /** The check itself, seen and stoppable. */
 async function watched(
   options: CheckOptions,
-  { argument = '', values: flags }: CommandLine,
+  line: CommandLine,
   layer: Layer,
   terminal: Terminal,
 ): Promise<CheckReport> {
+  const { argument, values: flags } = line
   const clock = new SystemClock()
   const files = new NodeFiles()
   const stop = new AbortController()
@@ -145,7 +166,7 @@ async function watched(
     again: () => process.exit(exitCodes.interrupted),
   })
   const paint = painter(stderrTakesColor())
-  const name = shownPath(argument, process.cwd())
+  const name = nameIn(line)
   const { input } = options
   const size = typeof input === 'string' ? files.stat(input)?.size : undefined
   let latest: CheckProgress = { rows: 0, bytes: 0, faults: 0, warnings: 0 }
