@@ -51,7 +51,7 @@ export const bounds = {
   customIdCharsMax: 256,
   /** Findings of a check that are kept, of each kind: some 500 bytes each (ours). */
   findingsShownMax: 10_000,
-  /** Places that a check for shared prefixes tells apart, in 32 bytes each (ours). */
+  /** Places that a check for shared prefixes tells apart, in some 36 bytes each (ours). */
   prefixPointsMax: 4_194_304,
 } as const
 
