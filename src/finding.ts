@@ -87,6 +87,8 @@ export interface Remark {
   readonly field: string
   /** @default what is missing has none */
   readonly value?: unknown
+  /** Shown as it stands instead of the value: a piece of text that is no value. */
+  readonly piece?: string
   readonly problem: string
   readonly fix: string
 }
@@ -127,7 +129,7 @@ export class RowFindings {
   #tell(
     level: FindingLevel,
     kind: FindingKind,
-    { field, value, problem, fix }: Remark,
+    { field, value, piece, problem, fix }: Remark,
     where = this.#where,
   ): void {
     const path = `${where}${field}`.replace(/\.$/, '')
@@ -137,7 +139,7 @@ export class RowFindings {
       line: this.#line,
       id: this.#id,
       field: path === '' ? null : path,
-      value: value === undefined ? null : shortValue(value),
+      value: piece ?? (value === undefined ? null : shortValue(value)),
       problem,
       fix,
     })

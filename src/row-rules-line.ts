@@ -71,8 +71,8 @@ function whereIn(object: JsonObject): string {
 
 function tellContent(findings: RowFindings, content: Extract<Content, { kind: string }>): void {
   const { kind, problem, near } = content
-  const value = near === '' ? undefined : near
-  findings.fault(kind, { field: '', value, problem, fix: contentFix(content) })
+  const remark = { field: '', problem, fix: contentFix(content) }
+  findings.fault(kind, near === '' ? remark : { ...remark, piece: near })
 }
 
 const eachOnALine = "write each request on a line of its own: jq -c '.[]' FILE > FILE.jsonl"
@@ -82,9 +82,16 @@ function contentFix({ kind, problem, near }: Extract<Content, { kind: string }>)
   if (kind === 'no_object') {
     return near.startsWith('[') ? eachOnALine : 'write a request: {"model":…,"messages":…}'
   }
-  if (problem.endsWith('got the end of the line') || problem.endsWith('has no end')) {
+  if (problem.endsWith('has no end')) {
+    return String.raw`end the text with a quote; write line breaks in it as \n`
+  }
+  const isPart =
+    problem.endsWith('got the end of the line') ||
+    problem.endsWith('expected the end of the line, got ":"') ||
+    problem.startsWith('invalid JSON at character 1:')
+  if (isPart) {
     const isList = near.startsWith('[')
-    return isList ? eachOnALine : 'write all of it on one line: jq -c . FILE > FILE.jsonl'
+    return isList ? eachOnALine : 'write each request on one line: jq -c . FILE > FILE.jsonl'
   }
   if (/got "(NaN|Infinity|-Infinity|None|undefined)"/.test(problem)) return 'write null'
   if (/got "(True|False)"/.test(problem)) return 'write true or false, in small letters'

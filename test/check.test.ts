@@ -47,11 +47,15 @@ type Bad = readonly [
 ]
 
 const bad: readonly Bad[] = [
-  ['{"model":"m",}', null, '"{\\"model\\":\\"m\\",}"', /at character 14: .*got "}"/, /comma/],
-  ['{', null, '"{"', /got the end of the line/, /on one line: jq/],
-  ["{'model':1}", null, `"{'model':1}"`, /at character 2: /, /double quotes/],
-  [[good], null, /^"\[\{/.source, /must be a JSON object/, /line of its own: jq -c '\.\[\]'/],
-  ['"text"', null, '"\\"text\\""', /must be a JSON object/, /write a request/],
+  ['{"model":"m",}', null, '{"model":"m",}', /at character 14: .*got "}"/, /comma/],
+  ['{', null, '{', /got the end of the line/, /on one line: jq/],
+  ['  "model": "m",', null, '"model": "m",', /expected the end of the line, got ":"/, /jq -c \./],
+  ['}', null, '}', /at character 1: expected a value/, /on one line: jq/],
+  ['{"a":"x', null, '{"a":"x', /string begun at character 6 has no end/, /line breaks/],
+  ['{"a":NaN}', null, '{"a":NaN}', /at character 6: .*got "NaN"/, /write null/],
+  ["{'model':1}", null, "{'model':1}", /at character 2: /, /double quotes/],
+  [[good], null, /^\[\{"model"/.source, /must be a JSON object/, /line of its own: jq -c '\.\[\]'/],
+  ['"text"', null, '"text"', /must be a JSON object/, /write a request/],
   [{ ...good, custom_id: 7 }, 'custom_id', '7', /non-empty string/, /leave it out/],
   [{ ...good, custom_id: 'line-3' }, 'custom_id', '"line-3"', /default id of line 3/, /choose/],
   [{ ...good, custom_id: 'a' }, 'custom_id', '"a"', /that of line 1 already/, /choose another/],
