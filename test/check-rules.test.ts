@@ -4,6 +4,7 @@
  */
 
 import { describe, expect, test } from 'vitest'
+import { bounds } from '../src/bounds.ts'
 import { check } from '../src/check.ts'
 import type { CheckOptions } from '../src/check-options.ts'
 import type { Finding } from '../src/finding.ts'
@@ -62,13 +63,16 @@ function request(changes: object): object {
   return { model: 'claude-opus-4-5', max_tokens: 1024, messages: [user], ...changes }
 }
 
-function isRefused(body: object, { anthropicVersion, betas }: Partial<CheckOptions>): boolean {
+function isRefused(
+  body: object | string,
+  { anthropicVersion, betas }: Partial<CheckOptions>,
+): boolean {
   const headers = {
     'x-api-key': 'sk-ant-test',
     'anthropic-version': anthropicVersion ?? '2023-06-01',
     'anthropic-beta': (betas ?? []).join(','),
   }
-  const bytes = new TextEncoder().encode(JSON.stringify(body))
+  const bytes = new TextEncoder().encode(typeof body === 'string' ? body : JSON.stringify(body))
   const wire = { method: 'POST', path: '/v1/messages', headers, body: bytes }
   return 'status' in checkRequest(today, wire, { models: 'current', keys: null })
 }
@@ -746,6 +750,20 @@ describe('each rule, and the simulator', () => {
     }
     const hasFault = found.some(({ level }) => level === 'fault')
     expect(isRefused(params, options)).toBe(hasFault && !isNew)
+  })
+
+  test.each([
+    ['what is no JSON', '{"model":', 'json'],
+    ['what is no object', '[]', 'no_object'],
+    [
+      'more than 32 MB',
+      JSON.stringify(request({ system: 'x'.repeat(bounds.bodyBytesMax) })),
+      'too_large',
+    ],
+  ])('%s', async (_name, line, kind) => {
+    expect(isRefused(line, {})).toBe(true)
+    const found = await findingsOf([line])
+    expect(found.filter(({ level }) => level === 'fault')).toMatchObject([{ kind, line: 1 }])
   })
 
   test('a batch with the beta of longer answers takes them', async () => {
