@@ -164,20 +164,22 @@ export function shortValue(value: unknown): string {
   // JSON has no name for the number that 1e400 is read as.
   if (typeof value === 'number') return String(value)
   const parts = isJsonObject(value) ? Object.keys(value).length : 0
-  const isLong = parts > 8 || (Array.isArray(value) && value.length > 20)
-  const text = isLong || isDeep(value) ? '' : JSON.stringify(value)
+  const text = isLarge(value) ? '' : JSON.stringify(value)
   if (text !== '' && text.length <= valueCharsMax) return text
   if (Array.isArray(value)) return `a list of ${value.length}`
   return `an object of ${parts} member${parts === 1 ? '' : 's'}`
 }
 
-/** Whether printing a value whole would be long, for all that can be seen at once. */
-function isDeep(value: unknown): boolean {
+const depthMax = 3
+const partsMax = 10
+
+/** Whether a value is too long or too deep to be printed, for all that need be looked at. */
+function isLarge(value: unknown, depth = 0): boolean {
+  if (typeof value === 'string') return value.length > valueCharsMax
   if (typeof value !== 'object' || value === null) return false
-  return Object.values(value).some((inner) => {
-    if (typeof inner === 'string') return inner.length > valueCharsMax
-    return typeof inner === 'object' && inner !== null && Object.keys(inner).length > 4
-  })
+  const parts: readonly unknown[] = Array.isArray(value) ? value : Object.values(value)
+  if (depth > depthMax || parts.length > partsMax) return true
+  return parts.some((part) => isLarge(part, depth + 1))
 }
 
 function shortText(text: string): string {

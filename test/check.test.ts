@@ -195,6 +195,27 @@ test('no line makes a rule throw, and what a run refuses is a fault', async () =
   )
 })
 
+test.each([
+  ['lists', '[', '1', ']'],
+  ['objects', '{"a":', '1', '}'],
+  ['results of tools', '[{"type":"tool_result","content":', '"x"', '}]'],
+  ['schemas', '{"type":"object","properties":{"a":', '{}', '}}'],
+])('%s a hundred thousand deep are no more than a fault', async (_name, open, middle, close) => {
+  const deep = `${open.repeat(1e5)}${middle}${close.repeat(1e5)}`
+  const head = '{"model":"claude-haiku-4-5","max_tokens":5,"messages":'
+  const rows = [
+    `${head}${deep}}`,
+    `${head}[{"role":"user","content":${deep}}]}`,
+    `${head}[{"role":"user","content":"x"}],"metadata":${deep},"tools":${deep}}`,
+    `${head}[{"role":"user","content":"x"}],"tools":[{"name":"a","strict":true,"input_schema":${deep}}]}`,
+    `${head}[{"role":"user","content":"x"}],"output_config":{"format":{"type":"json_schema","schema":${deep}}}}`,
+    `${head}[{"role":"user","content":"x"}],"system":${deep},"thinking":${deep},"unknown":${deep}}`,
+  ]
+  const { rows: counted } = await checked(rows, { prefixes: true })
+  expect(counted.checked).toBe(rows.length)
+  expect(counted.atFault).toBeGreaterThan(3)
+})
+
 test('a value is never longer than 60 characters', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string({ unit: 'binary' }), json), (value) => {

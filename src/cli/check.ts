@@ -96,7 +96,7 @@ function runFlagsIn({ values }: CommandLine): string {
       const value: unknown = values.get(flag)?.value
       const texts: readonly unknown[] = Array.isArray(value) ? value : [value]
       return texts
-        .filter((text) => text !== undefined)
+        .filter((text) => typeof text === 'string' || typeof text === 'number')
         .map((text) => ` --${flag} ${quote(String(text), process.platform)}`)
     })
     .join('')
