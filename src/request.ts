@@ -134,13 +134,9 @@ function parseRow(line: Line, options: ParseOptions): Row | RowFault {
     metadata: undefined,
   }
   if (line.truncated !== undefined) return truncatedFault(place, bytes)
-  const text = decode(bytes)
-  if (text === undefined) {
-    return rawFault({ ...place, key: digest(bytes) }, 'the line is not UTF-8', bytes)
-  }
-  const value = readObject(text)
-  if (typeof value === 'string') return rawFault({ ...place, key: digest(bytes) }, value, bytes)
-  const row = parseObject(bytes, place, value, options)
+  const { object, problem } = readContent(bytes)
+  if (object === undefined) return rawFault({ ...place, key: digest(bytes) }, problem, bytes)
+  const row = parseObject(bytes, place, object, options)
   return line.problem === undefined ? row : rawFault(row, line.problem, bytes)
 }
 
@@ -281,17 +277,40 @@ function decode(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** The object a text stands for, or why it stands for none. */
-function readObject(text: string): JsonObject | Problem {
+/** The object that a line holds; or why it holds none, of what kind that is, and what is there. */
+export type Content =
+  | { readonly object: JsonObject; readonly problem: undefined }
+  | {
+      readonly object: undefined
+      readonly problem: Problem
+      readonly kind: 'encoding' | 'json' | 'no_object'
+      /** What stands at the place of the fault, and around it. */
+      readonly near: string
+    }
+
+/** Characters shown from either side of a fault. */
+const nearChars = 20
+
+/** Reads what a line holds. */
+export function readContent(bytes: Uint8Array): Content {
+  const text = decode(bytes)
+  if (text === undefined) {
+    return { object: undefined, problem: 'the line is not UTF-8', kind: 'encoding', near: '' }
+  }
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch {
     const fault = findJsonFault(text)
     assert(fault !== undefined, 'A text that JSON.parse refuses has a fault')
-    return `invalid JSON at character ${fault.index + 1}: ${fault.problem}`
+    const { index } = fault
+    const near = text.slice(Math.max(0, index - nearChars), index + nearChars)
+    const problem = `invalid JSON at character ${index + 1}: ${fault.problem}`
+    return { object: undefined, problem, kind: 'json', near }
   }
-  return readLine(value)
+  const object = readLine(value)
+  if (typeof object !== 'string') return { object, problem: undefined }
+  return { object: undefined, problem: object, kind: 'no_object', near: text.slice(0, nearChars) }
 }
 
 const carriageReturn = 0x0d
