@@ -14,6 +14,7 @@ import {
   amountOf,
   type Cost,
   countsInput,
+  countsOutput,
   type MeterUnit,
   type MinuteNeed,
   ServerMeter,
@@ -27,7 +28,7 @@ import { isUsable, repeatsOthers } from './readings.ts'
 import { RefusalWait } from './refusal-wait.ts'
 import { Slice } from './slice.ts'
 import type { SliceNeed } from './slice-meter.ts'
-import { type Amounts, nothing, Taken, units } from './taken.ts'
+import { type Amounts, count, nothing, Taken, type Tokens, units } from './taken.ts'
 
 /** Until when something waits, and for what. */
 export interface Wait {
@@ -76,7 +77,7 @@ export class PoolLimiter {
   readonly #pace = new Pace()
   readonly #output = new OutputAccount()
   readonly #production = new Production()
-  readonly #meters = new Map<MeterUnit, ServerMeter>()
+  #meters: readonly ServerMeter[] = []
   readonly #taken = new Taken()
   readonly #unsettled = nothing()
   /** What of it is counted in the limits over a slice. */
@@ -113,8 +114,8 @@ export class PoolLimiter {
   /** What each limit is and holds, for showing. */
   levels(now: number): Partial<Record<MeterUnit, { limit: number; level: number }>> {
     const levels: Partial<Record<MeterUnit, { limit: number; level: number }>> = {}
-    for (const [unit, meter] of this.#meters) {
-      levels[unit] = { limit: meter.perMinute, level: meter.level(now) }
+    for (const meter of this.#meters) {
+      levels[meter.unit] = { limit: meter.perMinute, level: meter.level(now) }
     }
     return levels
   }
@@ -133,22 +134,22 @@ export class PoolLimiter {
     let longest = free
     const ramp = this.#ramp.delay(now)
     if (ramp > 0) longest = { delayMs: ramp, binds: 'ramp', isPace: true }
-    const pace = this.#meters.size === 0 ? this.#pace.delay(now) : 0
+    const pace = this.#meters.length === 0 ? this.#pace.delay(now) : 0
     if (pace > longest.delayMs) longest = { delayMs: pace, binds: 'refusals', isPace: true }
     const cost = this.#output.costOf(now, given)
     const seconds = this.#slice.seconds(now)
     const isShown = this.#isSliced
     this.#isShort = seconds < 60 || isShown
     if (this.#isShort) this.#countProduced(now, this.#production.count())
-    for (const [unit, meter] of this.#meters) {
-      const need = this.#needOf(unit, cost, held)
+    for (const meter of this.#meters) {
+      const need = this.#needOf(meter.unit, cost, held)
       // Where one limit is seen to be shown over a slice, so are all, but not all are seen yet.
       let delayMs =
         this.#isShort && meter.isSliceShown === isShown
           ? meter.delayOverSlice(now, need, this.#sliceNeed(meter, cost, need), seconds)
           : meter.delay(now, need)
       if (need.held > 0) delayMs = Math.min(delayMs, this.hold.nextReleaseMs(now))
-      if (delayMs > longest.delayMs) longest = { delayMs, binds: unit, isPace: true }
+      if (delayMs > longest.delayMs) longest = { delayMs, binds: meter.unit, isPace: true }
     }
     return longest
   }
@@ -158,20 +159,25 @@ export class PoolLimiter {
     this.#ramp.take(now)
     this.#pace.take(now)
     const counted = this.#output.costOf(now, cost)
-    const outputLevel = this.#meters.get('output')?.level(now) ?? Infinity
+    const outputLevel = this.#of('output')?.level(now) ?? Infinity
     this.#output.started(now)
     const takenJustBefore = this.#taken.justBefore(now)
-    for (const unit of units) {
-      const amount = amountOf(unit, counted)
-      this.#take(now, unit, amount, this.#producedOf(unit, counted))
-      this.#unsettled[unit] += amount
+    count(this.#unsettled, 1, counted)
+    this.#take(now, 1, counted)
+    let burstSeconds = 0
+    for (const meter of this.#meters) burstSeconds = Math.max(burstSeconds, meter.burstSeconds(now))
+    return {
+      cost,
+      counted,
+      outputLevel,
+      reservedAt: now,
+      progress: this.showsProgress ? this.#production.started() : undefined,
+      hold: this.hold.start(now, cost),
+      taken: { ...this.#taken.ever },
+      takenJustBefore,
+      unsettled: { ...this.#unsettled },
+      burstSeconds,
     }
-    const bursts = [...this.#meters.values()].map((meter) => meter.burstSeconds(now))
-    const [taken, unsettled] = [{ ...this.#taken.ever }, { ...this.#unsettled }]
-    const seen = { taken, takenJustBefore, unsettled, burstSeconds: Math.max(0, ...bursts) }
-    const progress = this.showsProgress ? this.#production.started() : undefined
-    const hold = this.hold.start(now, cost)
-    return { cost, counted, outputLevel, reservedAt: now, progress, hold, ...seen }
   }
 
   /** Replaces what was reserved by what was spent. The request itself stays counted. */
@@ -181,12 +187,9 @@ export class PoolLimiter {
     spent: Cost,
   ): void {
     this.hold.ended(now, hold, spent.output > 0)
-    for (const unit of units) {
-      const amount = amountOf(unit, reserved)
-      this.#unsettled[unit] -= amount
-      const produced = this.#producedOf(unit, spent) - this.#producedOf(unit, reserved)
-      this.#take(now, unit, amountOf(unit, spent) - amount, produced)
-    }
+    count(this.#unsettled, -1, { input: -reserved.input, output: -reserved.output })
+    const more = { input: spent.input - reserved.input, output: spent.output - reserved.output }
+    this.#take(now, 0, more)
     if (progress !== undefined) {
       this.#countProduced(now, this.#production.ended(progress, now - reservedAt, spent.output))
     } else if (!this.#output.isReserved) this.#countProduced(now, spent.output)
@@ -194,7 +197,7 @@ export class PoolLimiter {
 
   /** So much is held that it must be seen when a request that holds too is released. */
   showsHold(now: number, { hold }: PoolReservation): boolean {
-    const meter = this.#meters.get('input') ?? this.#meters.get('tokens')
+    const meter = this.#of('input') ?? this.#of('tokens')
     return this.hold.mustBeSeen(now, hold, meter?.perMinute ?? Infinity)
   }
 
@@ -217,7 +220,7 @@ export class PoolLimiter {
       const reading = readings[unit]
       if (reading === undefined || !isUsable(reading)) continue
       if (unit === 'tokens' && repeatsOthers(readings)) {
-        this.#meters.delete(unit)
+        this.#meters = this.#meters.filter((meter) => meter.unit !== unit)
         continue
       }
       const early = asOfSend || unit === 'requests'
@@ -248,7 +251,7 @@ export class PoolLimiter {
   refused(now: number, reservation: PoolReservation, refusal: Refused, jitter: number): void {
     const explained = this.#explains(now, reservation.counted, refusal.limits)
     const isFirst = reservation.reservedAt > this.#refusals.lastAt
-    if (this.#meters.size === 0) this.#pace.refused(now, isFirst)
+    if (this.#meters.length === 0) this.#pace.refused(now, isFirst)
     // What was under way together is refused together, and says one thing, not many.
     if (isFirst) {
       const outputLeft = refusal.limits?.output?.remaining ?? Infinity
@@ -267,7 +270,7 @@ export class PoolLimiter {
 
   /** The machine slept: what was known of levels is worth nothing; probe again. */
   forget(now: number): void {
-    this.#meters.clear()
+    this.#meters = []
     this.hold.forget()
     this.#emptied.clear()
     this.#heard = this.#kind === 'off'
@@ -282,8 +285,8 @@ export class PoolLimiter {
   /** What must be there of a limit for a request to start, which may be more than it costs. */
   #needOf(unit: MeterUnit, cost: Cost, held: number): MinuteNeed {
     // Answers are longer than expected as often as shorter.
-    const { outputDeviation = 0 } = unit === 'output' || unit === 'tokens' ? cost : {}
-    const margin = deviations * outputDeviation * Math.sqrt(this.#unsettled.requests + 1)
+    const deviation = countsOutput(unit) ? (cost.outputDeviation ?? 0) : 0
+    const margin = deviations * deviation * Math.sqrt(this.#unsettled.requests + 1)
     const counted = amountOf(unit, cost)
     if (!countsInput(unit)) return { amount: counted, margin, held: 0 }
     return { amount: counted + this.hold.excess(cost), margin, held }
@@ -292,22 +295,25 @@ export class PoolLimiter {
   /** Over a slice, what is held is counted when it is, and given back when it is released. */
   #countHeld(now: number): number {
     const held = this.hold.amount(now)
-    this.#meters.get('input')?.produced(now, held - this.#sliceHeld)
-    this.#meters.get('tokens')?.produced(now, held - this.#sliceHeld)
+    const more = held - this.#sliceHeld
+    for (const meter of this.#meters) if (countsInput(meter.unit)) meter.produced(now, more)
     this.#sliceHeld = held
     return held
   }
 
-  #take(now: number, unit: MeterUnit, amount: number, produced: number): void {
-    if (amount === 0 && produced === 0) return
-    this.#taken.add(unit, amount)
-    if (unit === 'input') this.hold.take(now, amount)
-    this.#meters.get(unit)?.take(now, amount, produced)
+  #take(now: number, requests: number, tokens: Tokens): void {
+    this.#taken.add(requests, tokens)
+    if (tokens.input !== 0) this.hold.take(now, tokens.input)
+    for (const meter of this.#meters) {
+      const amount = meter.unit === 'requests' ? requests : amountOf(meter.unit, tokens)
+      const produced = this.#producedOf(meter.unit, tokens)
+      if (amount !== 0 || produced !== 0) meter.take(now, amount, produced)
+    }
   }
 
   /** The part of an amount that the server counts as it is produced. */
-  #producedOf(unit: MeterUnit, { output }: Cost): number {
-    return (unit === 'output' || unit === 'tokens') && !this.#output.isReserved ? output : 0
+  #producedOf(unit: MeterUnit, { output }: Tokens): number {
+    return countsOutput(unit) && !this.#output.isReserved ? output : 0
   }
 
   #sliceNeed(meter: ServerMeter, cost: Cost, { amount }: MinuteNeed): SliceNeed {
@@ -319,15 +325,19 @@ export class PoolLimiter {
   /** Output was produced. */
   #countProduced(now: number, tokens: number): void {
     if (tokens === 0) return
-    this.#meters.get('output')?.produced(now, tokens)
-    this.#meters.get('tokens')?.produced(now, tokens)
+    for (const meter of this.#meters) if (countsOutput(meter.unit)) meter.produced(now, tokens)
+  }
+
+  /** There are four at most: to look through them costs less than to look one up. */
+  #of(unit: MeterUnit): ServerMeter | undefined {
+    return this.#meters.find((meter) => meter.unit === unit)
   }
 
   #meter(now: number, unit: MeterUnit, reading: LimitReading): ServerMeter {
-    const known = this.#meters.get(unit)
+    const known = this.#of(unit)
     if (known) return known
     const made = new ServerMeter(now, unit, reading, this.#unsettled[unit])
-    this.#meters.set(unit, made)
+    this.#meters = [...this.#meters, made]
     if (unit === 'requests') this.#ramp.learnRefill(now, reading.limit / 60)
     return made
   }
@@ -336,7 +346,8 @@ export class PoolLimiter {
   #explains(now: number, cost: Cost, readings: LimitReadings | undefined): boolean {
     let explained = false
     const held = this.hold.amount(now)
-    for (const [unit, meter] of this.#meters) {
+    for (const meter of this.#meters) {
+      const { unit } = meter
       const reading = readings?.[unit]
       if (reading === undefined || !isUsable(reading)) continue
       const shown = { reading, serverAt: readings?.serverAt }
@@ -352,23 +363,20 @@ export class PoolLimiter {
    * A limit is shown to hold over so little that what headers say of levels is soon out of date.
    */
   get #isSliced(): boolean {
-    for (const meter of this.#meters.values()) if (meter.isSliceShown) return true
-    return false
+    return this.#meters.some((meter) => meter.isSliceShown)
   }
 
   /** How many seconds of refill were missing at a refusal, of the limit with most. */
   #secondsMissing({ limits }: Refused, { counted, burstSeconds }: PoolReservation): number {
     let most = 0
     let unitWithMost: MeterUnit | undefined
-    for (const [unit, meter] of this.#meters) {
-      const reading = limits?.[unit]
+    for (const meter of this.#meters) {
+      const reading = limits?.[meter.unit]
       if (reading === undefined || !isUsable(reading)) continue
       if (meter.isSliceShown !== this.#isSliced) continue
-      const atStart = amountOf(unit, counted) - this.#producedOf(unit, counted)
+      const atStart = amountOf(meter.unit, counted) - this.#producedOf(meter.unit, counted)
       const seconds = meter.secondsMissing(reading, atStart)
-      if (seconds <= most) continue
-      most = seconds
-      unitWithMost = unit
+      if (seconds > most) [most, unitWithMost] = [seconds, meter.unit]
     }
     if (unitWithMost === undefined) return burstSeconds
     this.#isOutputShort = unitWithMost === 'output' || unitWithMost === 'tokens'
@@ -382,7 +390,7 @@ export class PoolLimiter {
     this.#unexplained += 1
     const rampSaid = refusal.error.code === 'ramp_limit_exceeded'
     const climbing = this.#ramp.isClimbing(now)
-    if (this.#meters.size === 0 && !rampSaid) return
+    if (this.#meters.length === 0 && !rampSaid) return
     if (rampSaid || climbing) this.#ramp.slow(now)
     // The first one in a climb is put down to the climb; a second is not.
     if (rampSaid || (climbing && this.#unexplained < 2)) return

@@ -17,8 +17,7 @@ import { amountOf, type Cost, type MeterUnit } from './meter.ts'
 import type { LimitReadings } from './outcome.ts'
 import { PoolLimiter, type PoolReservation, type Wait } from './pool-limiter.ts'
 import type { RampKind } from './ramp.ts'
-
-const units = ['requests', 'input', 'output', 'tokens'] as const
+import { count, nothing, type Tokens, units } from './taken.ts'
 
 /** Until the limits are known, nobody can tell what a share of them is. */
 const firstMax = 2
@@ -38,7 +37,7 @@ export interface PoolShareOptions {
 export class PoolShare extends PoolLimiter {
   readonly #fraction: number
   readonly #buckets = new Map<MeterUnit, Bucket>()
-  readonly #unsettled: Record<MeterUnit, number> = { requests: 0, input: 0, output: 0, tokens: 0 }
+  readonly #unsettled = nothing()
   #ceilings: UnitLimits = {}
   #shown: UnitLimits = {}
   #wasAnswered = false
@@ -60,6 +59,7 @@ export class PoolShare extends PoolLimiter {
     if (this.#fraction < 1 && !this.#wasAnswered && this.#unsettled.requests >= firstMax) {
       return { delayMs: Infinity, binds: 'first reply' }
     }
+    if (this.#buckets.size === 0) return longest
     for (const [unit, bucket] of this.#buckets) {
       const delayMs = bucket.delayUntil(now, amountOf(unit, cost))
       const binds = this.#fraction < 1 ? `${shareBinds} ${unit}` : unit
@@ -69,20 +69,15 @@ export class PoolShare extends PoolLimiter {
   }
 
   override reserve(now: number, cost: Cost): PoolReservation {
-    for (const unit of units) {
-      const amount = amountOf(unit, cost)
-      this.#take(now, unit, amount)
-      this.#unsettled[unit] += amount
-    }
+    this.#take(now, 1, cost)
+    count(this.#unsettled, 1, cost)
     return super.reserve(now, cost)
   }
 
   override settle(now: number, reservation: PoolReservation, spent: Cost): void {
-    for (const unit of units) {
-      const amount = amountOf(unit, reservation.cost)
-      this.#take(now, unit, amountOf(unit, spent) - amount)
-      this.#unsettled[unit] -= amount
-    }
+    const { input, output } = reservation.cost
+    this.#take(now, 0, { input: spent.input - input, output: spent.output - output })
+    count(this.#unsettled, -1, { input: -input, output: -output })
     super.settle(now, reservation, spent)
   }
 
@@ -101,14 +96,19 @@ export class PoolShare extends PoolLimiter {
   }
 
   #isNews(readings: LimitReadings): boolean {
-    return units.some((unit) => {
+    for (const unit of units) {
       const limit = readings[unit]?.limit
-      return limit !== undefined && limit > 0 && limit !== this.#shown[unit]
-    })
+      if (limit !== undefined && limit > 0 && limit !== this.#shown[unit]) return true
+    }
+    return false
   }
 
-  #take(now: number, unit: MeterUnit, amount: number): void {
-    if (amount !== 0) this.#buckets.get(unit)?.take(now, amount)
+  #take(now: number, requests: number, tokens: Tokens): void {
+    if (this.#buckets.size === 0) return
+    for (const [unit, bucket] of this.#buckets) {
+      const amount = unit === 'requests' ? requests : amountOf(unit, tokens)
+      if (amount !== 0) bucket.take(now, amount)
+    }
   }
 
   /** Makes the buckets what fraction and limits are now. */

@@ -33,7 +33,7 @@ import { type Pool, Pools } from './pool.ts'
 import { Prefixes } from './prefixes.ts'
 import type { Random } from './random.ts'
 import { patienceError, rowTimeOutcome } from './run-stop.ts'
-import { UnderWay } from './under-way.ts'
+import { fullBinds, UnderWay } from './under-way.ts'
 import { Verdicts } from './verdicts.ts'
 import type { Attempt, Work } from './work.ts'
 
@@ -238,6 +238,11 @@ export class Scheduler {
         this.#verdicts.fail(work.lastAttempt, rowTimeOutcome)
         if (this.stopping !== undefined) break
         continue
+      }
+      // Where none may start, nobody need know what else this one would wait for.
+      if (this.#underWay.isFull) {
+        if (this.#binds === '') this.#binds = fullBinds
+        break
       }
       const estimate = this.estimator.estimate(work)
       const cost = this.#prefixes?.costOf(now, work, estimate) ?? estimate

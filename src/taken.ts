@@ -21,6 +21,20 @@ export function nothing(): Amounts {
   return { requests: 0, input: 0, output: 0, tokens: 0 }
 }
 
+/** Tokens by kind. */
+export type Tokens = Readonly<Pick<Amounts, 'input' | 'output'>>
+
+/**
+ * Adds to each unit what so many requests and tokens count there. Written out: a name that is not
+ * known before costs more to look up than all the adding.
+ */
+export function count(amounts: Amounts, requests: number, { input, output }: Tokens): void {
+  amounts.requests += requests
+  amounts.input += input
+  amounts.output += output
+  amounts.tokens += input + output
+}
+
 /** That of one pool; see above. */
 export class Taken {
   readonly #ever = nothing()
@@ -34,18 +48,22 @@ export class Taken {
     return this.#ever
   }
 
-  add(unit: MeterUnit, amount: number): void {
-    this.#ever[unit] += amount
+  /** So many requests were started, and tokens taken on account; what is negative, given back. */
+  add(requests: number, tokens: Tokens): void {
+    count(this.#ever, requests, tokens)
   }
 
   /** What was taken in one to two periods before now. */
   justBefore(now: number): Amounts {
     this.#markPeriod(now)
-    const amounts = nothing()
-    for (const unit of units) {
-      amounts[unit] = Math.max(0, this.#ever[unit] - this.#before[unit])
+    const ever = this.#ever
+    const before = this.#before
+    return {
+      requests: Math.max(0, ever.requests - before.requests),
+      input: Math.max(0, ever.input - before.input),
+      output: Math.max(0, ever.output - before.output),
+      tokens: Math.max(0, ever.tokens - before.tokens),
     }
-    return amounts
   }
 
   #markPeriod(now: number): void {

@@ -17,6 +17,9 @@ export interface UnderWayBounds {
 
 const free: Wait = { delayMs: 0, binds: '' }
 
+/** What binds when as many are under way as may be. */
+export const fullBinds = 'concurrency'
+
 /** Tries under way; see above. */
 export class UnderWay {
   readonly #bounds: UnderWayBounds
@@ -40,6 +43,11 @@ export class UnderWay {
     return this.#size
   }
 
+  /** As many are under way as may be at once: the next starts when one of them ends. */
+  get isFull(): boolean {
+    return this.#size >= this.#bounds.maxConcurrency
+  }
+
   /** The tries, the oldest first. */
   get attempts(): readonly Attempt[] {
     return this.#attempts.filter((attempt) => attempt !== undefined)
@@ -60,9 +68,9 @@ export class UnderWay {
 
   /** How long a try of a body so large must wait, and for what. Infinity: until another ends. */
   wait(now: number, bodyBytes: number): Wait {
-    const { maxConcurrency, maxInFlightBytes } = this.#bounds
+    const { maxInFlightBytes } = this.#bounds
     const size = this.#size
-    if (size >= maxConcurrency) return { delayMs: Infinity, binds: 'concurrency' }
+    if (this.isFull) return { delayMs: Infinity, binds: fullBinds }
     // A body larger than the whole bound runs alone.
     if (size > 0 && this.#bytes + bodyBytes > maxInFlightBytes) {
       return { delayMs: Infinity, binds: 'in-flight bytes' }
