@@ -67,9 +67,15 @@ export class Settling {
     const costNanoUsd = prices.costNanoUsd(model, usage, { at })
     const cacheSavedNanoUsd = prices.cacheSavedNanoUsd(model, usage, { at })
     const latencyMs = this.#now() - startedAt
-    const money = { costNanoUsd, cacheSavedNanoUsd }
     const attempts = work.attempts + 1
-    const answer = { outcome, ...money, cacheMissedTokens, latencyMs, attempts }
+    const answer = {
+      outcome,
+      costNanoUsd,
+      cacheSavedNanoUsd,
+      cacheMissedTokens,
+      latencyMs,
+      attempts,
+    }
     books.succeed(work, answer, () => {
       this.#settled.mark(work.sequence)
       spending?.answered(attempt, outcome)

@@ -54,11 +54,23 @@ export function rowSucceeded(at: number, work: Work, answer: Answer): RowSucceed
   const { outcome, latencyMs, attempts, costNanoUsd, cacheSavedNanoUsd } = answer
   const { cacheMissedTokens = 0 } = answer
   const { model, usage, stopReason, requestId } = outcome
-  const missed = cacheMissedTokens > 0 ? { cacheMissedTokens } : {}
-  const money = { costNanoUsd, cacheSavedNanoUsd, ...missed }
   const { lineNumber: line, id } = work.row
-  const row = { line, id, model, pool: work.pool, usage, stopReason }
-  return { type: 'row_succeeded', at, ...row, ...money, latencyMs, attempts, requestId }
+  const event: RowSucceeded = {
+    type: 'row_succeeded',
+    at,
+    line,
+    id,
+    model,
+    pool: work.pool,
+    usage,
+    stopReason,
+    costNanoUsd,
+    cacheSavedNanoUsd,
+    latencyMs,
+    attempts,
+    requestId,
+  }
+  return cacheMissedTokens > 0 ? { ...event, cacheMissedTokens } : event
 }
 
 /** A row's failure was written. */
