@@ -352,7 +352,7 @@ function rawFault(place: Place, message: Problem, bytes: Uint8Array): RowFault {
   }
 }
 
-/** Two lines of one length that begin alike share a key; both fail for their length all the same. */
+/** Lines of one length that begin alike share a key; all fail for their length all the same. */
 function truncatedKey(head: Uint8Array, byteLength: number): string {
   return digest(Buffer.concat([head, Buffer.from(` ${byteLength}`)]))
 }

@@ -132,13 +132,13 @@ export class LimitsTold {
 
 /** All observers as one. One that throws is dropped: watching must not change what is watched. */
 export function toAll(observers: readonly Observer[]): Observer {
-  const watching = new Set(observers)
+  let watching = [...observers]
   return (event: RunEvent) => {
     for (const observer of watching) {
       try {
         observer(event)
       } catch (error) {
-        watching.delete(observer)
+        watching = watching.filter((other) => other !== observer)
         const message = `an observer failed and was dropped: ${String(error)}`
         for (const other of watching) other({ type: 'notice', at: event.at, message })
       }

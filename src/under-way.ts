@@ -125,7 +125,8 @@ export class UnderWay {
 
   #closeGaps(): void {
     let to = 0
-    for (const [from, attempt] of this.#attempts.entries()) {
+    for (let from = 0; from < this.#attempts.length; from++) {
+      const attempt = this.#attempts[from]
       if (attempt === undefined) continue
       this.#attempts[to] = attempt
       this.#numbers[to] = this.#numbers[from] ?? 0
