@@ -8,10 +8,10 @@ test('Taken.justBefore() is what was taken in one to two quarters of a second', 
   expect(taken.justBefore(100).input).toBe(100)
   // The period in which it was taken is the one before this one.
   expect(taken.justBefore(250).input).toBe(100)
-  taken.add(1, { input: 20, output: 0 })
+  taken.add(1, { input: 20, output: 5 })
   expect(taken.justBefore(500).input).toBe(20)
   expect(taken.justBefore(2000).input).toBe(0)
-  expect(taken.ever).toEqual({ requests: 2, input: 120, output: 0, tokens: 120 })
+  expect(taken.ever).toEqual({ requests: 2, input: 120, output: 5, tokens: 125 })
 })
 
 test('Taken.justBefore() is nothing when more was given back', () => {
