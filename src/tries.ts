@@ -57,7 +57,7 @@ export class Tries {
     if (work.body === undefined) return this.#inputChanged(attempt)
     this.#parts.observe(telling.attemptStarted(attempt.startedAt, attempt))
     const dispatch = { body: this.#bodyOf(attempt, work.body), stream, model: work.row.model }
-    attempt.exchange = this.#parts.transport.send(dispatch, new Hearing(this, attempt))
+    attempt.exchange = this.#parts.transport.send(dispatch, this.#listener(attempt))
   }
 
   /** The body as it is sent: with marks for the cache, or without any, as was asked. */
@@ -82,21 +82,22 @@ export class Tries {
     this.notSent(attempt, message)
   }
 
-  /** The head of a reply was read. */
-  head(attempt: Attempt, status: number, limits: LimitReadings | undefined): void {
-    this.#showLimits(attempt, limits)
-    // The head of a plain answer comes with its end, and says nothing sooner.
-    if (attempt.stream) this.#owner.step({ type: 'head', attempt, status, limits })
+  #listener(attempt: Attempt): Listener {
+    return {
+      head: (status, limits) => {
+        this.#showLimits(attempt, limits)
+        // The head of a plain answer comes with its end, and says nothing sooner.
+        if (attempt.stream) this.#owner.step({ type: 'head', attempt, status, limits })
+      },
+      bytes: (count) => {
+        attempt.lastByteAt = this.#now()
+        attempt.reservation.progress?.read(count)
+      },
+      outcome: (outcome) => this.#ended(attempt, outcome),
+    }
   }
 
-  /** So many bytes of a reply were read. */
-  bytes(attempt: Attempt, count: number): void {
-    attempt.lastByteAt = this.#now()
-    attempt.reservation.progress?.read(count)
-  }
-
-  /** A try is over. */
-  ended(attempt: Attempt, outcome: Outcome): void {
+  #ended(attempt: Attempt, outcome: Outcome): void {
     attempt.exchange = undefined
     const cost = this.#parts.spending?.costOf(attempt, outcome)
     const event = { type: 'outcome', attempt, outcome, cost } as const
@@ -120,28 +121,5 @@ export class Tries {
 
   #now(): number {
     return this.#parts.context.clock.now()
-  }
-}
-
-/** Who listens to one try: an object where three functions would be, for every row. */
-class Hearing implements Listener {
-  readonly #tries: Tries
-  readonly #attempt: Attempt
-
-  constructor(tries: Tries, attempt: Attempt) {
-    this.#tries = tries
-    this.#attempt = attempt
-  }
-
-  head(status: number, limits: LimitReadings | undefined): void {
-    this.#tries.head(this.#attempt, status, limits)
-  }
-
-  bytes(count: number): void {
-    this.#tries.bytes(this.#attempt, count)
-  }
-
-  outcome(outcome: Outcome): void {
-    this.#tries.ended(this.#attempt, outcome)
   }
 }
