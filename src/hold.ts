@@ -157,7 +157,9 @@ export class Hold {
     const levels = this.#factor.levels(now)
     const own = early?.excess ?? 0
     const atHead = levels && { without: levels.without, held: levels.held - own }
-    const all = [atHead, early?.levels].filter((each) => each !== undefined)
+    const all: HoldLevels[] = []
+    if (atHead !== undefined) all.push(atHead)
+    if (early?.levels !== undefined) all.push(early.levels)
     this.#factor.observe(now, size, { ...reading, levels: all })
   }
 
@@ -201,7 +203,8 @@ export class Hold {
       this.#release(now, held)
       due += 1
     }
-    if (due > 0) this.#queue.splice(0, due)
+    if (due === 1) this.#queue.shift()
+    else if (due > 1) this.#queue.splice(0, due)
   }
 }
 

@@ -147,7 +147,7 @@ export class Limiter {
   reserve(now: number, pool: PoolLimiter, cost: Cost, most?: Amount): Reservation {
     if (most) this.#budget?.start(most)
     const tickets = this.#bounds.map((meter) => meter.reserve(now, amountOf(meter.unit, cost)))
-    return { pool, tickets, most, ...pool.reserve(now, cost) }
+    return { ...pool.reserve(now, cost), pool, tickets, most }
   }
 
   /** Replaces what was taken on account by what was spent, as far as the outcome tells. */

@@ -58,6 +58,11 @@ export function countsInput(unit: MeterUnit): boolean {
   return unit === 'input' || unit === 'tokens'
 }
 
+/** Whether a meter of this unit counts output. */
+export function countsOutput(unit: MeterUnit): boolean {
+  return unit === 'output' || unit === 'tokens'
+}
+
 const minuteMs = 60_000
 
 /** What a reading is worth, and what it cannot know (see `ServerMeter.observe`). */
@@ -345,10 +350,16 @@ export class ServerMeter {
     )
     this.#capacities.push(most)
     if (this.#capacities.length > readingsInRow) this.#capacities.shift()
-    const isShort = this.#capacities.filter((each) => each <= limit * shortShareMax)
+    let short = 0
+    let longest = 0
+    for (const each of this.#capacities) {
+      if (each > limit * shortShareMax) continue
+      short += 1
+      longest = Math.max(longest, each)
+    }
     // In between, what was held before is held on to.
-    if (isShort.length > 0 && isShort.length < readingsInRow) return
-    const bounded = isShort.length === 0 ? limit : Math.max(...isShort)
+    if (short > 0 && short < readingsInRow) return
+    const bounded = short === 0 ? limit : longest
     if (bounded === capacity) return
     this.#minute.resize(now, { capacity: bounded, perMinute: this.#perMinute })
     if (this.isSliceShown) this.#minute.setOthers(now, 0)

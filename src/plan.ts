@@ -136,11 +136,10 @@ function defaultless(id: string, lineNumber: number): string | undefined {
   return id === `line-${lineNumber}` ? undefined : id
 }
 
-function workOf(row: Row, sequence: number, retriesFailed: boolean): Work {
-  const { body, ...rest } = row
+function workOf({ body, ...row }: Row, sequence: number, retriesFailed: boolean): Work {
   return {
     sequence,
-    row: rest,
+    row,
     retriesFailed,
     bodyBytes: body.length,
     body,

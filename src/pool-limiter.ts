@@ -14,6 +14,7 @@ import {
   amountOf,
   type Cost,
   countsInput,
+  countsOutput,
   type MeterUnit,
   type MinuteNeed,
   type ServerMeter,
@@ -21,7 +22,7 @@ import {
 } from './meter.ts'
 import type { LimitReadings, Refused } from './outcome.ts'
 import { OutputAccount } from './output-account.ts'
-import { countsOutput, type Levels, PoolMeters } from './pool-meters.ts'
+import { type Levels, PoolMeters } from './pool-meters.ts'
 import { Production, type Progress } from './production.ts'
 import { Pace } from './pace.ts'
 import { Ramp, type RampKind } from './ramp.ts'
@@ -115,7 +116,7 @@ export class PoolLimiter {
     // The server says when one request fits: what ours has gained meanwhile, others may have taken.
     const held = isHeld ? this.#countHeld(now) : 0
     for (const meter of this.#emptied) meter.capLevel(now, this.#needOf(meter.unit, given, held))
-    if (this.#emptied.size > 0) this.#emptied.clear()
+    this.#emptied.clear()
     if (!this.#heard && this.#taken.unsettled.requests >= probesMax) {
       return { delayMs: Infinity, binds: 'first reply' }
     }
@@ -175,8 +176,7 @@ export class PoolLimiter {
       this.#take(now, unit, amounts[unit], this.#producedOf(unit, counted))
     }
     const sent = this.#taken.start(now, amounts)
-    const bursts = this.#meters.all.map((meter) => meter.burstSeconds(now))
-    const burstSeconds = Math.max(0, ...bursts)
+    const burstSeconds = this.#meters.burstSeconds(now)
     const progress = this.showsProgress ? this.#production.started() : undefined
     const hold = this.hold.start(now, cost, isTrial)
     return { cost, counted, outputLevel, reservedAt: now, progress, hold, sent, burstSeconds }
@@ -214,9 +214,9 @@ export class PoolLimiter {
 
   /** Whether a request of this cost would start though there is no room for what it may hold. */
   #isTrial(now: number, cost: Cost): boolean {
-    const meter = this.#meters.input
-    if (meter === undefined || this.hold.excess(cost) === 0) return false
-    return this.hold.mayTry(now, meter.delay(now, this.#needOf(meter.unit, cost, 0)))
+    const { input } = this.#meters
+    if (input === undefined || this.hold.excess(cost) === 0) return false
+    return this.hold.mayTry(now, input.delay(now, this.#needOf(input.unit, cost, 0)))
   }
 
   /** So much is held of what there is at once that a release must be seen, if this one holds. */
@@ -360,9 +360,9 @@ export class PoolLimiter {
     const held = this.hold.amount(now)
     for (const meter of this.#meters.all) {
       const { unit } = meter
-      const reading = readings?.[unit]
+      const { [unit]: reading, serverAt } = readings ?? {}
       if (reading === undefined || !isUsable(reading)) continue
-      const shown = { reading, serverAt: readings?.serverAt }
+      const shown = { reading, serverAt }
       if (!meter.explainsRefusal(now, this.#needOf(unit, cost, held), shown)) continue
       if (unit === 'input') this.hold.refused(hold, reading.remaining > cost.input)
       explained = true
@@ -373,10 +373,9 @@ export class PoolLimiter {
 
   /** How many seconds of refill were missing at a refusal, of the limit with most. */
   #secondsMissing(refusal: Refused, { counted, burstSeconds }: PoolReservation): number {
-    const missing = this.#meters.mostMissing(
-      refusal.limits,
-      (unit) => amountOf(unit, counted) - this.#producedOf(unit, counted),
-    )
+    const atStart = (unit: MeterUnit): number =>
+      amountOf(unit, counted) - this.#producedOf(unit, counted)
+    const missing = this.#meters.mostMissing(refusal.limits, atStart)
     if (missing === undefined) return burstSeconds
     const { unit, seconds: most } = missing
     this.#isOutputShort = countsOutput(unit)

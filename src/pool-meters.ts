@@ -2,7 +2,13 @@
  * The meters of one pool: one for each limit that headers have shown.
  */
 
-import { countsInput, type MeterUnit, ServerMeter, type ShownReading } from './meter.ts'
+import {
+  countsInput,
+  countsOutput,
+  type MeterUnit,
+  ServerMeter,
+  type ShownReading,
+} from './meter.ts'
 import type { LimitReadings } from './outcome.ts'
 import { isUsable } from './readings.ts'
 
@@ -43,6 +49,13 @@ export class PoolMeters {
       levels[meter.unit] = { limit: meter.perMinute, level: meter.level(now) }
     }
     return levels
+  }
+
+  /** The most seconds of refill that we took of one lately. */
+  burstSeconds(now: number): number {
+    let most = 0
+    for (const meter of this.#all) most = Math.max(most, meter.burstSeconds(now))
+    return most
   }
 
   of(unit: MeterUnit): ServerMeter | undefined {
@@ -93,9 +106,4 @@ export class PoolMeters {
     }
     return most
   }
-}
-
-/** Whether a limit of this unit counts output. */
-export function countsOutput(unit: MeterUnit): boolean {
-  return unit === 'output' || unit === 'tokens'
 }

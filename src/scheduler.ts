@@ -34,7 +34,7 @@ import { type Pool, Pools } from './pool.ts'
 import { Prefixes } from './prefixes.ts'
 import type { Random } from './random.ts'
 import { patienceError, rowTimeOutcome } from './run-stop.ts'
-import { UnderWay } from './under-way.ts'
+import { fullBinds, UnderWay } from './under-way.ts'
 import { Verdicts } from './verdicts.ts'
 import type { Wait } from './wait.ts'
 import type { Attempt, Work } from './work.ts'
@@ -252,6 +252,12 @@ export class Scheduler {
         this.#backlog.take(work)
         this.#verdicts.fail(work.lastAttempt, rowTimeOutcome)
         if (this.stopping === undefined) continue
+        this.#passing.close()
+        break
+      }
+      // Where none may start, nobody need know what else this one would wait for.
+      if (this.#underWay.isFull) {
+        if (this.#binds === '') this.#binds = fullBinds
         this.#passing.close()
         break
       }

@@ -67,10 +67,20 @@ export class Settling {
     const costNanoUsd = prices.costNanoUsd(model, usage, { at })
     const cacheSavedNanoUsd = prices.cacheSavedNanoUsd(model, usage, { at })
     const latencyMs = this.#now() - startedAt
-    const lost = prices.cacheLostNanoUsd(model, usage, { at, tokens: cacheMissedTokens })
-    const money = { costNanoUsd, cacheSavedNanoUsd, cacheLostNanoUsd: lost }
+    const cacheLostNanoUsd = prices.cacheLostNanoUsd(model, usage, {
+      at,
+      tokens: cacheMissedTokens,
+    })
     const attempts = work.attempts + 1
-    const answer = { outcome, ...money, cacheMissedTokens, latencyMs, attempts }
+    const answer = {
+      outcome,
+      costNanoUsd,
+      cacheSavedNanoUsd,
+      cacheMissedTokens,
+      cacheLostNanoUsd,
+      latencyMs,
+      attempts,
+    }
     books.succeed(work, answer, () => {
       this.#settled.mark(work.sequence)
       spending?.answered(attempt, outcome)

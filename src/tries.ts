@@ -102,9 +102,9 @@ export class Tries {
   #ended(attempt: Attempt, outcome: Outcome): void {
     attempt.exchange = undefined
     const cost = this.#parts.spending?.costOf(attempt, outcome)
-    this.#owner.step({ type: 'outcome', attempt, outcome, cost }, (decisions) => {
-      if (outcome.kind !== 'answered') this.#tellFailure(attempt, outcome, decisions)
-    })
+    const event = { type: 'outcome', attempt, outcome, cost } as const
+    if (outcome.kind === 'answered') return this.#owner.step(event)
+    this.#owner.step(event, (decisions) => this.#tellFailure(attempt, outcome, decisions))
   }
 
   #tellFailure(attempt: Attempt, outcome: Unanswered, decisions: readonly Decision[]): void {

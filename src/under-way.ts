@@ -15,6 +15,9 @@ export interface UnderWayBounds {
   readonly maxInFlightBytes: number
 }
 
+/** What binds when as many are under way as may be. */
+export const fullBinds = 'concurrency'
+
 /** Tries under way; see above. */
 export class UnderWay {
   readonly #bounds: UnderWayBounds
@@ -36,6 +39,11 @@ export class UnderWay {
 
   get size(): number {
     return this.#size
+  }
+
+  /** As many are under way as may be at once: the next starts when one of them ends. */
+  get isFull(): boolean {
+    return this.#size >= this.#bounds.maxConcurrency
   }
 
   /** The tries, the oldest first. */
@@ -63,7 +71,7 @@ export class UnderWay {
   wait(now: number, bodyBytes: number, tries = 1): Wait {
     const { maxConcurrency, maxInFlightBytes } = this.#bounds
     const size = this.#size
-    if (size + tries > maxConcurrency) return { delayMs: Infinity, binds: 'concurrency' }
+    if (size + tries > maxConcurrency) return { delayMs: Infinity, binds: fullBinds }
     // A body larger than the whole bound runs alone.
     if (size + tries > 1 && this.#bytes + bodyBytes > maxInFlightBytes) {
       return { delayMs: Infinity, binds: 'in-flight bytes' }
@@ -120,7 +128,8 @@ export class UnderWay {
 
   #closeGaps(): void {
     let to = 0
-    for (const [from, attempt] of this.#attempts.entries()) {
+    for (let from = 0; from < this.#attempts.length; from++) {
+      const attempt = this.#attempts[from]
       if (attempt === undefined) continue
       this.#attempts[to] = attempt
       this.#numbers[to] = this.#numbers[from] ?? 0
