@@ -24,6 +24,7 @@ const othersShareMax = 0.9
  * @example
  * ```ts
  * const bucket = new SharedBucket(0, { capacity: 60, perMinute: 60 }, 0)
+ * bucket.heard(0)
  * bucket.setOthers(0, 30)
  * bucket.level(10_000) // => 5
  * bucket.delayUntil(0, 50) // => 80000

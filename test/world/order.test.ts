@@ -77,7 +77,9 @@ describe.each([700, 15_000])('answers in %i ms', (latencyMs) => {
     const alone = (await play(upTo(given, 3))).tries[0] ?? []
     expect(checkHead({ row: 3, before: 2 }, full, alone)).toEqual([])
     const headAt = full.find(({ row }) => row === 3)?.at ?? 0
-    expect(full.filter(({ row, at }) => row > 3 && at < headAt).length).toBeGreaterThan(3)
+    // A hundredth of its wait of some 20 s is the input of a few rows, and of two at least.
+    const passed = full.filter(({ row, at }) => row > 3 && at < headAt)
+    expect(passed.length).toBeGreaterThanOrEqual(2)
   })
 })
 
