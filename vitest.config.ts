@@ -9,6 +9,7 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config'
 const commandTests = [
   'test/cli.test.ts',
   'test/limits.test.ts',
+  'test/check-command.test.ts',
   'test/ancestor.test.ts',
   'test/examples.test.ts',
   'test/kill.test.ts',

@@ -37,7 +37,7 @@ function intro(): string {
 value. Where a value comes from several places, the first of these counts: flag, environment,
 \`.env\`, config file. Everything wrong with a command line is told at once, before any input is read.`,
     `Standard output carries data only: results with \`-o -\`, the summary with \`--json\`, what
-\`sluice limits\` found, otherwise nothing. Progress and messages go to standard error; the last line
+\`sluice check\` or \`sluice limits\` found, otherwise nothing. Progress and messages go to standard error; the last line
 of a run is always: done, failed, cost, output path.`,
   ].join('\n\n')
 }
@@ -109,7 +109,7 @@ that flag only; the default export). Keys are the flags of \`run\` in camel or k
 
 const exitMeanings: Readonly<Record<ExitReason, string>> = {
   succeeded: 'every row has an answer',
-  someFailed: 'finished; some rows failed and are in the failed file',
+  someFailed: 'finished; some rows failed and are in the failed file; `check` found rows at fault',
   usage: 'usage or input error; nothing was sent',
   stopped: 'stopped, and the same command goes on: ^C, SIGTERM, key, credit, disk, lock, patience',
   budget: 'a budget was reached; the same command goes on with a higher one',

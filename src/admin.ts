@@ -1,8 +1,10 @@
 /**
- * Asks the API what limits an organisation has: the only requests that carry an admin key.
+ * Asks the API what it knows: what limits an organisation has, the only requests that carry an
+ * admin key, and whether there is a model of a name.
  *
  * They go where all others go, through the same proxies, and are few: a page or two at the start of
- * a run, or of `sluice limits`. What goes wrong is thrown, in words that never hold the key.
+ * a run, or of `sluice limits`, and one for each model of `sluice check --online` that no table
+ * has. What goes wrong is thrown, in words that never hold the key.
  */
 
 import { type Dispatcher, request } from 'undici'
@@ -66,7 +68,66 @@ function urlOf({ baseUrl, workspaceId }: AdminRequest, next: string | null): URL
 }
 
 async function getJson(asked: AdminRequest, url: URL, dispatcher: Dispatcher): Promise<unknown> {
-  const { adminKey, signal } = asked
+  const { adminKey } = asked
+  let reply: Reply
+  try {
+    reply = await get(asked, url, dispatcher, { 'x-api-key': adminKey })
+  } catch (error) {
+    throw unreadable(reasonOf(error, adminKey), error)
+  }
+  const { status, text } = reply
+  if (status !== 200) throw refused(status, withoutKey(messageIn(text), adminKey))
+  return parse(text)
+}
+
+/** Whether the API has a model, and whose key asks. */
+export interface ModelRequest extends Omit<AdminRequest, 'adminKey' | 'workspaceId'> {
+  readonly model: string
+  readonly key: string
+  /** The key is a token, sent as `Authorization: Bearer`. */
+  readonly isToken: boolean
+}
+
+/**
+ * Whether the API knows a model.
+ *
+ * @throws RunError `KEY_REFUSED`, or `MODELS_UNREADABLE` where it tells neither
+ */
+export async function readModelKnown(asked: ModelRequest): Promise<boolean> {
+  const { baseUrl, model, key, isToken } = asked
+  const url = new URL(`${baseUrl.replace(/\/+$/, '')}/v1/models/${encodeURIComponent(model)}`)
+  const dispatcher = dispatcherTo(asked)
+  const keyHeader = isToken ? { authorization: `Bearer ${key}` } : { 'x-api-key': key }
+  try {
+    const { status, text } = await get(asked, url, dispatcher, keyHeader)
+    if (status === 200 || status === 404) return status === 200
+    const said = withoutKey(messageIn(text), key)
+    const message = `Cannot ask after the model "${model}": the API answered ${status}`
+    const hint = status === 401 ? 'set ANTHROPIC_API_KEY to a key that is active' : withoutOnline
+    const code = status === 401 ? 'KEY_REFUSED' : 'MODELS_UNREADABLE'
+    throw new RunError(code, said === '' ? message : `${message}: ${said}`, { hint })
+  } catch (error) {
+    if (error instanceof RunError) throw error
+    const message = `Cannot ask after the model "${model}": ${reasonOf(error, key)}`
+    throw new RunError('MODELS_UNREADABLE', message, { hint: withoutOnline, cause: error })
+  } finally {
+    await dispatcher.destroy()
+  }
+}
+
+const withoutOnline = 'try again later, or check without --online'
+
+interface Reply {
+  readonly status: number
+  readonly text: string
+}
+
+async function get(
+  asked: Pick<AdminRequest, 'headers' | 'version' | 'userAgent' | 'signal'>,
+  url: URL,
+  dispatcher: Dispatcher,
+  key: Readonly<Record<string, string>>,
+): Promise<Reply> {
   const own = Object.entries(asked.headers ?? {}).filter(
     ([name]) => !keyHeaders.has(name.toLowerCase()),
   )
@@ -74,19 +135,10 @@ async function getJson(asked: AdminRequest, url: URL, dispatcher: Dispatcher): P
     'anthropic-version': asked.version,
     'user-agent': asked.userAgent,
     ...Object.fromEntries(own),
-    'x-api-key': adminKey,
+    ...key,
   }
-  let status: number
-  let text: string
-  try {
-    const reply = await request(url, { headers, signal, dispatcher })
-    status = reply.statusCode
-    text = await readText(reply.body)
-  } catch (error) {
-    throw unreadable(reasonOf(error, adminKey), error)
-  }
-  if (status !== 200) throw refused(status, withoutKey(messageIn(text), adminKey))
-  return parse(text)
+  const reply = await request(url, { headers, signal: asked.signal, dispatcher })
+  return { status: reply.statusCode, text: await readText(reply.body) }
 }
 
 async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {

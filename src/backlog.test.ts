@@ -57,6 +57,29 @@ describe('Backlog', () => {
     expect(drain(backlog)).toEqual([3])
   })
 
+  test('lets the first of each other kind pass; whose turn it is stays as it was', () => {
+    const backlog = new Backlog(bounds)
+    const large = { bodyBytes: 100_000 }
+    backlog.add(rowOf(1, large))
+    expect(backlog.mayPass('m')).toBe(false)
+    expect(backlog.mayPass('never seen')).toBe(false)
+    for (const sequence of [2, 3]) backlog.add(rowOf(sequence))
+    backlog.add(rowOf(4, large))
+    backlog.putBackAt(100, rowOf(0))
+    backlog.release(100)
+    expect(backlog.mayPass('m')).toBe(true)
+    // One that is due has gone, so it is the others' turn.
+    expect(takeHead(backlog, 'm')?.sequence).toBe(0)
+    backlog.putBackAt(200, rowOf(5))
+    backlog.release(200)
+    const [head, passer] = backlog.passers(200, 'm')
+    expect(head?.sequence).toBe(1)
+    expect(passer?.sequence).toBe(2)
+    if (passer) backlog.takePasser(passer)
+    expect(backlog.rows).toBe(4)
+    expect(drain(backlog)).toEqual([1, 5, 3, 4])
+  })
+
   test('counts rows wherever they wait, and the bytes of the bodies it holds', () => {
     const backlog = new Backlog(bounds)
     const without = { ...rowOf(2), body: undefined }

@@ -11,10 +11,15 @@
  *   putBack ─────► new, first├─► head, take
  *   putBackAt ─► delayed ─► due, every other turn
  *
+ * Where the head must wait, another may pass it (passing.ts says whether): of the new rows the
+ * first of each kind, and of those with prefixes the one whose turn it is. At the end of a run, the
+ * first of a kind may go before the head (long-first.ts).
+ *
  * Invariant: a row's body does not change while it is in here, or bytes would be miscounted.
  */
 
 import { Heap } from './heap.ts'
+import { type First, KindQueue } from './kind-queue.ts'
 import { PrefixLine } from './prefix-line.ts'
 import type { Prefixes } from './prefixes.ts'
 import { Queue } from './queue.ts'
@@ -111,6 +116,28 @@ export class Backlog {
     this.#count(work, -1)
   }
 
+  /** The rows of a pool that are not delayed, and the first new one of each kind. */
+  line(pool: string): { readonly rows: number; readonly firsts: readonly First[] } {
+    const line = this.#lines.get(pool)
+    return { rows: line?.rows ?? 0, firsts: line?.firsts ?? [] }
+  }
+
+  /** Whether rows wait behind the head of a pool that are other than it is. */
+  mayPass(pool: string): boolean {
+    return this.#lines.get(pool)?.isMixed === true
+  }
+
+  /** The rows of which all but the head may pass it, in their order. */
+  passers(now: number, pool: string): readonly Work[] {
+    return this.#lines.get(pool)?.passers(now) ?? []
+  }
+
+  /** Takes one of these out of the window. */
+  takePasser(work: Work): void {
+    this.#lines.get(work.pool)?.takePasser(work)
+    this.#count(work, -1)
+  }
+
   /** Takes out every row that `leaves` says, wherever it waits, in order. */
   remove(leaves: (work: Work) => boolean): readonly Work[] {
     const removed: Work[] = []
@@ -153,7 +180,7 @@ export class Backlog {
  */
 class Line {
   readonly #due = new Queue<Work>()
-  readonly #others = new Queue<Work>()
+  readonly #others = new KindQueue()
   readonly #prefixed: PrefixLine | undefined
   #isDuesTurn = true
 
@@ -163,6 +190,14 @@ class Line {
 
   get prefixedRows(): number {
     return this.#prefixed?.size ?? 0
+  }
+
+  get rows(): number {
+    return this.#due.size + this.#others.size + this.prefixedRows
+  }
+
+  get firsts(): readonly First[] {
+    return this.#others.firsts()
   }
 
   pushDue(work: Work): void {
@@ -190,6 +225,17 @@ class Line {
     return prefixed !== undefined && prefixed.sequence < plain.sequence ? prefixed : plain
   }
 
+  get isMixed(): boolean {
+    const kinds = this.#others.kinds + Math.min(1, this.prefixedRows)
+    return kinds + Math.min(1, this.#due.size) > 1
+  }
+
+  passers(now: number): readonly Work[] {
+    const prefixed = this.#prefixed?.peek(now)
+    const firsts = this.firsts.map(({ work }) => work)
+    return prefixed === undefined ? firsts : [...firsts, prefixed]
+  }
+
   /** Takes out the row that was next. */
   take(work: Work): void {
     if (work === this.#due.peek()) {
@@ -198,18 +244,21 @@ class Line {
       return
     }
     this.#isDuesTurn = true
-    if (work !== this.#others.peek()) return this.#prefixed?.take(work)
-    this.#others.popFront()
-    this.#prefixed?.passed()
+    if (this.#others.take(work)) this.#prefixed?.passed()
+    else this.#prefixed?.take(work)
+  }
+
+  /** Whose turn it is among those behind stays as it was. */
+  takePasser(work: Work): void {
+    if (!this.#others.take(work)) this.#prefixed?.take(work)
   }
 
   filter(keeps: (work: Work) => boolean): void {
-    for (const queue of [this.#due, this.#others]) {
-      for (let left = queue.size; left > 0; left--) {
-        const work = queue.popFront()
-        if (work && keeps(work)) queue.pushBack(work)
-      }
+    for (let left = this.#due.size; left > 0; left--) {
+      const work = this.#due.popFront()
+      if (work && keeps(work)) this.#due.pushBack(work)
     }
+    this.#others.filter(keeps)
     this.#prefixed?.remove((work) => !keeps(work))
   }
 

@@ -49,6 +49,10 @@ export const bounds = {
    * `custom_id`; the API's own bound of 64 holds inside batches only, where ids are mapped (ours).
    */
   customIdCharsMax: 256,
+  /** Findings of a check that are kept, of each kind: some 500 bytes each (ours). */
+  findingsShownMax: 10_000,
+  /** Places that a check for shared prefixes tells apart, in some 36 bytes each (ours). */
+  prefixPointsMax: 4_194_304,
 } as const
 
 // A row the API would take must fit into a line, the window and the bytes in flight,

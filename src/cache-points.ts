@@ -296,11 +296,14 @@ function hasPicture({ type, content }: JsonObject): boolean {
 
 /** Characters that pictures and PDFs weigh, less those of their base64. */
 function mediaChars(value: JsonObject, facts: ModelFacts | undefined): number {
-  const { type, source, content } = value
-  if (type === 'tool_result' && Array.isArray(content)) {
-    const inner = content.filter(isJsonObject)
-    return inner.reduce((chars, each) => chars + mediaChars(each, facts), 0)
-  }
+  const { type, content } = value
+  if (type !== 'tool_result' || !Array.isArray(content)) return ownMediaChars(value, facts)
+  // Results within results are refused, and could be as deep as the line is long.
+  const inner = content.filter(isJsonObject)
+  return inner.reduce((chars, each) => chars + ownMediaChars(each, facts), 0)
+}
+
+function ownMediaChars({ type, source }: JsonObject, facts: ModelFacts | undefined): number {
   const isMedia = type === 'image' || type === 'document'
   if (!isMedia || !isJsonObject(source)) return 0
   const { type: form, data } = source

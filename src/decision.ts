@@ -21,6 +21,8 @@ export interface SchedulerOptions {
   /** What is spent once. The first rows wait until `window` is off. @default none */
   readonly budget?: Budget | undefined
   readonly ramp: RampKind
+  /** Pools whose start was too steep in an earlier run. @default none */
+  readonly gentlePools?: ReadonlySet<string> | undefined
   /** The share of each limit that may be used. @default 1 */
   readonly limitFraction?: number
   readonly maxAttempts: number
@@ -56,6 +58,10 @@ export type SchedulerEvent =
   | { readonly type: 'input_ended' }
   /** A row failed without being asked: it was no request. */
   | { readonly type: 'fault'; readonly error: ApiError }
+  /** A try that was started waits for a connection. */
+  | { readonly type: 'waits'; readonly attempt: Attempt }
+  /** One that waited is sent. */
+  | { readonly type: 'sent'; readonly attempt: Attempt }
   /** The head of a stream was read. */
   | {
       readonly type: 'head'
@@ -112,5 +118,7 @@ export type Decision =
       readonly delayMs: number
     }
   | { readonly type: 'stop'; readonly error: RunError }
+  /** The server said that sending grew too fast in this pool: worth knowing at the next start. */
+  | { readonly type: 'ramp_slowed'; readonly pool: string }
   /** Something worth saying. */
   | { readonly type: 'notice'; readonly message: string }

@@ -11,7 +11,7 @@ import type { Backlog } from './backlog.ts'
 import type { Ended, Hold, SchedulerOptions, Unanswered } from './decision.ts'
 import type { Estimator } from './estimate.ts'
 import type { Limiter } from './limiter.ts'
-import type { Answered, Broken, Outcome, Overloaded } from './outcome.ts'
+import type { Answered, Broken, Outcome, Overloaded, Refused } from './outcome.ts'
 import type { Patience } from './patience.ts'
 import type { Pool, Pools } from './pool.ts'
 import type { Prefixes } from './prefixes.ts'
@@ -70,13 +70,13 @@ export class Endings {
   }
 
   #judge(now: number, pool: Pool, { attempt, outcome }: Pick<Ended, 'attempt' | 'outcome'>): void {
-    const { random, underWay, patience, verdicts, holds } = this.#parts
+    const { underWay, patience, verdicts, holds } = this.#parts
     switch (outcome.kind) {
       case 'answered':
         return this.#answered(now, pool, attempt, outcome)
       case 'refused':
         pool.replied(now, attempt)
-        pool.limiter.refused(now, attempt.reservation, outcome, random.float())
+        this.#refused(now, pool, attempt, outcome)
         return this.#again(now, attempt, outcome, 0, outcome.retryAfterMs)
       case 'overloaded':
       case 'broken':
@@ -97,6 +97,15 @@ export class Endings {
         return verdicts.stop(runStopError(outcome))
       default:
         unreachable(outcome)
+    }
+  }
+
+  #refused(now: number, { limiter }: Pool, attempt: Attempt, outcome: Refused): void {
+    const { random, verdicts } = this.#parts
+    const wasSlowed = limiter.ramp.isSlowed
+    limiter.refused(now, attempt.reservation, outcome, random.float())
+    if (limiter.ramp.isSlowed && !wasSlowed) {
+      verdicts.add({ type: 'ramp_slowed', pool: limiter.name })
     }
   }
 

@@ -46,6 +46,7 @@ export type ErrorCode =
   | 'SPEND_LIMIT_REACHED'
   | 'URL_NOT_FOUND'
   | 'LIMITS_UNREADABLE'
+  | 'MODELS_UNREADABLE'
   | 'MODEL_NOT_FOUND'
   | 'SAME_ERROR'
   | 'TOO_MANY_FAILED'
@@ -77,6 +78,7 @@ export const errorCodes: Readonly<Record<ErrorCode, number>> = {
   SPEND_LIMIT_REACHED: exitCodes.stopped,
   URL_NOT_FOUND: exitCodes.stopped,
   LIMITS_UNREADABLE: exitCodes.stopped,
+  MODELS_UNREADABLE: exitCodes.stopped,
   MODEL_NOT_FOUND: exitCodes.stopped,
   SAME_ERROR: exitCodes.stopped,
   TOO_MANY_FAILED: exitCodes.stopped,

@@ -88,14 +88,8 @@ export class HoldFactor {
     }
     this.#without.resize(now, size)
     this.#held.resize(now, size)
-    const without = offBy(
-      reading,
-      reading.levels.map((levels) => levels.without),
-    )
-    const held = offBy(
-      reading,
-      reading.levels.map((levels) => levels.held),
-    )
+    const without = offBy(reading, 'without')
+    const held = offBy(reading, 'held')
     this.#without.take(now, -without)
     this.#held.take(now, -held)
     this.#vote(without, held, size.capacity * partedShare)
@@ -137,9 +131,15 @@ export class HoldFactor {
   }
 }
 
-/** How far a reading is above all of these levels, or, negative, below them. */
-function offBy({ shown, slack }: HoldReading, levels: readonly number[]): number {
-  const above = shown - slack - Math.max(...levels)
-  const below = shown + slack - Math.min(...levels)
+/** How far a reading is above all of its levels of a kind, or, negative, below them. */
+function offBy({ shown, slack, levels }: HoldReading, kind: keyof HoldLevels): number {
+  let most = -Infinity
+  let least = Infinity
+  for (const each of levels) {
+    most = Math.max(most, each[kind])
+    least = Math.min(least, each[kind])
+  }
+  const above = shown - slack - most
+  const below = shown + slack - least
   return above > 0 ? above : Math.min(0, below)
 }

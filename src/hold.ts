@@ -38,7 +38,7 @@ const memory = 0.1
 const lateFactor = 1.5
 /** Before any stream has shown it: a first byte comes after so much of a whole answer. */
 const firstByteShare = 0.5
-/** More than this share of the limit held, and it must be seen when it is released. */
+/** More than this share held of what there is at once, and it must be seen when it is released. */
 const seenShare = 0.05
 /** A hold that nobody has seen is not waited for longer than this: one request tries. */
 const unprovenWaitMsMax = 10_000
@@ -86,9 +86,9 @@ export class Hold {
     return [factor * Math.min(least, leastThen), factor * Math.max(most, mostThen)]
   }
 
-  /** Whether so much of this limit is held that a request which holds too should be a stream. */
-  mustBeSeen(now: number, { excess }: Held, perMinute: number): boolean {
-    return excess > 0 && this.amount(now) > perMinute * seenShare
+  /** Whether so much of this is held that a request which holds too should be a stream. */
+  mustBeSeen(now: number, { excess }: Held, capacity: number): boolean {
+    return excess > 0 && this.amount(now) > capacity * seenShare
   }
 
   /**
@@ -157,7 +157,9 @@ export class Hold {
     const levels = this.#factor.levels(now)
     const own = early?.excess ?? 0
     const atHead = levels && { without: levels.without, held: levels.held - own }
-    const all = [atHead, early?.levels].filter((each) => each !== undefined)
+    const all: HoldLevels[] = []
+    if (atHead !== undefined) all.push(atHead)
+    if (early?.levels !== undefined) all.push(early.levels)
     this.#factor.observe(now, size, { ...reading, levels: all })
   }
 
@@ -201,7 +203,8 @@ export class Hold {
       this.#release(now, held)
       due += 1
     }
-    if (due > 0) this.#queue.splice(0, due)
+    if (due === 1) this.#queue.shift()
+    else if (due > 1) this.#queue.splice(0, due)
   }
 }
 

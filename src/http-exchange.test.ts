@@ -120,6 +120,40 @@ describe('a connection that breaks', () => {
   })
 })
 
+describe('a request', () => {
+  test('that needs a new connection waits, and says when it is sent', async () => {
+    const { url } = await serve((_, reply) => void reply.end(answer))
+    const transport = transportTo(url)
+    const first = send(transport)
+    expect([first.exchange.isWaiting, first.sent.length]).toEqual([true, 0])
+    await first.outcome
+    expect(first.sent).toHaveLength(1)
+    const second = send(transport)
+    expect(second.exchange.isWaiting).toBe(false)
+    await second.outcome
+    expect(second.sent).toHaveLength(0)
+  })
+
+  test('that finds its connection closed was sent once', async () => {
+    const url = await serveRaw((socket, requestNumber) => {
+      if (requestNumber === 1) socket.write(plainReply)
+      else socket.resetAndDestroy()
+    })
+    const transport = transportTo(url)
+    await send(transport).outcome
+    const again = send(transport)
+    expect((await again.outcome).kind).toBe('answered')
+    expect([transport.staleRetries, again.sent.length]).toEqual([1, 0])
+  })
+
+  test('that finds no server was never sent', async () => {
+    const sent = send(transportTo('http://127.0.0.1:1'))
+    expect((await sent.outcome).kind).toBe('broken')
+    expect(sent.exchange.isWaiting).toBe(true)
+    expect(sent.sent).toHaveLength(0)
+  })
+})
+
 describe('abort()', () => {
   test.each([
     ['first_byte_timeout', 'timeout_error', /first|No byte/],

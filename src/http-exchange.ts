@@ -19,8 +19,9 @@ import type {
 } from './connections.ts'
 import type { HttpRoute } from './http-route.ts'
 import type { ApiError } from './outcome.ts'
-import type { ReplyReader } from './reply-reader.ts'
-import type { AbortReason, Exchange } from './transport.ts'
+import { ReplyReader } from './reply-reader.ts'
+import type { ReplyReaderOptions } from './reply-reader.ts'
+import type { AbortReason, Exchange, Listener } from './transport.ts'
 
 /** One request as undici's `dispatch` takes it. */
 export interface HttpRequest {
@@ -89,9 +90,12 @@ const abortErrors: Readonly<Record<AbortReason, ApiError>> = {
 /** One try; see above. */
 export class HttpExchange implements Exchange, ConnectionUser {
   readonly #context: HttpContext
+  readonly #listener: Listener
   readonly #reader: ReplyReader
   readonly #body: Uint8Array
   settledAt: number | undefined
+  /** Its connection is still to be opened; written here only. */
+  isWaiting = false
   #connection: Connection<HttpClient> | undefined
   #controller: Controller | undefined
   #sentAt = 0
@@ -102,10 +106,16 @@ export class HttpExchange implements Exchange, ConnectionUser {
   #wasRetried = false
   #isGivenUp = false
 
-  constructor(context: HttpContext, body: Uint8Array, reader: ReplyReader) {
+  constructor(
+    context: HttpContext,
+    body: Uint8Array,
+    listener: Listener,
+    reading: ReplyReaderOptions,
+  ) {
     this.#context = context
     this.#body = body
-    this.#reader = reader
+    this.#listener = listener
+    this.#reader = new ReplyReader(listener, reading)
   }
 
   /** Sends it, or sees to it that an outcome comes later. */
@@ -117,6 +127,7 @@ export class HttpExchange implements Exchange, ConnectionUser {
     const { path, headers } = route
     this.#connection.client.dispatch({ path, method: 'POST', headers, body: this.#body }, this)
     this.#isStarting = false
+    this.isWaiting = !this.#isSent && this.#connection?.socket === undefined
   }
 
   abort(reason: AbortReason): void {
@@ -136,6 +147,7 @@ export class HttpExchange implements Exchange, ConnectionUser {
     this.#controller = controller
     if (this.#isGivenUp) return controller.abort(new Error('Given up'))
     this.#isSent = true
+    if (this.isWaiting) this.#tellSent()
     if (this.#connection?.wasUsed === true) this.#sentAt = this.#context.clock.now()
   }
 
@@ -243,6 +255,15 @@ export class HttpExchange implements Exchange, ConnectionUser {
       this.#reader.fail({ kind: this.#isSent ? 'broken' : fault.kind, error: fault.error, unknown })
     } catch (thrown) {
       this.#crash(thrown)
+    }
+  }
+
+  #tellSent(): void {
+    this.isWaiting = false
+    try {
+      this.#listener.sent()
+    } catch (error) {
+      this.#crash(error)
     }
   }
 

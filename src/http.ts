@@ -19,7 +19,6 @@ import type { HttpClient, HttpContext } from './http-exchange.ts'
 import { routeTo } from './http-route.ts'
 import type { HttpRoute, HttpRouteOptions } from './http-route.ts'
 import type { Proxy } from './proxy.ts'
-import { ReplyReader } from './reply-reader.ts'
 import type { ReplyReaderOptions } from './reply-reader.ts'
 import type { Dispatch, Exchange, Listener, Transport } from './transport.ts'
 
@@ -93,7 +92,7 @@ export class HttpTransport implements Transport {
 
   send(dispatch: Dispatch, listener: Listener): Exchange {
     const body = dispatch.stream ? withStream(dispatch.body) : dispatch.body
-    const exchange = new HttpExchange(this.#context, body, new ReplyReader(listener, this.#reading))
+    const exchange = new HttpExchange(this.#context, body, listener, this.#reading)
     exchange.start()
     return exchange
   }

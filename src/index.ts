@@ -1,9 +1,13 @@
 /**
  * sluice as a library: `run` takes what the command takes, and tells what the command shows;
- * `stream` takes and gives objects.
+ * `stream` takes and gives objects; `check` tells what the API would refuse, and sends nothing.
  */
 
 export type * from './api-types.ts'
+export { check } from './check.ts'
+export type { CheckHooks, CheckProgress } from './check.ts'
+export type { CheckOptions } from './check-options.ts'
+export type { CheckReport, FoundKind } from './check-report.ts'
 export { RunError } from './errors.ts'
 export type { ErrorCode } from './errors.ts'
 export type {
@@ -23,8 +27,10 @@ export type {
   RunStarted,
   RunStopping,
 } from './events.ts'
+export type { Finding, FindingKind, FindingLevel } from './finding.ts'
 export type { CacheMode, RunOptions } from './options.ts'
 export type { ApiError, LimitReading, LimitReadings, Usage } from './outcome.ts'
+export type { PrefixGroup, PrefixReport } from './prefix-savings.ts'
 export type { Producer } from './object-source.ts'
 export type { Errored, Result, ResultRun, Succeeded } from './result.ts'
 export { run } from './run.ts'

@@ -94,8 +94,13 @@ export class InputEstimate {
     const documents = counts[columns.documents] ?? 0
     const expected = this.#expected(ballpark)
     const text = Math.max(0, expected - pictures - documents)
-    const own = [text * textNoise, Math.sqrt(text) * rootNoise, tokensNoise]
-    const deviation = Math.hypot(...own, pictures * pictureNoise, documents * documentNoise)
+    const variance =
+      (text * textNoise) ** 2 +
+      text * rootNoise ** 2 +
+      tokensNoise ** 2 +
+      (pictures * pictureNoise) ** 2 +
+      (documents * documentNoise) ** 2
+    const deviation = Math.sqrt(variance)
     const weight = this.#regression.learn(this.#features, tokens, deviation)
     // What the coefficients have taken in already is no error of the level.
     const error = weight * (tokens - this.#regression.predict(this.#features))

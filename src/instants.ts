@@ -22,9 +22,18 @@ const monthNames = 'JanFebMarAprMayJunJulAugSepOctNovDec'
  * ```
  */
 export function parseInstant(text: string): number | undefined {
+  const known = recent.get(text)
+  if (known !== undefined) return known
   const instant = text.charAt(3) === ',' ? readHttpDate(text) : readRfc3339(text)
-  return Number.isNaN(instant) ? undefined : instant
+  if (Number.isNaN(instant)) return undefined
+  if (recent.size >= recentMax) recent.clear()
+  recent.set(text, instant)
+  return instant
 }
+
+/** A server writes whole seconds, so that hundreds of replies say the same few. */
+const recent = new Map<string, number>()
+const recentMax = 64
 
 /** `2026-11-22T10:00:00Z`, or with a fraction or another zone; NaN if it is not of that form. */
 function readRfc3339(text: string): number {

@@ -23,3 +23,15 @@ export function parseJson(text: string): unknown {
 export function oneLine(json: string): string {
   return json.includes('\n') || json.includes('\r') ? json.replaceAll(/[\r\n]+/g, ' ') : json
 }
+
+const carriageReturn = 0x0d
+const space = 0x20
+
+/**
+ * The same JSON without carriage returns. In valid JSON they stand only between tokens; many
+ * readers take one for a line end, and what sluice writes must be one line to all of them.
+ */
+export function withoutReturns(bytes: Uint8Array): Uint8Array {
+  if (!bytes.includes(carriageReturn)) return bytes
+  return bytes.map((byte) => (byte === carriageReturn ? space : byte))
+}

@@ -53,6 +53,7 @@ export class LatencyModel {
   /** Milliseconds for each output token of a whole answer, sending and reading included. */
   readonly #perToken = new RecentPercentile(0.99)
   readonly #medianPerToken = new RecentPercentile(0.5)
+  readonly #answer = new RecentPercentile(0.99)
 
   learnFirstByte(elapsedMs: number): void {
     this.#firstByte.add(elapsedMs)
@@ -63,6 +64,7 @@ export class LatencyModel {
     const perToken = elapsedMs / Math.max(1, outputTokens)
     this.#perToken.add(perToken)
     this.#medianPerToken.add(perToken)
+    this.#answer.add(elapsedMs)
   }
 
   /** When the first byte of a stream that others wait for is late: 3 × p95, and at least 10 s. */
@@ -83,6 +85,11 @@ export class LatencyModel {
     const perToken = this.#perToken.value()
     if (perToken === undefined) return Infinity
     return Math.max(answerMsMin, slowFactor * perToken * maxTokens)
+  }
+
+  /** How long a slow answer takes, of those there were; undefined before there are answers. */
+  get slowAnswerMs(): number | undefined {
+    return this.#answer.value()
   }
 
   /** How long an answer of this length usually takes; undefined before there are answers. */

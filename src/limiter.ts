@@ -23,7 +23,7 @@ import type { PoolLimiter, PoolReservation } from './pool-limiter.ts'
 import { PoolShare } from './pool-share.ts'
 import type { RampKind } from './ramp.ts'
 import type { WindowTicket } from './sliding-window.ts'
-import { free, type Wait } from './wait.ts'
+import { addRefill, free, type Refills, type Wait } from './wait.ts'
 import type { Work } from './work.ts'
 import type { Amount } from './worst-case.ts'
 
@@ -49,6 +49,8 @@ const budgetBinds = 'budget'
 export interface LimiterOptions {
   readonly bounds: Bounds
   readonly ramp: RampKind
+  /** Pools that begin gently where the ramp is fast. @default none */
+  readonly gentlePools?: ReadonlySet<string> | undefined
   /** The share of each limit that may be used, above 0 and at most 1. @default 1 */
   readonly limitFraction?: number
   /** What is spent once. @default none */
@@ -60,6 +62,7 @@ export class Limiter {
   readonly #bounds: readonly BoundMeter[]
   readonly #pools = new Map<string, PoolShare>()
   readonly #ramp: RampKind
+  readonly #gentlePools: ReadonlySet<string>
   readonly #fraction: number
   #ceilings = new Ceilings([])
   readonly #budget: Budget | undefined
@@ -68,6 +71,7 @@ export class Limiter {
   constructor(now: number, options: LimiterOptions) {
     this.#budget = options.budget
     this.#ramp = options.ramp
+    this.#gentlePools = options.gentlePools ?? new Set()
     this.#fraction = options.limitFraction ?? 1
     this.#bounds = boundMeters(now, options.bounds)
   }
@@ -81,7 +85,9 @@ export class Limiter {
   pool(now: number, name: string): PoolShare {
     const known = this.#pools.get(name)
     if (known) return known
-    const made = new PoolShare(now, { name, ramp: this.#ramp, fraction: this.#fraction })
+    const isGentle = this.#ramp === 'fast' && this.#gentlePools.has(name)
+    const ramp = isGentle ? 'gentle' : this.#ramp
+    const made = new PoolShare(now, { name, ramp, fraction: this.#fraction })
     made.learnCeilings(now, this.#ceilings.limitsOf(name))
     this.#pools.set(name, made)
     return made
@@ -115,6 +121,22 @@ export class Limiter {
     return longest
   }
 
+  /** What a request takes of each limit of its pool, and of the user's bounds. */
+  refills(now: number, pool: PoolLimiter, cost: Cost): Refills {
+    const refills = pool.refills(now, cost)
+    for (const { unit, perMinute } of this.#bounds) {
+      addRefill(refills, unit, (amountOf(unit, cost) * 60_000) / perMinute)
+    }
+    return refills
+  }
+
+  /** Whether the budget has room for both of these rows. */
+  fitsBoth({ most }: Work, { most: other }: Work): boolean {
+    if (this.#budget === undefined || most === undefined || other === undefined) return true
+    const nanoUsd = most.nanoUsd + other.nanoUsd
+    return this.#budget.fits({ nanoUsd, tokens: most.tokens + other.tokens })
+  }
+
   /** Why nothing more can be sent, when the last row that was asked about waits for the budget. */
   budgetReached(): RunError | undefined {
     const { row, most } = this.#overBudget ?? {}
@@ -125,7 +147,7 @@ export class Limiter {
   reserve(now: number, pool: PoolLimiter, cost: Cost, most?: Amount): Reservation {
     if (most) this.#budget?.start(most)
     const tickets = this.#bounds.map((meter) => meter.reserve(now, amountOf(meter.unit, cost)))
-    return { pool, tickets, most, ...pool.reserve(now, cost) }
+    return { ...pool.reserve(now, cost), pool, tickets, most }
   }
 
   /** Replaces what was taken on account by what was spent, as far as the outcome tells. */

@@ -19,6 +19,7 @@ import { Feed } from './feed.ts'
 import type { Prices } from './money.ts'
 import type { Settings } from './options.ts'
 import type { Plan, Planned } from './plan.ts'
+import type { RampMemory } from './ramp-memory.ts'
 import type { Scheduler } from './scheduler.ts'
 import { Settling } from './settling.ts'
 import type { Source } from './source.ts'
@@ -39,6 +40,8 @@ export interface LoopParts {
   readonly prices: Prices
   /** Absent in a run without a budget. */
   readonly spending: Spending | undefined
+  /** Absent where nothing is kept beside the results. */
+  readonly ramps?: RampMemory | undefined
   readonly observe: Observer
 }
 
@@ -261,6 +264,9 @@ export class Loop {
           break
         case 'stop':
           this.#stopping(decision.error)
+          break
+        case 'ramp_slowed':
+          this.#parts.ramps?.add(decision.pool)
           break
         case 'notice':
           this.#notice(decision.message)

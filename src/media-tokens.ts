@@ -25,7 +25,8 @@ const bytesPerPage = 40_000
 const pagesMax = 600
 const tilePixels = 28
 
-interface Size {
+/** Of a picture, in pixels. */
+export interface Size {
   readonly width: number
   readonly height: number
 }
@@ -83,7 +84,8 @@ function linearizedPages(base64: string): number | undefined {
   return pages === undefined ? undefined : Number(pages)
 }
 
-function pictureSize(base64: string): Size | undefined {
+/** The pixels of a picture in base64, by its head; undefined where that is not known. */
+export function pictureSize(base64: string): Size | undefined {
   if (base64.startsWith('iVBORw0KGgo')) {
     return { width: number(base64, 16, 4), height: number(base64, 20, 4) }
   }

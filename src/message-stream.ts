@@ -54,6 +54,7 @@ export class MessageStream {
   /** The beginning of a line whose end has not been read, in pieces. */
   #pieces: Uint8Array[] = []
   #bytes = 0
+  #contentChars = 0
   /** The data lines of the event under way. */
   #data: string | undefined
   #message: Map<string, string> | undefined
@@ -63,6 +64,11 @@ export class MessageStream {
   /** `bytesMax`: the most it reads. @default replyBytesMax */
   constructor(bytesMax: number = replyBytesMax) {
     this.#bytesMax = bytesMax
+  }
+
+  /** Characters that the deltas have brought so far: text, thinking, JSON of a tool's input. */
+  get contentChars(): number {
+    return this.#contentChars
   }
 
   /** Reads the next bytes; returns the result as soon as there is one. What follows is ignored. */
@@ -168,13 +174,13 @@ export class MessageStream {
     if (!isJsonObject(delta)) return
     switch (delta['type']) {
       case 'text_delta':
-        block.text += stringOf(delta['text'])
+        block.text += this.#content(delta['text'])
         return
       case 'input_json_delta':
-        block.input += stringOf(delta['partial_json'])
+        block.input += this.#content(delta['partial_json'])
         return
       case 'thinking_delta':
-        block.thinking += stringOf(delta['thinking'])
+        block.thinking += this.#content(delta['thinking'])
         return
       case 'signature_delta':
         // Despite its name it comes whole, once, at the end of the block.
@@ -187,6 +193,12 @@ export class MessageStream {
         return
       default:
     }
+  }
+
+  #content(value: unknown): string {
+    const text = stringOf(value)
+    this.#contentChars += text.length
+    return text
   }
 
   /** Takes over what is known at the end: stop reason, container, cumulative usage. */

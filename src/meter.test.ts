@@ -24,6 +24,7 @@ function seen(
     reading: { limit, remaining, resetAt: instant + fullInMs },
     ageMs: 0,
     takenSince: 0,
+    climbedAt: -Infinity,
     takenJustBefore: 0,
     unsettled: 0,
     serverAt: instant,
@@ -370,6 +371,7 @@ class TwoSides {
         reading,
         ageMs: 0,
         takenSince: 0,
+        climbedAt: -Infinity,
         takenJustBefore: 0,
         unsettled: this.#unsettled,
         serverAt,
@@ -390,6 +392,7 @@ class TwoSides {
       reading: this.server.reading(now, 1000),
       ageMs: 0,
       takenSince: 0,
+      climbedAt: -Infinity,
       takenJustBefore: 0,
       unsettled: this.#unsettled,
       serverAt: Math.floor(now / 1000) * 1000,
@@ -465,5 +468,36 @@ describe('ServerMeter beside a server that counts in its own time', () => {
         },
       ),
     )
+  })
+})
+
+describe('ServerMeter in a climb', () => {
+  // 600 a minute, ten a second; 2 s of it are kept back for others.
+  function climbing(remaining: number): { meter: ServerMeter; delayMs: () => number } {
+    const limit = 600
+    const meter = new ServerMeter(0, 'requests', seen({ limit, remaining: 600 }), 0)
+    meter.take(0, 400)
+    // By the reading, of a moment ago, we had taken 200.
+    const observation = { limit, remaining, takenSince: 200, climbedAt: 0, serverAt: undefined }
+    meter.observe(0, seen(observation))
+    return { meter, delayMs: () => meter.delay(0, need(1)) }
+  }
+
+  test('alone, it waits for nothing', () => {
+    const { meter, delayMs } = climbing(400)
+    expect([meter.level(0), delayMs()]).toEqual([200, 0])
+  })
+
+  test('where others took half of what we did, they are taken to go on', () => {
+    const { meter, delayMs } = climbing(300)
+    // 200 more of ours are in no reading: so may be 100 of theirs, and 100 are left.
+    expect(meter.level(0)).toBe(100)
+    expect(delayMs()).toBeCloseTo((1 + 100 + 20 - 100) * 100)
+  })
+
+  test('until readings of later show what they did', () => {
+    const { meter, delayMs } = climbing(300)
+    meter.observe(1000, seen({ limit: 600, remaining: 110, climbedAt: 0, serverAt: undefined }))
+    expect([meter.level(1000), delayMs() - 1000]).toEqual([110, -1000])
   })
 })

@@ -11,9 +11,10 @@
  */
 
 import { unreachable } from './assert.ts'
-import { Bucket } from './bucket.ts'
+import { Climb } from './climb.ts'
 import type { HeldRange } from './hold.ts'
 import type { LimitReading } from './outcome.ts'
+import { SharedBucket } from './shared-bucket.ts'
 import { SliceMeter, type SliceNeed } from './slice-meter.ts'
 
 /** What a meter counts. `tokens` is input and output together. */
@@ -57,6 +58,11 @@ export function countsInput(unit: MeterUnit): boolean {
   return unit === 'input' || unit === 'tokens'
 }
 
+/** Whether a meter of this unit counts output. */
+export function countsOutput(unit: MeterUnit): boolean {
+  return unit === 'output' || unit === 'tokens'
+}
+
 const minuteMs = 60_000
 
 /** What a reading is worth, and what it cannot know (see `ServerMeter.observe`). */
@@ -73,8 +79,12 @@ export interface Observation {
    * or all of them.
    */
   readonly unsettled: number
+  /** Units that may have been on their way still, though such are counted at once. @default none */
+  readonly unarrived?: number
   /** Units held then that are not on account, at least and at most (hold.ts). @default none */
   readonly held?: HeldRange | undefined
+  /** When sending grew last. @default never */
+  readonly climbedAt: number
   /** Server wall time, ms since the epoch, if it said. */
   readonly serverAt: number | undefined
 }
@@ -105,7 +115,8 @@ const othersStepMax = 1 / 20
 const othersUnits = 100
 /** A reading that leaves more open than this share of the limit tells of no others. */
 const narrowShareMax = 0.05
-const othersShareMax = 0.9
+/** So long after a climb requests of it may still arrive: a reading tells little of others. */
+const climbedMs = 500
 /** So long of our own refill stays for others. It is paid once, at the end of a run. */
 const reserveSeconds = 2
 /** A debt of more minutes than this is no debt of ours, or a `reset` that means something else. */
@@ -123,8 +134,9 @@ const debtMinutesMax = 10
  */
 export class ServerMeter {
   readonly unit: MeterUnit
-  readonly #minute: Bucket
+  readonly #minute: SharedBucket
   readonly #slice: SliceMeter
+  readonly #climb = new Climb()
   #perMinute: number
   /** The instant of which the reading spoke that last changed the limit. */
   #limitAt = -Infinity
@@ -132,8 +144,6 @@ export class ServerMeter {
   #capacities: number[] = []
   /** The instant of which the newest reading spoke. */
   #seenAt = -Infinity
-  /** What others take of the limit, a minute, as far as it shows. */
-  #others = 0
 
   /** `unsettled`: what is under way, of which a level read from headers may know nothing. */
   constructor(now: number, unit: MeterUnit, shown: ShownReading, unsettled: number) {
@@ -144,7 +154,7 @@ export class ServerMeter {
     const most = left < 0 ? Math.min(left, limit - unsettled) : left - unsettled
     const level = Math.max(most, Math.min(0, left) - unsettled)
     this.#perMinute = limit
-    this.#minute = new Bucket(now, { capacity: limit, perMinute: limit, level })
+    this.#minute = new SharedBucket(now, { capacity: limit, perMinute: limit }, level)
     const rounding = this.#rounding
     this.#slice = new SliceMeter(now, { perMinute: limit, rounding, started: unsettled })
   }
@@ -156,7 +166,7 @@ export class ServerMeter {
 
   /** What others take of it, a minute: what is missing that we have not taken. */
   get othersPerMinute(): number {
-    return this.#others
+    return this.#minute.others
   }
 
   /** What it holds at most, and what it gains in a minute that others do not take. */
@@ -174,7 +184,7 @@ export class ServerMeter {
   delay(now: number, { amount, margin, held }: MinuteNeed): number {
     if (held > 0 && amount + held > this.#minute.capacity) return Infinity
     const spare = Math.min(margin + this.#reserve, this.#minute.capacity * marginShareMax)
-    return this.#minute.delayUntil(now, amount + held + spare)
+    return this.#minute.delayUntil(now, amount + held + spare + this.#climb.spare)
   }
 
   /**
@@ -195,6 +205,7 @@ export class ServerMeter {
    */
   take(now: number, amount: number, produced = 0): void {
     this.#minute.take(now, amount)
+    this.#climb.take(amount)
     this.#slice.start(now, { counted: amount - produced, produced })
   }
 
@@ -230,8 +241,8 @@ export class ServerMeter {
 
   /** Moves the level into the interval that a reading leaves for it. */
   observe(now: number, observation: Observation): void {
-    const { reading, ageMs, takenSince, takenJustBefore, unsettled, held } = observation
-    const [heldLeast, heldMost] = held ?? nothingHeld
+    const { reading, ageMs, takenSince, takenJustBefore, unsettled, unarrived = 0 } = observation
+    const [heldLeast, heldMost] = observation.held ?? nothingHeld
     const { limit } = reading
     // Replies overtake one another: one from before a change knows neither limit nor refill.
     if (now - ageMs < this.#limitAt) return
@@ -242,6 +253,7 @@ export class ServerMeter {
     // What others did since is in the newer one, and not in this.
     if (now - ageMs < this.#seenAt) return
     this.#seenAt = now - ageMs
+    this.#minute.heard(now)
     this.#boundCapacity(now, observation)
     const slack = this.#slack(limit) + takenJustBefore
     const shown = shownLevel(observation)
@@ -251,11 +263,16 @@ export class ServerMeter {
     const left = shown + refilled - takenSince
     this.#slice.observe(now, [left, shown], this.#slack(limit), this.isSliceShown)
     const top = left + heldMost
-    const bottom = Math.min(limit, shown + refilled) - takenSince - unsettled + heldLeast
+    const unseen = takenSince + unsettled + unarrived
+    const bottom = Math.min(limit, shown + refilled) - unseen + heldLeast
     const level = this.#minute.level(now)
     const isNarrow = unsettled + heldMost <= limit * narrowShareMax
     if (level > top + slack) this.#correct(now, top, isNarrow)
     else if (level < bottom - slack) this.#correct(now, bottom - slack, isNarrow)
+    const gap = this.#minute.level(now) - top
+    if (isNarrow && now - ageMs < observation.climbedAt + climbedMs) {
+      this.#climb.observe({ gap, takenSince })
+    } else this.#climb.over()
   }
 
   /**
@@ -265,20 +282,14 @@ export class ServerMeter {
   #correct(now: number, level: number, isNarrow: boolean): void {
     const missing = this.#minute.level(now) - level
     this.#minute.setLevel(now, level)
+    this.#climb.missing(missing)
     // Over a short slice a level moves faster than it can be followed: nothing is told of others.
-    if (this.isSliceShown) return this.#setOthers(now, 0)
+    if (this.isSliceShown) return this.#minute.setOthers(now, 0)
     if (!isNarrow) return
     // A jump is something else: a first reading, a limit that was changed, a debt.
     if (Math.abs(missing) > this.#perMinute * othersStepMax) return
     const minutes = Math.max(othersMinutes, othersUnits / this.#perMinute)
-    this.#setOthers(now, this.#others + missing / minutes)
-  }
-
-  #setOthers(now: number, others: number): void {
-    const most = this.#perMinute * othersShareMax
-    this.#others = Math.min(Math.max(others, 0), most)
-    const { capacity } = this.#minute
-    this.#minute.resize(now, { capacity, perMinute: this.#perMinute - this.#others })
+    this.#minute.setOthers(now, this.#minute.others + missing / minutes)
   }
 
   /**
@@ -329,7 +340,7 @@ export class ServerMeter {
    */
   #boundCapacity(now: number, { reading, serverAt, ageMs }: Observation): void {
     const { limit, remaining, resetAt } = reading
-    const { capacity, perMinute } = this.#minute
+    const { capacity } = this.#minute
     // Both instants are whole seconds; that of the reply is later than that of an early figure.
     const untilFullMs = serverAt === undefined ? Infinity : resetAt - (serverAt - ageMs)
     const refillMs = untilFullMs < -1000 ? Infinity : Math.max(0, untilFullMs) + 1000
@@ -339,19 +350,24 @@ export class ServerMeter {
     )
     this.#capacities.push(most)
     if (this.#capacities.length > readingsInRow) this.#capacities.shift()
-    const isShort = this.#capacities.filter((each) => each <= limit * shortShareMax)
+    let short = 0
+    let longest = 0
+    for (const each of this.#capacities) {
+      if (each > limit * shortShareMax) continue
+      short += 1
+      longest = Math.max(longest, each)
+    }
     // In between, what was held before is held on to.
-    if (isShort.length > 0 && isShort.length < readingsInRow) return
-    const bounded = isShort.length === 0 ? limit : Math.max(...isShort)
+    if (short > 0 && short < readingsInRow) return
+    const bounded = short === 0 ? limit : longest
     if (bounded === capacity) return
-    this.#minute.resize(now, { capacity: bounded, perMinute })
-    if (this.isSliceShown) this.#setOthers(now, 0)
+    this.#minute.resize(now, { capacity: bounded, perMinute: this.#perMinute })
+    if (this.isSliceShown) this.#minute.setOthers(now, 0)
   }
 
   #resize(now: number, limit: number): void {
     this.#perMinute = limit
-    this.#others = Math.min(this.#others, limit * othersShareMax)
-    this.#minute.resize(now, { capacity: limit, perMinute: limit - this.#others })
+    this.#minute.resize(now, { capacity: limit, perMinute: limit })
     this.#slice.resize(now, limit)
   }
 }

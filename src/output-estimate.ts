@@ -64,8 +64,9 @@ class Answers {
   /** The same of the logarithms, in which a long answer among short ones weighs no more. */
   #logSum = 0
   #logSquares = 0
-  /** The last ones, in a ring. */
+  /** The last ones, in a ring, and their logarithms. */
   readonly #recent: number[] = []
+  readonly #recentLogs: number[] = []
 
   get count(): number {
     return this.#count
@@ -81,21 +82,20 @@ class Answers {
   }
 
   learn(tokens: number): void {
-    this.#recent[this.#count % recentAnswers] = tokens
     this.#add(tokens)
     if (!this.#hasChanged()) return
     const last = Array.from({ length: changedAnswers }, (_, index) => {
       return this.#recent[(this.#count - changedAnswers + index) % recentAnswers] ?? tokens
     })
     this.#forget()
-    for (const [index, answer] of last.entries()) {
-      this.#recent[index] = answer
-      this.#add(answer)
-    }
+    for (const answer of last) this.#add(answer)
   }
 
   #add(tokens: number): void {
     const log = Math.log1p(tokens)
+    const place = this.#count % recentAnswers
+    this.#recent[place] = tokens
+    this.#recentLogs[place] = log
     this.#count += 1
     this.#weight = this.#weight * forgetting + 1
     this.#sum = this.#sum * forgetting + tokens
@@ -108,7 +108,9 @@ class Answers {
     if (this.#count < 2 * recentAnswers) return false
     const mean = this.#logSum / this.#weight
     const deviation = deviationOf(mean, this.#logSquares / this.#weight)
-    const recent = this.#recent.reduce((sum, tokens) => sum + Math.log1p(tokens), 0) / recentAnswers
+    let sum = 0
+    for (const log of this.#recentLogs) sum += log
+    const recent = sum / recentAnswers
     return Math.abs(recent - mean) > changedDeviations * Math.max(deviation, deviationMin)
   }
 

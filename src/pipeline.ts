@@ -14,6 +14,7 @@ import { parseOptionsOf, type Settings } from './options.ts'
 import { Plan } from './plan.ts'
 import type { PrefixKind } from './prefixes.ts'
 import { Random } from './random.ts'
+import type { RampMemory } from './ramp-memory.ts'
 import { Scheduler } from './scheduler.ts'
 import type { Source } from './source.ts'
 import type { Spending } from './spending.ts'
@@ -29,6 +30,8 @@ export interface Ends {
   readonly prices: Prices
   /** Absent in a run without a budget. */
   readonly spending: Spending | undefined
+  /** Which starts were too steep; absent where nothing is kept beside the results. */
+  readonly ramps?: RampMemory | undefined
   readonly observers: readonly Observer[]
   /** What the run came to before this part of it, in which the input was read. @default nothing */
   readonly before?: Stats | undefined
@@ -46,8 +49,8 @@ export interface Pipeline {
 
 /** Joins source and books by what lies between them. */
 export function join(context: RunContext, settings: Settings, ends: Ends): Pipeline {
-  const { source, spending, observers } = ends
-  const scheduler = makeScheduler(context, settings, source, spending)
+  const { observers } = ends
+  const scheduler = makeScheduler(context, settings, ends)
   const stats = ends.before ?? new Stats()
   const learning = learnCeilings(context, settings, {
     loop: () => loop,
@@ -72,13 +75,13 @@ export function join(context: RunContext, settings: Settings, ends: Ends): Pipel
 function makeScheduler(
   context: RunContext,
   settings: Settings,
-  source: Source,
-  spending: Spending | undefined,
+  { source, spending, ramps }: Ends,
 ): Scheduler {
   const { maxRequestsPerMinute, maxInputTokensPerMinute, maxOutputTokensPerMinute } = settings
   const options = {
     ...settings,
     budget: spending?.budget,
+    gentlePools: ramps?.pools,
     prefixes: prefixKindOf(settings),
     bounds: {
       requestsPerMinute: maxRequestsPerMinute,

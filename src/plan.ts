@@ -10,12 +10,12 @@
  * first holder of the id would be taken for the failed one when the run is resumed.
  */
 
-import { Fingerprints } from './fingerprints.ts'
 import { digest } from './hash.ts'
 import type { Line } from './lines.ts'
 import { poolOf } from './pools.ts'
 import type { Holding } from './record.ts'
 import { keyOfLine, type ParseOptions, parseLine, type Row, type RowFault } from './request.ts'
+import { RowIds } from './row-ids.ts'
 import type { Work } from './work.ts'
 
 /** What the files of the run hold, as a multiset of keys (record.ts). */
@@ -52,11 +52,8 @@ const backslash = 0x5c
 export class Plan {
   readonly #held: Held
   readonly #options: PlanOptions
-  /** Line numbers by id, for the ids users gave. */
-  readonly #ids = new Fingerprints()
+  readonly #ids = new RowIds()
   #sequence = 0
-  #lastDefaultLine = 0
-  #borrowedIds = false
 
   constructor(held: Held, options: PlanOptions) {
     this.#held = held
@@ -79,7 +76,7 @@ export class Plan {
     const whole = isWhole ? keyOfLine(line.bytes, this.#options) : undefined
     const held = whole === undefined ? undefined : this.#held.take(whole)
     if (whole !== undefined && held !== undefined && !this.#asksAgain(held)) {
-      this.#claim(this.#idOf(line, held), line.number)
+      this.#ids.claim(this.#idOf(line, held), line.number)
       return { type: 'held', as: held, key: whole }
     }
     const row = this.#checkId(parseLine(line, this.#options, whole))
@@ -100,7 +97,7 @@ export class Plan {
 
   /** The row, or the fault that its id belongs to another. */
   #checkId(row: Row | RowFault): Row | RowFault {
-    const first = this.#claim(row.idGiven ? row.id : undefined, row.lineNumber)
+    const first = this.#ids.claim(row.idGiven ? row.id : undefined, row.lineNumber)
     if (first === 0) return row
     const id = JSON.stringify(row.id)
     const message = `"custom_id" ${id} is that of line ${first} already; ids must differ`
@@ -115,29 +112,6 @@ export class Plan {
       raw: row.kind === 'fault' ? row.raw : undefined,
       rawEncoding: row.kind === 'fault' ? row.rawEncoding : 'utf8',
     }
-  }
-
-  /**
-   * Takes an id for a line; returns the line that has it already, or 0. `undefined` is the default
-   * id.
-   */
-  #claim(given: string | undefined, lineNumber: number): number {
-    if (given === undefined) {
-      this.#lastDefaultLine = lineNumber
-      // Only a line of a failed file may have another line's default id.
-      return this.#borrowedIds ? this.#ids.get(idKey(`line-${lineNumber}`)) : 0
-    }
-    const borrowed = /^line-(\d+)$/.exec(given)
-    if (borrowed) {
-      this.#borrowedIds = true
-      // Without an index of default ids, any line up to the last that has one may be its owner.
-      const owner = Number(borrowed[1])
-      if (owner !== lineNumber && owner <= this.#lastDefaultLine) return owner
-    }
-    const key = idKey(given)
-    const first = this.#ids.get(key)
-    if (first === 0) this.#ids.set(key, lineNumber)
-    return first
   }
 
   /** The id a held line gives, read without parsing it where that is safe. */
@@ -157,21 +131,16 @@ export class Plan {
   }
 }
 
-function idKey(id: string): string {
-  return digest(encoder.encode(id))
-}
-
 /** A line's own default id, written out, is no id given. */
 function defaultless(id: string, lineNumber: number): string | undefined {
   return id === `line-${lineNumber}` ? undefined : id
 }
 
 /** A row that waits to be asked. */
-export function workOf(row: Row, sequence: number, retriesFailed: boolean): Work {
-  const { body, ...rest } = row
+export function workOf({ body, ...row }: Row, sequence: number, retriesFailed: boolean): Work {
   return {
     sequence,
-    row: rest,
+    row,
     retriesFailed,
     bodyBytes: body.length,
     body,

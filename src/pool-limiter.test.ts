@@ -445,6 +445,32 @@ describe('PoolLimiter.refused()', () => {
     expect(pool.levels(3_612_000).requests?.level).toBeGreaterThan(5000)
   })
 
+  test('what is to be waited for is a debt, and no part of the slice', () => {
+    const { limiter, pool } = limiterOf({}, 'off')
+    ask(limiter, pool, 0, { requests: reading(6000, 6000), serverAt })
+    ask(limiter, pool, 3_600_000, { requests: reading(6000, 6000), serverAt })
+    refuse(pool, 3_610_001, limiter.reserve(3_610_000, pool, cost), {
+      retryAfterMs: 3000,
+      limits: { requests: reading(6000, 5700), serverAt },
+    })
+    // Three seconds' worth is missing, of which more than two must come before one fits.
+    expect(burstOf(limiter, pool, 3_617_000)).toBe(84)
+  })
+
+  test('a slice holds less than a minute, so that less of it held must be seen', () => {
+    const { limiter, pool } = limiterOf({}, 'off')
+    ask(limiter, pool, 0, readings())
+    // Ten requests a second, and ten are missing: 0.85 s, or 8,500 input tokens.
+    refuse(pool, 100_001, limiter.reserve(100_000, pool, cost), {
+      retryAfterMs: 1,
+      limits: readings({ requests: 590 }),
+    })
+    const less = limiter.reserve(110_000, pool, { input: 100, output: 1, asked: 520 })
+    expect(pool.showsHold(110_000, less)).toBe(false)
+    const more = limiter.reserve(110_000, pool, { input: 100, output: 1, asked: 110 })
+    expect(pool.showsHold(110_000, more)).toBe(true)
+  })
+
   test('where it is output that was short, what is produced of streams is followed', () => {
     const { limiter, pool } = limiterOf({}, 'off')
     // Of 1,000 tokens a second, 2,000 are missing; of all else nothing.
@@ -458,8 +484,8 @@ describe('PoolLimiter.refused()', () => {
     expect(pool.showsProgress).toBe(true)
     const streamed = limiter.reserve(110_000, pool, cost)
     expect(pool.wait(110_000, cost).delayMs).toBe(0)
-    // 40 bytes a token, until an answer tells: 3,000 tokens are more than the slice holds.
-    streamed.progress?.read(120_000)
+    // 4 characters a token, until an answer tells: 3,000 tokens are more than the slice holds.
+    streamed.progress?.read(12_000)
     expect(pool.wait(110_000, cost)).toMatchObject({ binds: 'output', isPace: true })
     // It turns out to have been 10.
     limiter.settle(110_000, streamed, answered({ input: 5, output: 10 }))
@@ -582,4 +608,59 @@ test('a wait that is waited for is over, whatever happened before and however la
       },
     ),
   )
+})
+
+describe('PoolLimiter and requests that wait for a connection', () => {
+  const shownTo = (requests: number): LimitReadings => ({
+    requests: reading(600, requests),
+    serverAt,
+  })
+
+  // 600 a minute are ten a second. 400 are left; 100 start, and one more just behind them.
+  function overtaken(): { limiter: Limiter; pool: PoolLimiter; slow: Reservation[] } {
+    const { limiter, pool } = limiterOf()
+    ask(limiter, pool, 0, shownTo(400))
+    const slow = Array.from({ length: 100 }, () => limiter.reserve(10_000, pool, cost))
+    for (const each of slow) pool.waits(each)
+    const quick = limiter.reserve(11_000, pool, cost)
+    pool.observe(11_500, quick, shownTo(509), false)
+    return { limiter, pool, slow }
+  }
+
+  test('a reply to one that overtook them raises no level', () => {
+    // 400 + 11.5 s of refill, less 101.
+    expect(levelsOf(overtaken().pool, 11_500)['requests']).toBe(414)
+  })
+
+  test('but one to a request that went out behind them does', () => {
+    const { limiter, pool, slow } = overtaken()
+    for (const each of slow) pool.sent(12_000, each)
+    // They may be as slow to arrive: 400 + 12.5 s of refill, less 102.
+    pool.observe(12_500, limiter.reserve(12_500, pool, cost), shownTo(523), false)
+    expect(levelsOf(pool, 12_500)['requests']).toBe(423)
+    for (const each of slow) limiter.settle(12_900, each, failed('broken'))
+    const next = limiter.reserve(13_000, pool, cost)
+    // None of the hundred was counted. They went out more than a quarter of a second before.
+    pool.observe(13_000, next, shownTo(528), false)
+    expect(levelsOf(pool, 13_000)['requests']).toBeGreaterThan(520)
+  })
+
+  test('their own reply speaks of when they went out', () => {
+    const { limiter, pool, slow } = overtaken()
+    const [first] = slow as [Reservation]
+    pool.sent(13_000, first)
+    limiter.settle(13_100, first, answered({ input: 1, output: 1 }))
+    // 99 more are to come: 400 + 13.1 s of refill - 101 at 13.1 s. From others: 50.
+    pool.observe(13_100, first, shownTo(479), false)
+    expect(levelsOf(pool, 13_100)['requests']).toBe(381)
+  })
+})
+
+test('after a climb nothing goes out in one burst: a quarter second of twice the refill', () => {
+  const { limiter, pool } = limiterOf({}, 'fast')
+  ask(limiter, pool, 0, { requests: reading(600, 600), serverAt })
+  for (let now = 0; now < 6000; now += 5) burstOf(limiter, pool, now)
+  // Then nothing is asked for three seconds. Ten are refilled a second, and some 400 are left.
+  expect(levelsOf(pool, 9000)['requests']).toBeGreaterThan(300)
+  expect(burstOf(limiter, pool, 9000)).toBe(5)
 })

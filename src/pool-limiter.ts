@@ -14,13 +14,15 @@ import {
   amountOf,
   type Cost,
   countsInput,
+  countsOutput,
   type MeterUnit,
   type MinuteNeed,
-  ServerMeter,
+  type ServerMeter,
   type ShownReading,
 } from './meter.ts'
 import type { LimitReadings, Refused } from './outcome.ts'
 import { OutputAccount } from './output-account.ts'
+import { type Levels, PoolMeters } from './pool-meters.ts'
 import { Production, type Progress } from './production.ts'
 import { Pace } from './pace.ts'
 import { Ramp, type RampKind } from './ramp.ts'
@@ -28,8 +30,8 @@ import { isUsable, repeatsOthers } from './readings.ts'
 import { RefusalWait } from './refusal-wait.ts'
 import { Slice } from './slice.ts'
 import type { SliceNeed } from './slice-meter.ts'
-import { type Amounts, nothing, Taken, units } from './taken.ts'
-import { free, type Wait } from './wait.ts'
+import { nothing, type Sent, Taken, units } from './taken.ts'
+import { free, type Refills, type Wait } from './wait.ts'
 
 /** What a request took on account of its pool. */
 export interface PoolReservation {
@@ -43,10 +45,8 @@ export interface PoolReservation {
   readonly progress: Progress | undefined
   /** What the server may hold for it until its first byte. */
   readonly hold: Held
-  /** What the pool had taken by then, ever and just before, and not settled. */
-  readonly taken: Readonly<Amounts>
-  readonly takenJustBefore: Readonly<Amounts>
-  readonly unsettled: Readonly<Amounts>
+  /** What of the pool's had gone out when it did. */
+  readonly sent: Sent
   /** Seconds of refill that had been taken just before, itself included; of the limit with most. */
   readonly burstSeconds: number
 }
@@ -62,14 +62,14 @@ export class PoolLimiter {
   /** What the server holds; to be told of first bytes. */
   readonly hold: Hold = new Hold()
   readonly #kind: RampKind
-  readonly #ramp: Ramp
+  /** How fast sending may grow; only to be looked at. */
+  readonly ramp: Ramp
   readonly #slice = new Slice()
   readonly #pace = new Pace()
   readonly #output = new OutputAccount()
   readonly #production = new Production()
-  readonly #meters = new Map<MeterUnit, ServerMeter>()
+  readonly #meters = new PoolMeters()
   readonly #taken = new Taken()
-  readonly #unsettled = nothing()
   /** What of it is counted in the limits over a slice. */
   #sliceHeld = 0
   #heard: boolean
@@ -85,7 +85,7 @@ export class PoolLimiter {
   constructor(now: number, name: string, kind: RampKind) {
     this.name = name
     this.#kind = kind
-    this.#ramp = new Ramp(now, kind)
+    this.ramp = new Ramp(now, kind)
     this.#heard = kind === 'off'
   }
 
@@ -102,36 +102,38 @@ export class PoolLimiter {
   }
 
   /** What each limit is and holds, for showing. */
-  levels(now: number): Partial<Record<MeterUnit, { limit: number; level: number }>> {
-    const levels: Partial<Record<MeterUnit, { limit: number; level: number }>> = {}
-    for (const [unit, meter] of this.#meters) {
-      levels[unit] = { limit: meter.perMinute, level: meter.level(now) }
-    }
-    return levels
+  levels(now: number): Levels {
+    return this.#meters.levels(now)
   }
 
-  /** How long a request of this cost must wait for this pool, and for which of its limits. */
-  wait(now: number, given: Cost): Wait {
+  /**
+   * How long a request of this cost must wait for this pool, and for which of its limits; or would,
+   * were nothing held that comes back (`isHeld`).
+   */
+  wait(now: number, given: Cost, isHeld = true): Wait {
     const refused = this.#refusals.delay(now)
     if (refused > 0) return { delayMs: refused, binds: 'retry-after' }
     // The server says when one request fits: what ours has gained meanwhile, others may have taken.
-    const held = this.#countHeld(now)
+    const held = isHeld ? this.#countHeld(now) : 0
     for (const meter of this.#emptied) meter.capLevel(now, this.#needOf(meter.unit, given, held))
-    if (this.#emptied.size > 0) this.#emptied.clear()
-    if (!this.#heard && this.#unsettled.requests >= probesMax) {
+    this.#emptied.clear()
+    if (!this.#heard && this.#taken.unsettled.requests >= probesMax) {
       return { delayMs: Infinity, binds: 'first reply' }
     }
     let longest = free
-    const ramp = this.#ramp.delay(now)
+    const requests = this.#meters.of('requests')
+    if (requests) this.ramp.calm(now, requests.size.perMinute / 60)
+    const ramp = this.ramp.delay(now)
     if (ramp > 0) longest = { delayMs: ramp, binds: 'ramp', isPace: true }
-    const pace = this.#meters.size === 0 ? this.#pace.delay(now) : 0
+    const pace = this.#meters.all.length === 0 ? this.#pace.delay(now) : 0
     if (pace > longest.delayMs) longest = { delayMs: pace, binds: 'refusals', isPace: true }
     const cost = this.#output.costOf(now, given)
     const seconds = this.#slice.seconds(now)
-    const isShown = this.#isSliced
+    const isShown = this.#meters.isSliced
     this.#isShort = seconds < 60 || isShown
-    if (this.#isShort) this.#countProduced(now, this.#production.count())
-    for (const [unit, meter] of this.#meters) {
+    if (this.#isShort) this.#meters.produced(now, 'output', this.#production.count())
+    for (const meter of this.#meters.all) {
+      const { unit } = meter
       const need = this.#needOf(unit, cost, held)
       // Where one limit is seen to be shown over a slice, so are all, but not all are seen yet.
       let delayMs =
@@ -147,57 +149,82 @@ export class PoolLimiter {
     return longest
   }
 
+  /** What a request takes of each limit; of requests, the ramp may be what is slowest. */
+  refills(now: number, given: Cost): Refills {
+    const cost = this.#output.costOf(now, given)
+    const refills: Refills = {}
+    for (const { unit, size, capacitySeconds } of this.#meters.all) {
+      const rampMs = unit === 'requests' && this.#kind !== 'off' ? 1000 / this.ramp.perSecond : 0
+      const ms = Math.max(rampMs, (this.#needOf(unit, cost, 0).amount * 60_000) / size.perMinute)
+      const heldMs = this.#isShort ? 0 : capacitySeconds * 1000
+      refills[unit] = { ms, owedMs: Math.max(0, ms - heldMs) }
+    }
+    return refills
+  }
+
   /** Takes the cost on account. */
   reserve(now: number, cost: Cost): PoolReservation {
     const isTrial = this.#isTrial(now, cost)
-    this.#ramp.take(now)
+    this.ramp.take(now)
     this.#pace.take(now)
     const counted = this.#output.costOf(now, cost)
-    const outputLevel = this.#meters.get('output')?.level(now) ?? Infinity
+    const outputLevel = this.#meters.of('output')?.level(now) ?? Infinity
     this.#output.started(now)
-    const takenJustBefore = this.#taken.justBefore(now)
+    const amounts = nothing()
     for (const unit of units) {
-      const amount = amountOf(unit, counted)
-      this.#take(now, unit, amount, this.#producedOf(unit, counted))
-      this.#unsettled[unit] += amount
+      amounts[unit] = amountOf(unit, counted)
+      this.#take(now, unit, amounts[unit], this.#producedOf(unit, counted))
     }
-    const bursts = [...this.#meters.values()].map((meter) => meter.burstSeconds(now))
-    const [taken, unsettled] = [{ ...this.#taken.ever }, { ...this.#unsettled }]
-    const seen = { taken, takenJustBefore, unsettled, burstSeconds: Math.max(0, ...bursts) }
+    const sent = this.#taken.start(now, amounts)
+    const burstSeconds = this.#meters.burstSeconds(now)
     const progress = this.showsProgress ? this.#production.started() : undefined
     const hold = this.hold.start(now, cost, isTrial)
-    return { cost, counted, outputLevel, reservedAt: now, progress, hold, ...seen }
+    return { cost, counted, outputLevel, reservedAt: now, progress, hold, sent, burstSeconds }
+  }
+
+  /** It is not sent yet: it waits for a connection, and others that start later may overtake it. */
+  waits({ sent }: PoolReservation): void {
+    this.#taken.waits(sent)
+  }
+
+  /** It is sent, and has waited until now. */
+  sent(now: number, { sent }: PoolReservation): void {
+    this.#taken.goesOut(now, sent)
   }
 
   /** Replaces what was reserved by what was spent. The request itself stays counted. */
   settle(
     now: number,
-    { counted: reserved, reservedAt, progress, hold }: PoolReservation,
+    { counted: reserved, reservedAt, progress, hold, sent }: PoolReservation,
     spent: Cost,
   ): void {
     this.hold.ended(now, hold, spent.output > 0)
+    const more = nothing()
     for (const unit of units) {
-      const amount = amountOf(unit, reserved)
-      this.#unsettled[unit] -= amount
+      more[unit] = amountOf(unit, spent) - sent.amounts[unit]
       const produced = this.#producedOf(unit, spent) - this.#producedOf(unit, reserved)
-      this.#take(now, unit, amountOf(unit, spent) - amount, produced)
+      this.#take(now, unit, more[unit], produced)
     }
+    this.#taken.settle(sent, more)
     if (progress !== undefined) {
-      this.#countProduced(now, this.#production.ended(progress, now - reservedAt, spent.output))
-    } else if (!this.#output.isReserved) this.#countProduced(now, spent.output)
+      const rest = this.#production.ended(progress, now - reservedAt, spent.output)
+      this.#meters.produced(now, 'output', rest)
+    } else if (!this.#output.isReserved) this.#meters.produced(now, 'output', spent.output)
   }
 
   /** Whether a request of this cost would start though there is no room for what it may hold. */
   #isTrial(now: number, cost: Cost): boolean {
-    const meter = this.#meters.get('input') ?? this.#meters.get('tokens')
-    if (meter === undefined || this.hold.excess(cost) === 0) return false
-    return this.hold.mayTry(now, meter.delay(now, this.#needOf(meter.unit, cost, 0)))
+    const { input } = this.#meters
+    if (input === undefined || this.hold.excess(cost) === 0) return false
+    return this.hold.mayTry(now, input.delay(now, this.#needOf(input.unit, cost, 0)))
   }
 
-  /** So much is held that it must be seen when a request that holds too is released. */
+  /** So much is held of what there is at once that a release must be seen, if this one holds. */
   showsHold(now: number, { hold }: PoolReservation): boolean {
-    const meter = this.#meters.get('input') ?? this.#meters.get('tokens')
-    return this.hold.mustBeSeen(now, hold, meter?.perMinute ?? Infinity)
+    const meter = this.#meters.input
+    if (meter === undefined) return false
+    const seconds = Math.min(this.#slice.seconds(now), meter.capacitySeconds)
+    return this.hold.mustBeSeen(now, hold, (meter.perMinute / 60) * seconds)
   }
 
   /**
@@ -212,36 +239,35 @@ export class PoolLimiter {
   ): void {
     if (!this.#heard) {
       this.#heard = true
-      this.#ramp.restart(now, 2)
+      this.ramp.restart(now, 2)
     }
     if (readings === undefined) return
     for (const unit of units) {
       const reading = readings[unit]
       if (reading === undefined || !isUsable(reading)) continue
       if (unit === 'tokens' && repeatsOthers(readings)) {
-        this.#meters.delete(unit)
+        this.#meters.remove(unit)
         continue
       }
       const early = asOfSend || unit === 'requests'
-      const unsettled = early ? reservation.unsettled[unit] : this.#unsettled[unit]
+      const since = this.#taken.since(unit, early ? reservation.sent : undefined)
       const meter = this.#meter(now, unit, { reading, serverAt: readings.serverAt })
-      const ageMs = early ? now - reservation.reservedAt : 0
+      const ageMs = early ? now - reservation.sent.at : 0
       if (now - ageMs > this.#refusals.lastAt) this.#emptied.delete(meter)
-      const takenJustBefore = early ? reservation.takenJustBefore[unit] : 0
       const atSend = early ? reservation.hold : undefined
       const { shown, slack } = meter.shown({ reading, serverAt: readings.serverAt })
       if (unit === 'input') {
-        this.hold.observe(now, meter.size, { shown, slack: slack + takenJustBefore }, atSend)
+        this.hold.observe(now, meter.size, { shown, slack: slack + since.takenJustBefore }, atSend)
       }
       meter.observe(now, {
         reading,
         serverAt: readings.serverAt,
+        climbedAt: this.ramp.climbedAt,
         ageMs,
-        takenSince: early ? this.#taken.ever[unit] - reservation.taken[unit] : 0,
-        takenJustBefore,
+        ...since,
         held: countsInput(unit) ? this.hold.range(now, atSend) : undefined,
         // The server counts a request when it admits it; tokens in its own time.
-        unsettled: unit === 'requests' ? 0 : unsettled,
+        unsettled: unit === 'requests' ? 0 : since.unsettled,
       })
     }
   }
@@ -250,12 +276,12 @@ export class PoolLimiter {
   refused(now: number, reservation: PoolReservation, refusal: Refused, jitter: number): void {
     const explained = this.#explains(now, reservation, refusal.limits)
     const isFirst = reservation.reservedAt > this.#refusals.lastAt
-    if (this.#meters.size === 0) this.#pace.refused(now, isFirst)
+    if (this.#meters.all.length === 0) this.#pace.refused(now, isFirst)
     // What was under way together is refused together, and says one thing, not many.
     if (isFirst) {
       const outputLeft = refusal.limits?.output?.remaining ?? Infinity
       const isOutput = !explained && this.#output.refused(now, outputLeft, reservation.cost)
-      const isHidden = (!explained && !isOutput) || this.#isSliced
+      const isHidden = (!explained && !isOutput) || this.#meters.isSliced
       if (isHidden) this.#learnHidden(now, refusal, this.#secondsMissing(refusal, reservation))
     }
     this.#refusals.refused(now, { isFirst, saidMs: refusal.retryAfterMs ?? 0, jitter })
@@ -278,14 +304,14 @@ export class PoolLimiter {
 
   /** An outage is over: begin again at half the rate there was. */
   recover(now: number, perSecond: number): void {
-    this.#ramp.restart(now, perSecond / 2)
+    this.ramp.restart(now, perSecond / 2)
   }
 
   /** What must be there of a limit for a request to start, which may be more than it costs. */
   #needOf(unit: MeterUnit, cost: Cost, held: number): MinuteNeed {
     // Answers are longer than expected as often as shorter.
-    const { outputDeviation = 0 } = unit === 'output' || unit === 'tokens' ? cost : {}
-    const margin = deviations * outputDeviation * Math.sqrt(this.#unsettled.requests + 1)
+    const { outputDeviation = 0 } = countsOutput(unit) ? cost : {}
+    const margin = deviations * outputDeviation * Math.sqrt(this.#taken.unsettled.requests + 1)
     const counted = amountOf(unit, cost)
     if (!countsInput(unit)) return { amount: counted, margin, held: 0 }
     return { amount: counted + this.hold.excess(cost), margin, held }
@@ -294,22 +320,20 @@ export class PoolLimiter {
   /** Over a slice, what is held is counted when it is, and given back when it is released. */
   #countHeld(now: number): number {
     const held = this.hold.amount(now)
-    this.#meters.get('input')?.produced(now, held - this.#sliceHeld)
-    this.#meters.get('tokens')?.produced(now, held - this.#sliceHeld)
+    this.#meters.produced(now, 'input', held - this.#sliceHeld)
     this.#sliceHeld = held
     return held
   }
 
   #take(now: number, unit: MeterUnit, amount: number, produced: number): void {
     if (amount === 0 && produced === 0) return
-    this.#taken.add(unit, amount)
     if (unit === 'input') this.hold.take(now, amount)
-    this.#meters.get(unit)?.take(now, amount, produced)
+    this.#meters.of(unit)?.take(now, amount, produced)
   }
 
   /** The part of an amount that the server counts as it is produced. */
   #producedOf(unit: MeterUnit, { output }: Cost): number {
-    return (unit === 'output' || unit === 'tokens') && !this.#output.isReserved ? output : 0
+    return countsOutput(unit) && !this.#output.isReserved ? output : 0
   }
 
   #sliceNeed(meter: ServerMeter, cost: Cost, { amount }: MinuteNeed): SliceNeed {
@@ -318,19 +342,11 @@ export class PoolLimiter {
     return { counted: amount - produced, produced, excess }
   }
 
-  /** Output was produced. */
-  #countProduced(now: number, tokens: number): void {
-    if (tokens === 0) return
-    this.#meters.get('output')?.produced(now, tokens)
-    this.#meters.get('tokens')?.produced(now, tokens)
-  }
-
   #meter(now: number, unit: MeterUnit, shown: ShownReading): ServerMeter {
-    const known = this.#meters.get(unit)
+    const known = this.#meters.of(unit)
     if (known) return known
-    const made = new ServerMeter(now, unit, shown, this.#unsettled[unit])
-    this.#meters.set(unit, made)
-    if (unit === 'requests') this.#ramp.learnRefill(now, shown.reading.limit / 60)
+    const made = this.#meters.add(now, unit, shown, this.#taken.unsettled[unit])
+    if (unit === 'requests') this.ramp.learnRefill(now, shown.reading.limit / 60)
     return made
   }
 
@@ -342,10 +358,11 @@ export class PoolLimiter {
   ): boolean {
     let explained = false
     const held = this.hold.amount(now)
-    for (const [unit, meter] of this.#meters) {
-      const reading = readings?.[unit]
+    for (const meter of this.#meters.all) {
+      const { unit } = meter
+      const { [unit]: reading, serverAt } = readings ?? {}
       if (reading === undefined || !isUsable(reading)) continue
-      const shown = { reading, serverAt: readings?.serverAt }
+      const shown = { reading, serverAt }
       if (!meter.explainsRefusal(now, this.#needOf(unit, cost, held), shown)) continue
       if (unit === 'input') this.hold.refused(hold, reading.remaining > cost.input)
       explained = true
@@ -354,31 +371,17 @@ export class PoolLimiter {
     return explained
   }
 
-  /**
-   * A limit is shown to hold over so little that what headers say of levels is soon out of date.
-   */
-  get #isSliced(): boolean {
-    for (const meter of this.#meters.values()) if (meter.isSliceShown) return true
-    return false
-  }
-
   /** How many seconds of refill were missing at a refusal, of the limit with most. */
-  #secondsMissing({ limits }: Refused, { counted, burstSeconds }: PoolReservation): number {
-    let most = 0
-    let unitWithMost: MeterUnit | undefined
-    for (const [unit, meter] of this.#meters) {
-      const reading = limits?.[unit]
-      if (reading === undefined || !isUsable(reading)) continue
-      if (meter.isSliceShown !== this.#isSliced) continue
-      const atStart = amountOf(unit, counted) - this.#producedOf(unit, counted)
-      const seconds = meter.secondsMissing(reading, atStart)
-      if (seconds <= most) continue
-      most = seconds
-      unitWithMost = unit
-    }
-    if (unitWithMost === undefined) return burstSeconds
-    this.#isOutputShort = unitWithMost === 'output' || unitWithMost === 'tokens'
-    return most
+  #secondsMissing(refusal: Refused, { counted, burstSeconds }: PoolReservation): number {
+    const atStart = (unit: MeterUnit): number =>
+      amountOf(unit, counted) - this.#producedOf(unit, counted)
+    const missing = this.#meters.mostMissing(refusal.limits, atStart)
+    if (missing === undefined) return burstSeconds
+    const { unit, seconds: most } = missing
+    this.#isOutputShort = countsOutput(unit)
+    // A slice that is to be waited for is in debt: so much of what is missing never was in it.
+    const debt = Math.ceil((refusal.retryAfterMs ?? 0) / 1000) - 1
+    return debt > 0 && debt < most ? most - debt : most
   }
 
   /**
@@ -387,11 +390,11 @@ export class PoolLimiter {
   #learnHidden(now: number, refusal: Refused, secondsMissing: number): void {
     this.#unexplained += 1
     const rampSaid = refusal.error.code === 'ramp_limit_exceeded'
-    const climbing = this.#ramp.isClimbing(now)
-    if (this.#meters.size === 0 && !rampSaid) return
-    if (rampSaid || climbing) this.#ramp.slow(now)
+    const climbing = this.ramp.isClimbing(now)
+    if (this.#meters.all.length === 0 && !rampSaid) return
+    if (rampSaid || climbing) this.ramp.slow(now)
     // The first one in a climb is put down to the climb; a second is not.
     if (rampSaid || (climbing && this.#unexplained < 2)) return
-    if (!this.#isSliced) this.#slice.refused(now, secondsMissing)
+    if (!this.#meters.isSliced) this.#slice.refused(now, secondsMissing)
   }
 }

@@ -17,7 +17,7 @@ import { amountOf, type Cost, type MeterUnit } from './meter.ts'
 import type { LimitReadings } from './outcome.ts'
 import { PoolLimiter, type PoolReservation } from './pool-limiter.ts'
 import type { RampKind } from './ramp.ts'
-import type { Wait } from './wait.ts'
+import { addRefill, type Refills, type Wait } from './wait.ts'
 
 const units = ['requests', 'input', 'output', 'tokens'] as const
 
@@ -55,8 +55,8 @@ export class PoolShare extends PoolLimiter {
     this.#resize(now)
   }
 
-  override wait(now: number, cost: Cost): Wait {
-    let longest = super.wait(now, cost)
+  override wait(now: number, cost: Cost, isHeld = true): Wait {
+    let longest = super.wait(now, cost, isHeld)
     if (longest.delayMs === Infinity) return longest
     if (this.#fraction < 1 && !this.#wasAnswered && this.#unsettled.requests >= firstMax) {
       return { delayMs: Infinity, binds: 'first reply' }
@@ -67,6 +67,14 @@ export class PoolShare extends PoolLimiter {
       if (delayMs > longest.delayMs) longest = { delayMs, binds, isPace: true }
     }
     return longest
+  }
+
+  override refills(now: number, cost: Cost): Refills {
+    const refills = super.refills(now, cost)
+    for (const [unit, { perMinute }] of this.#buckets) {
+      addRefill(refills, unit, (amountOf(unit, cost) * 60_000) / perMinute)
+    }
+    return refills
   }
 
   override reserve(now: number, cost: Cost): PoolReservation {

@@ -67,6 +67,16 @@ export class Pool {
     this.#times = times
   }
 
+  /** Tries under way. */
+  get inFlight(): number {
+    return this.#inFlight
+  }
+
+  /** How many answers come a second, and how long a slow one takes, if that is known. */
+  get answers(): { readonly perSecond: number; readonly slowMs: number | undefined } {
+    return { perSecond: this.#goodPerSecond, slowMs: this.#latency.slowAnswerMs }
+  }
+
   get inOutage(): boolean {
     return this.#congestion.inOutage
   }
@@ -78,6 +88,11 @@ export class Pool {
 
   isPassedOver(round: number): boolean {
     return this.#waitsInRound === round
+  }
+
+  /** Nothing but limits bounds what is under way: the server is neither out nor congested. */
+  isWell(now: number): boolean {
+    return !this.inOutage && this.#congestion.ceiling(now) === Infinity
   }
 
   /** How long the pool's next row must wait, and for what. Infinity: until something ends. */

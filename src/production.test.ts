@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import { Production } from './production.ts'
 
-test('Production counts what has arrived, by the bytes that a token took before', () => {
+test('Production counts what has arrived, by the characters that a token made before', () => {
   const production = new Production()
   const first = production.started()
   first.read(5000)
-  // 100 tokens in 5,000 bytes; all that was not counted before is counted at the end.
+  // 100 tokens in 5,000 characters; all that was not counted before is counted at the end.
   expect(production.ended(first, 1000, 100)).toBe(100)
   const second = production.started()
   expect(production.count()).toBe(0)
@@ -29,6 +29,16 @@ test('Production learns nothing from a stream that brought nothing', () => {
   const third = production.started()
   third.read(50)
   expect(production.count()).toBe(1)
+})
+
+test('Production learns nothing of characters from answers that show none', () => {
+  const production = new Production()
+  production.ended(production.started(), 1000, 100)
+  const second = production.started()
+  second.read(40)
+  // As before the first answer: 4 characters a token.
+  expect(production.count()).toBe(10)
+  expect(production.ended(second, 1000, 12)).toBe(2)
 })
 
 test('Production.excess() is what more than the refill comes until enough have ended', () => {

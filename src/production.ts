@@ -2,26 +2,28 @@
  * How much output is being produced for us, as the streams show it.
  *
  * Usage comes with the end of an answer. But what has arrived of a stream tells how much of it has
- * been produced: bytes, over the bytes that a token takes on average. At the end the difference to
- * what was counted is made good.
+ * been produced: characters of its content, over those that a token makes on average. Its bytes do
+ * not: each event has a frame much larger than what it brings, and slow answers come in more of
+ * them. At the end the difference to what was counted is made good.
  */
 
 const minuteMs = 60_000
 /** The share of a new answer in what is remembered: the last hundred or so count. */
 const memory = 0.01
 const answersMin = 3
-/** Before the first answers: a text delta of one token or a few with its frame. */
-const bytesPerTokenFirst = 40
+/** Before the first answers. */
+const charsPerTokenFirst = 4
 
 /** What has arrived of one stream. */
 export class Progress {
-  bytesRead = 0
+  /** Characters of its content. */
+  charsRead = 0
   /** Tokens counted so far. */
   counted = 0
 
-  /** So many bytes arrived. */
-  read(bytes: number): void {
-    this.bytesRead += bytes
+  /** So many characters arrived. */
+  read(chars: number): void {
+    this.charsRead += chars
   }
 }
 
@@ -31,7 +33,7 @@ export class Production {
   #answers = 0
   /** Of an answer, on average. */
   #tokens = 0
-  #bytes = 0
+  #chars = 0
   #elapsedMs = 0
 
   /** A stream begins. */
@@ -43,10 +45,10 @@ export class Production {
 
   /** Tokens that were produced since this was last asked. */
   count(): number {
-    const tokensPerByte = this.#answers === 0 ? 1 / bytesPerTokenFirst : this.#tokens / this.#bytes
+    const tokensPerChar = this.#chars === 0 ? 1 / charsPerTokenFirst : this.#tokens / this.#chars
     let produced = 0
     for (const progress of this.#underWay) {
-      const tokens = progress.bytesRead * tokensPerByte - progress.counted
+      const tokens = progress.charsRead * tokensPerChar - progress.counted
       // What was counted too much is made good at the end.
       if (tokens <= 0) continue
       progress.counted += tokens
@@ -63,7 +65,7 @@ export class Production {
       // The first ones count alike.
       const share = Math.max(memory, 1 / this.#answers)
       this.#tokens += (tokens - this.#tokens) * share
-      this.#bytes += (progress.bytesRead - this.#bytes) * share
+      this.#chars += (progress.charsRead - this.#chars) * share
       this.#elapsedMs += (elapsedMs - this.#elapsedMs) * share
     }
     return tokens - progress.counted

@@ -66,6 +66,26 @@ describe('Ramp', () => {
     expect(ramp.isClimbing(600_000)).toBe(false)
   })
 
+  test('calm() takes it back to twice the refill when the climb is over, and not before', () => {
+    const ramp = new Ramp(0, 'fast')
+    ramp.restart(0, 2)
+    startsPerSecond(ramp, 0, 8)
+    ramp.calm(8000, 16)
+    expect(ramp.perSecond).toBeGreaterThan(400)
+    // Two seconds after its last growth: a quarter of a second's worth starts at once, and no more.
+    ramp.calm(10_001, 16)
+    expect(ramp.perSecond).toBe(32)
+    let burst = 0
+    for (; ramp.delay(10_001) === 0; burst++) ramp.take(10_001)
+    expect(burst).toBe(8)
+    // Whoever presses on is let grow.
+    expect(startsPerSecond(ramp, 10_001, 4).at(-1)).toBeGreaterThan(300)
+    // What is slower stays as it is.
+    const slow = new Ramp(0, 'fast')
+    slow.calm(10_000, 16)
+    expect(slow.perSecond).toBe(2)
+  })
+
   test('a limit raised tenfold is climbed to, and quickly', () => {
     const ramp = new Ramp(0, 'fast')
     ramp.restart(0, 2)

@@ -6,9 +6,9 @@
  * at all. So sending begins at max(2 a second, 20 % of the refill) and doubles every
  * second. It is a cap on the rate of starts, not a target: the meters are the target.
  *
- * The cap grows only while starts press against it. When a meter binds it stays a little
- * above what is sent, so a limit that is raised later is climbed to in the same way, and
- * a refusal halves a rate that was really there.
+ * The cap grows only while starts press against it. When a meter binds it goes back to twice the
+ * refill, so a limit that is raised later is climbed to in the same way, and a refusal halves a
+ * rate that was really there.
  *
  *   credit   starts that may be made now; gains `perSecond`, holds a quarter second's worth
  *   growing  while the credit is less than half of what it can hold
@@ -30,11 +30,14 @@ const creditSeconds = 0.25
 const creditMin = 2
 /** After this long without growth the ramp has ended: something else holds the rate. */
 const climbingMs = 2000
+/** After a climb: what was saved up must not go out in one burst, for others have seen it too. */
+const calmFactor = 2
 
 /** The ramp of one pool. */
 export class Ramp {
   readonly #kind: RampKind
   #doublingMs: number
+  #isSlowed = false
   #perSecond = 2
   #credit = creditMin
   #at: number
@@ -57,6 +60,16 @@ export class Ramp {
     return this.#kind !== 'off' && now - this.#grewAt < climbingMs
   }
 
+  /** The server said that it was too fast. */
+  get isSlowed(): boolean {
+    return this.#isSlowed
+  }
+
+  /** When it grew last. */
+  get climbedAt(): number {
+    return this.#kind === 'off' ? -Infinity : this.#grewAt
+  }
+
   /** Begins at a fifth of what the server refills, if that is more. */
   learnRefill(now: number, requestsPerSecond: number): void {
     this.#advance(now)
@@ -67,6 +80,16 @@ export class Ramp {
   slow(now: number): void {
     this.restart(now, this.#perSecond / 2)
     this.#doublingMs = doublingMs.gentle
+    this.#isSlowed = true
+  }
+
+  /** So much is refilled: once the climb is over, it goes back to little more than that. */
+  calm(now: number, refillPerSecond: number): void {
+    const perSecond = Math.max(perSecondMin, calmFactor * refillPerSecond)
+    if (this.#perSecond <= perSecond || this.isClimbing(now)) return
+    this.#advance(now)
+    this.#perSecond = perSecond
+    this.#credit = Math.min(this.#credit, Math.max(creditMin, perSecond * creditSeconds))
   }
 
   /** Begins again, from this many starts a second. */

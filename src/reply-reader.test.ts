@@ -2,11 +2,10 @@ import { describe, expect, test } from 'vitest'
 
 import type { LimitReadings, Outcome } from './outcome.ts'
 import { ReplyReader } from './reply-reader.ts'
-import type { ReplyFailure, ReplyReaderOptions } from './reply-reader.ts'
-import type { Listener } from './transport.ts'
+import type { ReplyFailure, ReplyListener, ReplyReaderOptions } from './reply-reader.ts'
 
 /** Writes down what it hears. */
-class Recorder implements Listener {
+class Recorder implements ReplyListener {
   readonly calls: string[] = []
   readonly outcomes: Outcome[] = []
   onBytes: () => void = () => undefined
@@ -15,8 +14,8 @@ class Recorder implements Listener {
     this.calls.push(`head ${status}${limits === undefined ? '' : ' with limits'}`)
   }
 
-  bytes(count: number): void {
-    this.calls.push(`bytes ${count}`)
+  bytes(count: number, content: number): void {
+    this.calls.push(`bytes ${count}${content === 0 ? '' : `, content ${content}`}`)
     this.onBytes()
   }
 
@@ -40,6 +39,9 @@ const events = [
   '{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":2}}',
   '{"type":"message_stop"}',
 ].map((data) => `data: ${data}\n\n`)
+const event = (data: object): string => `data: ${JSON.stringify(data)}\n\n`
+const delta = (value: object): string =>
+  event({ type: 'content_block_delta', index: 0, delta: value })
 const reset: ReplyFailure = {
   error: { type: 'connection_error', message: 'reset' },
   unknown: true,
@@ -130,6 +132,29 @@ describe('ReplyReader of a stream', () => {
     reader.fail(reset)
     reader.end()
     expect(recorder.outcomes).toHaveLength(1)
+  })
+
+  test('tells how much of the content has come, whatever it is framed in', () => {
+    const { recorder, reader } = setUp()
+    reader.head(200, sse)
+    const [start = ''] = events
+    const parts = [
+      start,
+      event({ type: 'content_block_start', index: 0, content_block: { type: 'thinking' } }),
+      event({ type: 'ping' }),
+      delta({ type: 'thinking_delta', thinking: 'Hm, ' }),
+      delta({ type: 'signature_delta', signature: 'c2lnbmF0dXJl' }),
+      delta({ type: 'text_delta', text: '水門 ' }) + delta({ type: 'text_delta', text: 'ok' }),
+      delta({ type: 'input_json_delta', partial_json: '{"a":1' }),
+    ]
+    for (const part of parts) reader.data(Buffer.from(part))
+    const content = recorder.calls.map((call) => /content (\d+)/.exec(call)?.[1] ?? null)
+    expect(content).toEqual([null, null, null, null, '4', null, '5', '6'])
+    // Half an event brings nothing until the other half has come.
+    const last = Buffer.from(delta({ type: 'text_delta', text: 'end' }))
+    reader.data(last.subarray(0, 70))
+    reader.data(last.subarray(70))
+    expect(recorder.calls.slice(-2)).toEqual(['bytes 70', `bytes ${last.length - 70}, content 3`])
   })
 
   test('may have been billed when it ends early or reports an error', () => {

@@ -41,9 +41,12 @@ const secretCharsMin = 6
 
 const noHeaders: ReplyHeaders = {}
 
+/** Whoever is told of a reply. */
+export type ReplyListener = Omit<Listener, 'sent'>
+
 /** Reads one reply; see above. */
 export class ReplyReader {
-  readonly #listener: Listener
+  readonly #listener: ReplyListener
   readonly #secret: string | undefined
   readonly #bytesMax: number
   #status = 0
@@ -56,7 +59,7 @@ export class ReplyReader {
   #bytes = 0
   #settled = false
 
-  constructor(listener: Listener, options: ReplyReaderOptions = {}) {
+  constructor(listener: ReplyListener, options: ReplyReaderOptions = {}) {
     this.#listener = listener
     this.#secret = options.secret
     this.#bytesMax = options.bytesMax ?? replyBytesMax
@@ -83,11 +86,13 @@ export class ReplyReader {
   /** Bytes of its body. They are kept, not copied. */
   data(chunk: Uint8Array): void {
     if (this.#settled) return
-    this.#listener.bytes(chunk.length)
+    const stream = this.#stream
+    const before = stream?.contentChars ?? 0
+    const result = stream?.push(chunk)
+    this.#listener.bytes(chunk.length, (stream?.contentChars ?? 0) - before)
     // The listener may have ended the try just now.
     if (this.#settled) return
-    if (this.#stream !== undefined) {
-      const result = this.#stream.push(chunk)
+    if (stream !== undefined) {
       if (result !== undefined) this.#finishStream(result)
       return
     }

@@ -11,7 +11,7 @@
  */
 
 import { parseInstant } from './instants.ts'
-import { isJsonObject, parseJson } from './json.ts'
+import { isJsonObject, type JsonObject, parseJson } from './json.ts'
 import type {
   Answered,
   ApiError,
@@ -36,8 +36,14 @@ const messageCharsMax = 4000
 const excerptCharsMax = 200
 const excerptSourceCharsMax = 4096
 
+/** A number of so many digits is exact. */
+const wholeCharsMax = 15
+
 /** The longest wait a timer takes; a longer `retry-after` is not believed. */
 const retryAfterMsMax = 2 ** 31 - 1
+
+/** What has no such part counts nothing there. */
+const noCounts: JsonObject = {}
 
 const spendCodes: ReadonlySet<string> = new Set([
   'enforced_spend_limit_reached',
@@ -84,14 +90,14 @@ export function readLimits(headers: ReplyHeaders): LimitReadings | undefined {
   const output = readLimit(headers, limitNames.output)
   const tokens = readLimit(headers, limitNames.tokens)
   if (!requests && !input && !output && !tokens) return undefined
+  const readings: { -readonly [Name in keyof LimitReadings]: LimitReadings[Name] } = {}
+  if (requests) readings.requests = requests
+  if (input) readings.input = input
+  if (output) readings.output = output
+  if (tokens) readings.tokens = tokens
   const serverAt = readInstant(headers, 'date')
-  return {
-    ...(requests && { requests }),
-    ...(input && { input }),
-    ...(output && { output }),
-    ...(tokens && { tokens }),
-    ...(serverAt !== undefined && { serverAt }),
-  }
+  if (serverAt !== undefined) readings.serverAt = serverAt
+  return readings
 }
 
 /** What a complete reply that was no stream means. */
@@ -135,20 +141,17 @@ export function readHead(
  */
 export function readUsage(value: unknown): Usage | undefined {
   if (!isJsonObject(value)) return undefined
-  const split = isJsonObject(value['cache_creation']) ? value['cache_creation'] : {}
-  const tools = isJsonObject(value['server_tool_use']) ? value['server_tool_use'] : {}
-  const counts = [
-    value['input_tokens'],
-    value['output_tokens'],
-    value['cache_read_input_tokens'] ?? 0,
-    value['cache_creation_input_tokens'] ?? 0,
-    split['ephemeral_5m_input_tokens'] ?? 0,
-    split['ephemeral_1h_input_tokens'] ?? 0,
-    tools['web_search_requests'] ?? 0,
-  ]
-  if (!counts.every(isCount)) return undefined
-  const [input = 0, output = 0, read = 0, written = 0, written5m = 0, written1h = 0, searches = 0] =
-    counts
+  const split = isJsonObject(value['cache_creation']) ? value['cache_creation'] : noCounts
+  const tools = isJsonObject(value['server_tool_use']) ? value['server_tool_use'] : noCounts
+  const input = value['input_tokens']
+  const output = value['output_tokens']
+  const read = value['cache_read_input_tokens'] ?? 0
+  const written = value['cache_creation_input_tokens'] ?? 0
+  const written5m = split['ephemeral_5m_input_tokens'] ?? 0
+  const written1h = split['ephemeral_1h_input_tokens'] ?? 0
+  const searches = tools['web_search_requests'] ?? 0
+  if (!isCount(input) || !isCount(output) || !isCount(read) || !isCount(written)) return undefined
+  if (!isCount(written5m) || !isCount(written1h) || !isCount(searches)) return undefined
   return {
     inputTokens: input,
     // What the split does not account for was written for five minutes, the default.
@@ -293,7 +296,14 @@ function readLimit(headers: ReplyHeaders, names: LimitNames): LimitReading | und
 
 function readWhole(headers: ReplyHeaders, name: string): number | undefined {
   const text = first(headers, name)
-  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
+  if (text === undefined || text === '' || text.length > wholeCharsMax) return undefined
+  let value = 0
+  for (let index = 0; index < text.length; index++) {
+    const digit = text.charCodeAt(index) - 48
+    if (!(digit >= 0 && digit <= 9)) return undefined
+    value = value * 10 + digit
+  }
+  return value
 }
 
 function readInstant(headers: ReplyHeaders, name: string): number | undefined {
@@ -323,7 +333,18 @@ function readDecimal(text: string | undefined, factor: number): number | undefin
 
 function first(headers: ReplyHeaders, name: string): string | undefined {
   const value = headers[name]
-  return typeof value === 'string' ? value.trim() : value?.[0]?.trim()
+  const text = typeof value === 'string' ? value : value?.[0]
+  // Nearly none has blanks around it, and to look is cheaper than to trim.
+  return text === undefined || isTrim(text) ? text : text.trim()
+}
+
+/** Whether a text begins and ends with characters of ASCII that are no blanks. */
+function isTrim(text: string): boolean {
+  return isInk(text.charCodeAt(0)) && isInk(text.charCodeAt(text.length - 1))
+}
+
+function isInk(code: number): boolean {
+  return code > 0x20 && code < 0x7f
 }
 
 /** A short piece of a body that is not the API's (an edge's HTML page), on one line. */

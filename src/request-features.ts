@@ -102,8 +102,8 @@ class Reader {
     if (isJsonObject(config) && config['format'] !== undefined) this.#value(config['format'], 1)
     this.#blocks(system)
     const thinks = isJsonObject(request['thinking']) ? request['thinking']['type'] : undefined
-    const kinds = [sizeClass(maxTokens), typeof thinks === 'string' ? thinks.length : 0]
-    const shape = kinds.reduce(mix, this.#fingerprint)
+    const thinking = typeof thinks === 'string' ? thinks.length : 0
+    const shape = mix(mix(this.#fingerprint, sizeClass(maxTokens)), thinking)
     this.#isCommon = false
     if (Array.isArray(messages)) {
       for (const message of messages) if (isJsonObject(message)) this.#blocks(message['content'])
@@ -303,11 +303,16 @@ class TextCounts {
     this.#longLetters += longLetters
   }
 
-  /** Characters of a kind, and how many runs they make. */
-  #of(kind: number): readonly [characters: number, runs: number] {
+  /** Characters of a kind. */
+  #of(kind: number): number {
     let characters = 0
     for (let before = 0; before <= none; before++) characters += this.#pair(before, kind)
-    return [characters, characters - this.#pair(kind, kind)]
+    return characters
+  }
+
+  /** How many runs they make, so many of a kind. */
+  #runs(kind: number, characters: number): number {
+    return characters - this.#pair(kind, kind)
   }
 
   #pair(before: number, kind: number): number {
@@ -316,22 +321,27 @@ class TextCounts {
 
   /** Writes the counts that are of text to their columns. */
   write(counts: number[]): void {
-    const [lowers, lowerRuns] = this.#of(lower)
-    const [uppers, upperRuns] = this.#of(upper)
+    const lowers = this.#of(lower)
+    const uppers = this.#of(upper)
+    const digits = this.#of(digit)
+    const marks = this.#of(mark)
     const capitalised = this.#pair(upper, lower)
-    counts[columns.words] = (counts[columns.words] ?? 0) + lowerRuns + upperRuns - capitalised
+    const words = this.#runs(lower, lowers) + this.#runs(upper, uppers) - capitalised
+    counts[columns.words] = (counts[columns.words] ?? 0) + words
     counts[columns.letters] = lowers + uppers
     counts[columns.longLetters] = this.#longLetters
     counts[columns.capitals] = uppers - capitalised
-    ;[counts[columns.digits], counts[columns.numbers]] = this.#of(digit)
-    ;[counts[columns.marks], counts[columns.markRuns]] = this.#of(mark)
-    counts[columns.lines] = this.#of(line)[1]
+    counts[columns.digits] = digits
+    counts[columns.numbers] = this.#runs(digit, digits)
+    counts[columns.marks] = marks
+    counts[columns.markRuns] = this.#runs(mark, marks)
+    counts[columns.lines] = this.#runs(line, this.#of(line))
     // One blank belongs to the word behind it.
     counts[columns.blanks] = this.#pair(blank, blank)
-    counts[columns.accented] = this.#of(accent)[0]
-    counts[columns.otherScripts] = this.#of(other)[0]
-    counts[columns.ideographs] = this.#of(ideograph)[0]
-    counts[columns.surrogates] = this.#of(surrogate)[0]
+    counts[columns.accented] = this.#of(accent)
+    counts[columns.otherScripts] = this.#of(other)
+    counts[columns.ideographs] = this.#of(ideograph)
+    counts[columns.surrogates] = this.#of(surrogate)
   }
 }
 

@@ -73,17 +73,35 @@ export function readId(
   return `"custom_id" ${rule}: names of this form belong to rows without an id`
 }
 
-/** What is wrong around the request of an enveloped form. */
-export function envelopeProblem(form: 'params' | 'body', line: JsonObject): Problem | undefined {
+/** One thing wrong around a request, and the member that it is about. */
+export interface EnvelopeFault {
+  readonly member: string
+  readonly problem: Problem
+}
+
+/** All that is wrong around the request of an enveloped form. */
+export function* envelopeFaults(
+  form: 'params' | 'body',
+  line: JsonObject,
+): Generator<EnvelopeFault> {
   const known = knownMembers[form]
   const ours = form === 'params' && isOwnLine(line) ? ownMembers : []
   for (const name of Object.keys(line)) {
     if (known.includes(name) || ours.some((own) => own === name)) continue
-    return `unknown member ${short(name)} beside "${form}"; there may be ${known.join(', ')}`
+    const rule = `beside "${form}"; there may be ${known.join(', ')}`
+    yield { member: name, problem: `unknown member ${short(name)} ${rule}` }
   }
-  if (form === 'params') return undefined
-  if (line['method'] !== 'POST') return must('method', 'be "POST"', line['method'])
-  if (line['url'] !== '/v1/messages') return must('url', 'be "/v1/messages"', line['url'])
+  if (form === 'params') return
+  const { method, url } = line
+  if (method !== 'POST') yield { member: 'method', problem: must('method', 'be "POST"', method) }
+  if (url !== '/v1/messages') {
+    yield { member: 'url', problem: must('url', 'be "/v1/messages"', url) }
+  }
+}
+
+/** The first thing wrong around the request of an enveloped form. */
+export function envelopeProblem(form: 'params' | 'body', line: JsonObject): Problem | undefined {
+  for (const { problem } of envelopeFaults(form, line)) return problem
   return undefined
 }
 

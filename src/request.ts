@@ -16,7 +16,7 @@ import { bounds } from './bounds.ts'
 import { cachePointsOf, noCachePoints, type CachePoint } from './cache-points.ts'
 import { digest } from './hash.ts'
 import { findJsonFault } from './json-fault.ts'
-import { isJsonObject, type JsonObject } from './json.ts'
+import { isJsonObject, type JsonObject, withoutReturns } from './json.ts'
 import { changeMembers, memberText, readMembers, withoutMembers } from './json-spans.ts'
 import type { Changes, Member } from './json-spans.ts'
 import type { OutputFormat } from './line-form.ts'
@@ -111,7 +111,7 @@ export interface RowFault extends Place {
  * ```
  */
 export function parseLine(line: Line, options: ParseOptions, whole?: string): Row | RowFault {
-  const row = parseRow(line, options)
+  const row = parseRow(line, options, whole)
   if (options.outputFormat !== 'tuple') return row
   const key = whole ?? tupleKey(line.bytes)
   return { ...row, key, original: tupleRequest(line.bytes, row.kind === 'row') }
@@ -122,25 +122,21 @@ export function keyOfLine(bytes: Uint8Array, { outputFormat }: ParseOptions): st
   return outputFormat === 'tuple' ? tupleKey(bytes) : digest(bytes)
 }
 
-function parseRow(line: Line, options: ParseOptions): Row | RowFault {
-  const { bytes } = line
+function parseRow(line: Line, options: ParseOptions, whole: string | undefined): Row | RowFault {
+  const { bytes, truncated } = line
   const place: Place = {
     lineNumber: line.number,
     offset: line.offset,
-    byteLength: line.truncated ?? bytes.length,
+    byteLength: truncated ?? bytes.length,
     id: `line-${line.number}`,
     idGiven: false,
-    key: '',
+    key: truncated === undefined ? (whole ?? digest(bytes)) : truncatedKey(bytes, truncated),
     metadata: undefined,
   }
-  if (line.truncated !== undefined) return truncatedFault(place, bytes)
-  const text = decode(bytes)
-  if (text === undefined) {
-    return rawFault({ ...place, key: digest(bytes) }, 'the line is not UTF-8', bytes)
-  }
-  const value = readObject(text)
-  if (typeof value === 'string') return rawFault({ ...place, key: digest(bytes) }, value, bytes)
-  const row = parseObject(bytes, place, value, options)
+  if (truncated !== undefined) return truncatedFault(place, bytes)
+  const { object, problem } = readContent(bytes)
+  if (object === undefined) return rawFault(place, problem, bytes)
+  const row = parseObject(bytes, place, object, options)
   return line.problem === undefined ? row : rawFault(row, line.problem, bytes)
 }
 
@@ -164,25 +160,32 @@ function parseObject(
   value: JsonObject,
   options: ParseOptions,
 ): Row | RowFault {
-  const members = readMembers(line)
   const bytes = withoutReturns(line)
-  const metadata = members.findLast((member) => member.key === 'metadata')
   const id = readId(value, linePlace.lineNumber)
   const idProblem = typeof id === 'string' ? id : undefined
+  const form = formOf(value)
+  const isOwn = isOwnLine(value)
+  const hasMetadata = value['metadata'] !== undefined
+  // Most lines are sent as they stand, and nobody asks where in them a member is.
+  const isAsked = isOwn || hasMetadata || form !== 'bare'
+  const members = isAsked ? readMembers(line) : undefined
+  const metadata = hasMetadata ? named(members, 'metadata') : undefined
   const place: Place = {
-    ...linePlace,
-    ...(typeof id === 'string' ? undefined : id),
-    key: digest(isOwnLine(value) ? withoutMembers(line, members, ownMembers) : line),
+    lineNumber: linePlace.lineNumber,
+    offset: linePlace.offset,
+    byteLength: linePlace.byteLength,
+    id: typeof id === 'string' ? linePlace.id : id.id,
+    idGiven: typeof id === 'string' ? false : id.idGiven,
+    key: isOwn && members ? digest(withoutMembers(line, members, ownMembers)) : linePlace.key,
     metadata: metadata && memberText(bytes, metadata),
   }
-  const form = formOf(value)
   if (form === 'none') return noRequestFault(place, value, line)
   if (form === 'bare') {
     const changes = bareChanges(bytes, metadata, value, options)
     const whole = { bytes, start: 0, end: bytes.length, value, name: '', members, changes }
     return parseRequest(place, whole, idProblem, options)
   }
-  const holder = members.findLast((member) => member.key === form)
+  const holder = named(members, form)
   assert(holder !== undefined, `A line of form "${form}" has a member of that name`)
   const part = {
     bytes,
@@ -194,6 +197,11 @@ function parseObject(
     changes: noChanges,
   }
   return parseRequest(place, part, idProblem ?? envelopeProblem(form, value), options)
+}
+
+/** The member that a JSON reader takes for this name. */
+function named(members: readonly Member[] | undefined, name: string): Member | undefined {
+  return members?.findLast(({ key }) => key === name)
 }
 
 function parseRequest(
@@ -212,22 +220,41 @@ function parseRequest(
   const request = readRequest(part.value, where, options.model)
   if (typeof request === 'string') return fault(invalid, request)
 
-  const changes = new Map(part.changes)
-  // How an answer is had is decided here, and it is the same answer either way.
-  if (part.value['stream'] !== undefined) changes.set('stream', undefined)
-  if (part.value['model'] !== request.model) changes.set('model', JSON.stringify(request.model))
-  const body = cutOut(part, changes)
+  const body = cutOut(part, sentChanges(part.changes, part.value, request.model))
   if (body.length > bounds.bodyBytesMax) {
     const size = `the request has ${body.length} bytes`
     return fault('request_too_large', `${size}; the API takes at most ${bounds.bodyBytesMax}`)
   }
+  const { model, maxTokens } = request
+  const { features, cachePoints } = readPrompt(part.value, model, options)
+  const { lineNumber, offset, byteLength, id, idGiven, key, metadata } = place
   return {
-    ...place,
+    lineNumber,
+    offset,
+    byteLength,
+    id,
+    idGiven,
+    key,
+    metadata,
     kind: 'row',
-    ...request,
-    ...readPrompt(part.value, request.model, options),
+    model,
+    maxTokens,
+    features,
+    cachePoints,
     body,
   }
+}
+
+/** What is changed of a request when it is sent. */
+function sentChanges(changes: Changes, request: JsonObject, model: string): Changes {
+  const hasStream = request['stream'] !== undefined
+  const hasModel = request['model'] === model
+  if (!hasStream && hasModel) return changes
+  const all = new Map(changes)
+  // How an answer is had is decided here, and it is the same answer either way.
+  if (hasStream) all.set('stream', undefined)
+  if (!hasModel) all.set('model', JSON.stringify(model))
+  return all
 }
 
 /** What is told of a request before it is sent, as far as it is asked for. */
@@ -258,6 +285,7 @@ function bareChanges(
   line: JsonObject,
   options: ParseOptions,
 ): Changes {
+  if (line['custom_id'] === undefined && metadata === undefined) return noChanges
   const changes = new Map<string, string | undefined>()
   if (line['custom_id'] !== undefined) changes.set('custom_id', undefined)
   if (metadata === undefined) return changes
@@ -281,29 +309,40 @@ function decode(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** The object a text stands for, or why it stands for none. */
-function readObject(text: string): JsonObject | Problem {
+/** The object that a line holds; or why it holds none, of what kind that is, and what is there. */
+export type Content =
+  | { readonly object: JsonObject; readonly problem: undefined }
+  | {
+      readonly object: undefined
+      readonly problem: Problem
+      readonly kind: 'encoding' | 'json' | 'no_object'
+      /** What stands at the place of the fault, and around it. */
+      readonly near: string
+    }
+
+/** Characters shown from either side of a fault. */
+const nearChars = 20
+
+/** Reads what a line holds. */
+export function readContent(bytes: Uint8Array): Content {
+  const text = decode(bytes)
+  if (text === undefined) {
+    return { object: undefined, problem: 'the line is not UTF-8', kind: 'encoding', near: '' }
+  }
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch {
     const fault = findJsonFault(text)
     assert(fault !== undefined, 'A text that JSON.parse refuses has a fault')
-    return `invalid JSON at character ${fault.index + 1}: ${fault.problem}`
+    const { index } = fault
+    const near = text.slice(Math.max(0, index - nearChars), index + nearChars)
+    const problem = `invalid JSON at character ${index + 1}: ${fault.problem}`
+    return { object: undefined, problem, kind: 'json', near }
   }
-  return readLine(value)
-}
-
-const carriageReturn = 0x0d
-const space = 0x20
-
-/**
- * The same JSON without carriage returns. In valid JSON they stand only between tokens; many
- * readers take one for a line end, and what sluice writes must be one line to all of them.
- */
-function withoutReturns(bytes: Uint8Array): Uint8Array {
-  if (!bytes.includes(carriageReturn)) return bytes
-  return bytes.map((byte) => (byte === carriageReturn ? space : byte))
+  const object = readLine(value)
+  if (typeof object !== 'string') return { object, problem: undefined }
+  return { object: undefined, problem: object, kind: 'no_object', near: text.slice(0, nearChars) }
 }
 
 const invalid = 'invalid_request_error'
@@ -322,13 +361,16 @@ function rawFault(place: Place, message: Problem, bytes: Uint8Array): RowFault {
   }
 }
 
-function truncatedFault(linePlace: Place, head: Uint8Array): RowFault {
-  // Two lines of one length that begin alike share a key; both fail for their length all the same.
-  const key = digest(Buffer.concat([head, Buffer.from(` ${linePlace.byteLength}`)]))
-  const size = `the line has ${linePlace.byteLength} bytes`
+/** Lines of one length that begin alike share a key; all fail for their length all the same. */
+function truncatedKey(head: Uint8Array, byteLength: number): string {
+  return digest(Buffer.concat([head, Buffer.from(` ${byteLength}`)]))
+}
+
+function truncatedFault(place: Place, head: Uint8Array): RowFault {
+  const size = `the line has ${place.byteLength} bytes`
   const message = `${size}; at most ${bounds.lineBytesMax} are read, and its beginning is kept here`
   return {
-    ...rawFault({ ...linePlace, key }, message, withoutTornEnd(head)),
+    ...rawFault(place, message, withoutTornEnd(head)),
     error: { type: 'request_too_large', message },
   }
 }

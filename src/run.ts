@@ -21,6 +21,7 @@ import { loadPrices, type Prices } from './money.ts'
 import { isBudgeted, readOptions, type RunOptions, type Settings } from './options.ts'
 import { refuseOutstanding } from './outstanding-batches.ts'
 import { join } from './pipeline.ts'
+import { RampMemory } from './ramp-memory.ts'
 import { fileSource, type Source, streamSource } from './source.ts'
 import { SpendRecord, type SpendRecordOptions } from './spend-record.ts'
 import { Spending } from './spending.ts'
@@ -108,7 +109,10 @@ async function runLive({
     onLost: (error) => loop.abandon(error),
   })
   const { observers = [] } = hooks
-  const ends = { source, books: ledger, transport, prices, spending, observers, before }
+  const { folder } = ledger
+  const ramps = folder === undefined ? undefined : new RampMemory(context.files, folder)
+  const own = { source, books: ledger, transport, prices, spending, ramps }
+  const ends = { ...own, observers, before }
   const { loop, scheduler, stats, observe, close } = join(context, settings, ends)
   observe({
     type: 'run_started',
@@ -116,6 +120,7 @@ async function runLive({
     wallAt: clock.wallTime(),
     ...opening(context, settings, ledger),
   })
+  if (ramps?.notice) observe({ type: 'notice', at: clock.now(), message: ramps.notice })
   const interrupt = (): void => {
     const hint = 'run the same command again to go on'
     loop.stop(new RunError('INTERRUPTED', 'Stopped as asked', { hint }), settings.graceMs)
@@ -145,6 +150,7 @@ async function runLive({
     source.close()
     await transport.close()
     spending?.close(isOver)
+    ramps?.close(isOver && settings.first === Number.MAX_SAFE_INTEGER)
     ledger.close()
   }
 }

@@ -25,14 +25,16 @@ import { Endings } from './endings.ts'
 import type { RunError } from './errors.ts'
 import { Estimator } from './estimate.ts'
 import { Limiter } from './limiter.ts'
+import { longestFirst } from './long-first.ts'
 import type { Cost } from './meter.ts'
 import type { LimitReadings } from './outcome.ts'
+import { Passing } from './passing.ts'
 import { type Doing, Patience } from './patience.ts'
 import { type Pool, Pools } from './pool.ts'
 import { Prefixes } from './prefixes.ts'
 import type { Random } from './random.ts'
 import { patienceError, rowTimeOutcome } from './run-stop.ts'
-import { UnderWay } from './under-way.ts'
+import { fullBinds, UnderWay } from './under-way.ts'
 import { Verdicts } from './verdicts.ts'
 import type { Wait } from './wait.ts'
 import type { Attempt, Work } from './work.ts'
@@ -53,6 +55,7 @@ export class Scheduler {
   readonly #pools: Pools
   readonly #prefixes: Prefixes | undefined
   readonly #underWay: UnderWay
+  readonly #passing: Passing
   readonly #patience: Patience
   readonly #verdicts: Verdicts
   readonly #endings: Endings
@@ -78,6 +81,12 @@ export class Scheduler {
     this.#backlog = new Backlog(options, this.#prefixes)
     this.#pools = new Pools(this.limiter, options)
     this.#underWay = new UnderWay(options)
+    this.#passing = new Passing({
+      limiter: this.limiter,
+      underWay: this.#underWay,
+      passers: (at, pool) => this.#backlog.passers(at, pool),
+      costOf: (at, work) => this.#costOf(at, work),
+    })
     this.#patience = new Patience(now, options.patienceMs)
     this.#verdicts = new Verdicts(options.maxFailed)
     this.#endings = new Endings({
@@ -160,6 +169,10 @@ export class Scheduler {
         return
       case 'fault':
         return this.#verdicts.fault(event.error)
+      case 'waits':
+        return event.attempt.reservation.pool.waits(event.attempt.reservation)
+      case 'sent':
+        return event.attempt.reservation.pool.sent(now, event.attempt.reservation)
       case 'head':
         return this.#head(now, event.attempt, event.status, event.limits)
       case 'outcome':
@@ -215,8 +228,9 @@ export class Scheduler {
 
   /**
    * Starts all that may start; returns when to look again. The oldest row goes first, whatever
-   * its pool; a pool that must wait lets the others pass. Nobody passes a row that waits for
-   * what all share: a large row would else see it taken by small ones for ever.
+   * its pool; a pool that must wait lets the others pass, and its own rows as passing.ts says.
+   * Nobody passes a row that waits for what all share: a large row would else see it taken by small
+   * ones for ever.
    */
   #startRows(now: number): number {
     if (this.#holds.size > 0) {
@@ -232,15 +246,22 @@ export class Scheduler {
     for (;;) {
       const next = this.#pools.oldest(now, this.#round, this.#backlog)
       if (next === undefined) break
-      const { pool, work } = next
+      const { pool } = next
+      const work = this.#inputEnded ? this.#longestFirst(now, next) : next.work
       if (work.lastAttempt !== undefined && pool.isRowOverdue(now, work)) {
         this.#backlog.take(work)
         this.#verdicts.fail(work.lastAttempt, rowTimeOutcome)
-        if (this.stopping !== undefined) break
-        continue
+        if (this.stopping === undefined) continue
+        this.#passing.close()
+        break
       }
-      const estimate = this.estimator.estimate(work)
-      const cost = this.#prefixes?.costOf(now, work, estimate) ?? estimate
+      // Where none may start, nobody need know what else this one would wait for.
+      if (this.#underWay.isFull) {
+        if (this.#binds === '') this.#binds = fullBinds
+        this.#passing.close()
+        break
+      }
+      const cost = this.#costOf(now, work)
       const own = pool.wait(now, cost)
       const wait = own.delayMs > 0 ? own : this.#sharedWait(now, work, cost)
       if (wait.delayMs > 0) {
@@ -248,7 +269,13 @@ export class Scheduler {
         else if (this.#binds === '') this.#binds = this.#pools.bindsOf(pool, wait)
         this.#isPaced ||= wait.isPace === true
         againAt = Math.min(againAt, now + wait.delayMs)
-        if (wait !== own) break
+        if (wait !== own) {
+          this.#passing.close()
+          break
+        }
+        if (this.#backlog.mayPass(work.pool)) {
+          this.#passing.headWaits(now, { pool, work, cost }, wait)
+        }
         pool.passOver(this.#round)
         continue
       }
@@ -256,10 +283,43 @@ export class Scheduler {
       this.#start(now, pool, work, cost)
       this.#backlog.take(work)
     }
+    againAt = Math.min(againAt, this.#startPassers(now, before))
     // None is next though some wait: each waits for what another writes.
     if (this.#binds === '' && this.#backlog.hasPrefixed) this.#binds = 'cache writer'
     if (this.#binds === '') this.#binds = this.#inputEnded ? 'answers' : 'reading'
     return againAt
+  }
+
+  /** At the end, rows with long answers go first; those with prefixes keep their order. */
+  #longestFirst(now: number, { pool, work }: { pool: Pool; work: Work }): Work {
+    if (!this.#backlog.mayPass(work.pool) || (work.prefixes?.length ?? 0) > 0) return work
+    return longestFirst({
+      head: work,
+      ...this.#backlog.line(work.pool),
+      ...pool.answers,
+      costOf: (each) => this.#costOf(now, each),
+      refillsOf: (cost) => this.limiter.refills(now, pool.limiter, cost),
+    })
+  }
+
+  /** Starts the rows that may pass a head; returns when to look again. */
+  #startPassers(now: number, before: Doing): number {
+    for (;;) {
+      const passer = this.#passing.next(now)
+      if (passer === undefined) break
+      const { pool, work, cost } = passer
+      if (this.inFlight === 0) this.#patience.started(now, before)
+      this.#start(now, pool, work, cost)
+      this.#backlog.takePasser(work)
+    }
+    const { againAt } = this.#passing
+    this.#passing.close()
+    return againAt
+  }
+
+  #costOf(now: number, work: Work): Cost {
+    const estimate = this.estimator.estimate(work)
+    return this.#prefixes?.costOf(now, work, estimate) ?? estimate
   }
 
   /** How long a row must wait for what all pools share, and for what. */

@@ -93,10 +93,19 @@ export class Settling {
     const costNanoUsd = prices.costNanoUsd(model, usage, { at })
     const cacheSavedNanoUsd = prices.cacheSavedNanoUsd(model, usage, { at })
     const latencyMs = this.#now() - startedAt
-    const lost = prices.cacheLostNanoUsd(model, usage, { at, tokens: cacheMissedTokens })
-    const money = { costNanoUsd, cacheSavedNanoUsd, cacheLostNanoUsd: lost }
+    const again = { at, tokens: cacheMissedTokens }
+    const cacheLostNanoUsd = prices.cacheLostNanoUsd(model, usage, again)
     const attempts = work.attempts + 1
-    return { outcome, ...money, cacheMissedTokens, latencyMs, attempts, batch }
+    return {
+      outcome,
+      costNanoUsd,
+      cacheSavedNanoUsd,
+      cacheMissedTokens,
+      cacheLostNanoUsd,
+      latencyMs,
+      attempts,
+      batch,
+    }
   }
 
   fail({ work, startedAt, batch }: Ending, outcome: Unanswered): void {

@@ -58,7 +58,9 @@ export class ShownLevel {
    * start of its request or of its reply. Where nothing is left, there may be less than that.
    */
   observe(now: number, left: readonly [number, number], slack: number): void {
-    const [least, most] = [Math.min(...left), Math.max(...left)]
+    const [one, other] = left
+    const least = Math.min(one, other)
+    const most = Math.max(one, other)
     const level = this.level(now)
     if (most <= 0) this.#set(now, Math.min(level, 0))
     else if (level > most + slack) this.#set(now, most + slack)

@@ -89,7 +89,7 @@ export class SliceMeter {
    */
   observe(now: number, left: readonly [number, number], slack: number, isSlice: boolean): void {
     // Neither is what was shown, but what was carried from then to now: that may be more.
-    this.#mostLeft = isSlice ? Math.max(this.#mostLeft, Math.min(...left)) : 0
+    this.#mostLeft = isSlice ? Math.max(this.#mostLeft, Math.min(left[0], left[1])) : 0
     this.#shown.resize(now, { capacity: this.#full, perMinute: this.#perMinute })
     this.#shown.observe(now, left, slack)
   }

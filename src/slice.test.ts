@@ -27,3 +27,18 @@ test('Slice is tried longer after five minutes, a quarter each time, never beyon
   for (let minutes = 10; minutes < 500; minutes += 5) slice.seconds(minutes * 60_000)
   expect(slice.seconds(500 * 60_000)).toBe(60)
 })
+
+test('Slice is tried longer half as often each time that a longer one is refused too', () => {
+  const slice = new Slice()
+  const minute = 60_000
+  slice.refused(0, 2)
+  // Refused again before anything longer was tried: nothing is learned of trials.
+  slice.refused(minute, 2)
+  expect(slice.seconds(6 * minute)).toBeGreaterThan(2)
+  slice.refused(7 * minute, 2)
+  expect(slice.seconds(17 * minute - 1)).toBeCloseTo(1.75, 9)
+  expect(slice.seconds(17 * minute)).toBeGreaterThan(2)
+  slice.refused(18 * minute, 2)
+  expect(slice.seconds(38 * minute - 1)).toBeCloseTo(1.75, 9)
+  expect(slice.seconds(38 * minute)).toBeGreaterThan(2)
+})

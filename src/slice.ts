@@ -7,7 +7,8 @@
  * the same length.
  *
  * A slice that was learned too short costs nothing as long as sending is steady. Still it is tried
- * longer now and then: what refused us may have been somebody else.
+ * longer now and then: what refused us may have been somebody else. The more often a longer one was
+ * refused too, the less likely that is, and the more seldom it is tried.
  */
 
 /** Longer ones are no slices. */
@@ -16,19 +17,24 @@ const secondsMax = 60
 const safety = 0.9
 const jitterSeconds = 0.05
 const secondsMin = 0.1
-const triedEveryMs = 300_000
+const triedEveryMsFirst = 300_000
+const triedEveryMsMax = 4_800_000
 const growth = 1.25
 
 /** The slice of one pool. */
 export class Slice {
   #seconds = secondsMax
   #triedAt = -Infinity
+  #triedEveryMs = triedEveryMsFirst
+  /** It is longer than what was learned last. */
+  #isTrial = false
 
   /** Over how many seconds the limits hold; 60 when nothing shorter is known. */
   seconds(now: number): number {
-    if (this.#seconds < secondsMax && now >= this.#triedAt + triedEveryMs) {
+    if (this.#seconds < secondsMax && now >= this.#triedAt + this.#triedEveryMs) {
       this.#seconds = Math.min(secondsMax, this.#seconds * growth)
       this.#triedAt = now
+      this.#isTrial = true
     }
     return this.#seconds
   }
@@ -38,5 +44,7 @@ export class Slice {
     const seconds = Math.max(secondsMin, secondsMissing * safety - jitterSeconds)
     this.#seconds = Math.min(this.#seconds, seconds)
     this.#triedAt = now
+    if (this.#isTrial) this.#triedEveryMs = Math.min(triedEveryMsMax, this.#triedEveryMs * 2)
+    this.#isTrial = false
   }
 }

@@ -54,12 +54,25 @@ export function rowSucceeded(at: number, work: Work, answer: Answer): RowSucceed
   const { outcome, latencyMs, attempts, costNanoUsd, cacheSavedNanoUsd } = answer
   const { cacheMissedTokens = 0, cacheLostNanoUsd = 0 } = answer
   const { model, usage, stopReason, requestId } = outcome
-  const missed = cacheMissedTokens > 0 ? { cacheMissedTokens, cacheLostNanoUsd } : {}
-  const money = { costNanoUsd, cacheSavedNanoUsd, ...missed }
   const { lineNumber: line, id } = work.row
-  const row = { line, id, model, pool: work.pool, usage, stopReason }
-  const via = answer.batch === undefined ? {} : { batchId: answer.batch.id }
-  return { type: 'row_succeeded', at, ...row, ...money, latencyMs, attempts, requestId, ...via }
+  const event: RowSucceeded = {
+    type: 'row_succeeded',
+    at,
+    line,
+    id,
+    model,
+    pool: work.pool,
+    usage,
+    stopReason,
+    costNanoUsd,
+    cacheSavedNanoUsd,
+    latencyMs,
+    attempts,
+    requestId,
+  }
+  const missed = cacheMissedTokens > 0 ? { cacheMissedTokens, cacheLostNanoUsd } : undefined
+  const via = answer.batch === undefined ? undefined : { batchId: answer.batch.id }
+  return missed === undefined && via === undefined ? event : { ...event, ...missed, ...via }
 }
 
 /** A row's failure was written. */
@@ -121,13 +134,13 @@ export class LimitsTold {
 
 /** All observers as one. One that throws is dropped: watching must not change what is watched. */
 export function toAll(observers: readonly Observer[]): Observer {
-  const watching = new Set(observers)
+  let watching = [...observers]
   return (event: RunEvent) => {
     for (const observer of watching) {
       try {
         observer(event)
       } catch (error) {
-        watching.delete(observer)
+        watching = watching.filter((other) => other !== observer)
         const message = `an observer failed and was dropped: ${String(error)}`
         for (const other of watching) other({ type: 'notice', at: event.at, message })
       }

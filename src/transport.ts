@@ -24,10 +24,15 @@ export interface Dispatch {
 
 /** What a try reports; `outcome` is called exactly once, and nothing after it. */
 export interface Listener {
+  /** It was waiting for a connection until now (see `Exchange.isWaiting`), and is being sent. */
+  sent(): void
   /** The response's head was read. `status` 200 of a stream means the first byte is here. */
   head(status: number, limits: LimitReadings | undefined): void
-  /** Bytes of the response's body were read: the server is alive. */
-  bytes(count: number): void
+  /**
+   * Bytes of the response's body were read: the server is alive. Of a stream they brought so many
+   * characters of the answer's content; of any other reply `content` is 0.
+   */
+  bytes(count: number, content: number): void
   outcome(outcome: Outcome): void
 }
 
@@ -42,6 +47,11 @@ export type AbortReason =
 
 /** A try under way. */
 export interface Exchange {
+  /**
+   * When `send` returns: it waits for a connection to open, and others may overtake it. Then `sent`
+   * is called when it goes out. @default false
+   */
+  readonly isWaiting?: boolean
   /**
    * Ends the try and closes its connection; the listener gets a `broken` outcome in this turn,
    * `unknown` if the request may have reached the server. Does nothing after the outcome.

@@ -58,6 +58,7 @@ export class Tries {
     this.#parts.observe(telling.attemptStarted(attempt.startedAt, attempt))
     const dispatch = { body: this.#bodyOf(attempt, work.body), stream, model: work.row.model }
     attempt.exchange = this.#parts.transport.send(dispatch, this.#listener(attempt))
+    if (attempt.exchange.isWaiting === true) this.#owner.step({ type: 'waits', attempt })
   }
 
   /** The body as it is sent: with marks for the cache, or without any, as was asked. */
@@ -84,14 +85,15 @@ export class Tries {
 
   #listener(attempt: Attempt): Listener {
     return {
+      sent: () => this.#owner.step({ type: 'sent', attempt }),
       head: (status, limits) => {
         this.#showLimits(attempt, limits)
         // The head of a plain answer comes with its end, and says nothing sooner.
         if (attempt.stream) this.#owner.step({ type: 'head', attempt, status, limits })
       },
-      bytes: (count) => {
+      bytes: (_count, content) => {
         attempt.lastByteAt = this.#now()
-        attempt.reservation.progress?.read(count)
+        attempt.reservation.progress?.read(content)
       },
       outcome: (outcome) => this.#ended(attempt, outcome),
     }
@@ -100,9 +102,9 @@ export class Tries {
   #ended(attempt: Attempt, outcome: Outcome): void {
     attempt.exchange = undefined
     const cost = this.#parts.spending?.costOf(attempt, outcome)
-    this.#owner.step({ type: 'outcome', attempt, outcome, cost }, (decisions) => {
-      if (outcome.kind !== 'answered') this.#tellFailure(attempt, outcome, decisions)
-    })
+    const event = { type: 'outcome', attempt, outcome, cost } as const
+    if (outcome.kind === 'answered') return this.#owner.step(event)
+    this.#owner.step(event, (decisions) => this.#tellFailure(attempt, outcome, decisions))
   }
 
   #tellFailure(attempt: Attempt, outcome: Unanswered, decisions: readonly Decision[]): void {

@@ -15,6 +15,9 @@ export interface UnderWayBounds {
   readonly maxInFlightBytes: number
 }
 
+/** What binds when as many are under way as may be. */
+export const fullBinds = 'concurrency'
+
 /** Tries under way; see above. */
 export class UnderWay {
   readonly #bounds: UnderWayBounds
@@ -38,6 +41,11 @@ export class UnderWay {
     return this.#size
   }
 
+  /** As many are under way as may be at once: the next starts when one of them ends. */
+  get isFull(): boolean {
+    return this.#size >= this.#bounds.maxConcurrency
+  }
+
   /** The tries, the oldest first. */
   get attempts(): readonly Attempt[] {
     return this.#attempts.filter((attempt) => attempt !== undefined)
@@ -56,18 +64,23 @@ export class UnderWay {
     return count
   }
 
-  /** How long a try of a body so large must wait, and for what. Infinity: until another ends. */
-  wait(now: number, bodyBytes: number): Wait {
+  /**
+   * How long a try of a body so large must wait, and for what; or so many tries of bodies that are
+   * so large together. Infinity: until another ends.
+   */
+  wait(now: number, bodyBytes: number, tries = 1): Wait {
     const { maxConcurrency, maxInFlightBytes } = this.#bounds
     const size = this.#size
-    if (size >= maxConcurrency) return { delayMs: Infinity, binds: 'concurrency' }
+    if (size + tries > maxConcurrency) return { delayMs: Infinity, binds: fullBinds }
     // A body larger than the whole bound runs alone.
-    if (size > 0 && this.#bytes + bodyBytes > maxInFlightBytes) {
+    if (size + tries > 1 && this.#bytes + bodyBytes > maxInFlightBytes) {
       return { delayMs: Infinity, binds: 'in-flight bytes' }
     }
     const delayMs = this.#sockets.delay(now)
     if (delayMs >= grainMs) return { delayMs, binds: 'sockets' }
-    return size < this.#sockets.ceiling(now) ? free : { delayMs: Infinity, binds: 'sockets' }
+    return size + tries - 1 < this.#sockets.ceiling(now)
+      ? free
+      : { delayMs: Infinity, binds: 'sockets' }
   }
 
   add(attempt: Attempt): void {
@@ -115,7 +128,8 @@ export class UnderWay {
 
   #closeGaps(): void {
     let to = 0
-    for (const [from, attempt] of this.#attempts.entries()) {
+    for (let from = 0; from < this.#attempts.length; from++) {
+      const attempt = this.#attempts[from]
       if (attempt === undefined) continue
       this.#attempts[to] = attempt
       this.#numbers[to] = this.#numbers[from] ?? 0

@@ -45,7 +45,9 @@ export class Verdicts {
   }
 
   /** Decides something that ends neither a row nor the run. */
-  add(decision: Extract<Decision, { type: 'start' | 'abort' | 'retry' | 'notice' }>): void {
+  add(
+    decision: Extract<Decision, { type: 'start' | 'abort' | 'retry' | 'ramp_slowed' | 'notice' }>,
+  ): void {
     this.#decisions.push(decision)
   }
 

@@ -1,6 +1,9 @@
 /**
- * How long something that is next must wait, and for what.
+ * What a limit says when it is asked: how long a request must wait, and how long the limit takes to
+ * gain what a request takes of it.
  */
+
+import type { MeterUnit } from './meter.ts'
 
 /** Until when something waits, and for what. */
 export interface Wait {
@@ -14,3 +17,20 @@ export interface Wait {
 
 /** Nothing to wait for. */
 export const free: Wait = { delayMs: 0, binds: '' }
+
+/** What a request takes of a limit, in the time it takes to be refilled. */
+export interface Refill {
+  readonly ms: number
+  /** The same of what is more than the limit holds: to start, it must be full, and is owed then. */
+  readonly owedMs: number
+}
+
+/** The same of each limit that is known. */
+export type Refills = Partial<Record<MeterUnit, Refill>>
+
+/** A limit besides, which holds next to nothing: all that is taken of it is owed. */
+export function addRefill(refills: Refills, unit: MeterUnit, ms: number): void {
+  const known = refills[unit]
+  const owedMs = Math.max(known?.owedMs ?? 0, ms)
+  refills[unit] = { ms: Math.max(known?.ms ?? 0, ms), owedMs }
+}

@@ -45,7 +45,7 @@ describe('examples in doc comments', () => {
 
   test.each(examples)('$file:$line', async ({ code, file, line }) => {
     const checks: [unknown, unknown][] = []
-    const names = [...exported.keys(), 'check']
+    const names = [...exported.keys(), '__expect']
     const values = [
       ...exported.values(),
       (actual: unknown, value: unknown) => checks.push([actual, value]),
@@ -65,7 +65,7 @@ function checked(code: string): string {
     .split('\n')
     .map((line) => {
       const match = /^;?(.*?)\s*\/\/ => (.*)$/.exec(line)
-      return match ? `;check(${match[1]}, ${match[2]})` : line
+      return match ? `;__expect(${match[1]}, ${match[2]})` : line
     })
     .join('\n')
 }
@@ -108,7 +108,13 @@ const programsOf = (page: string): readonly Program[] => {
     return { place: `${page}:${line}`, name, isTest, code: match[2] ?? '', shown: match[3] }
   })
 }
-const pages = ['docs/library.md', 'docs/simulator.md', 'docs/from-sdk-and-p-limit.md', 'README.md']
+const pages = [
+  'docs/library.md',
+  'docs/checking.md',
+  'docs/simulator.md',
+  'docs/from-sdk-and-p-limit.md',
+  'README.md',
+]
 const programsShown = pages.flatMap(programsOf)
 
 describe('programs in pages', () => {

@@ -57,6 +57,8 @@ export interface Try {
   readonly exchange: Exchange
   readonly outcomes: Outcome[]
   readonly statuses: number[]
+  /** How often it was told that it is sent after all. */
+  readonly sent: number[]
   readonly outcome: Promise<Outcome>
 }
 
@@ -127,8 +129,10 @@ export function send(
 ): Try {
   const outcomes: Outcome[] = []
   const statuses: number[] = []
+  const sent: number[] = []
   const { promise, resolve } = Promise.withResolvers<Outcome>()
   const listener: Listener = {
+    sent: () => void sent.push(1),
     head: (status) => void statuses.push(status),
     bytes: () => undefined,
     outcome(outcome) {
@@ -139,7 +143,7 @@ export function send(
   }
   const { stream = false } = options
   const exchange = transport.send({ body: options.body ?? body, stream, model: 'm' }, listener)
-  return { exchange, outcomes, statuses, outcome: promise }
+  return { exchange, outcomes, statuses, sent, outcome: promise }
 }
 
 /** A server on loopback; `server.close` runs after the test. */

@@ -130,6 +130,7 @@ class Peer {
     let cancelTimeout = (): void => {}
     const dispatch = { body: Buffer.from(row.line), stream: false, model: row.model }
     const exchange = this.#transport.send(dispatch, {
+      sent: () => {},
       head: () => {},
       bytes: () => {},
       outcome: (outcome) => {

@@ -23,21 +23,23 @@ export class SlowConnects implements Transport {
   send(dispatch: Dispatch, listener: Listener): Exchange {
     let exchange: Exchange | undefined
     const start = (): void => {
+      if (isWaiting) listener.sent()
       exchange = this.#link.send(dispatch, {
+        sent: () => listener.sent(),
         head: (status, limits) => listener.head(status, limits),
-        bytes: (count) => listener.bytes(count),
+        bytes: (count, content) => listener.bytes(count, content),
         outcome: (outcome) => {
           this.#idle += 1
           listener.outcome(outcome)
         },
       })
     }
-    if (this.#idle > 0) {
-      this.#idle -= 1
-      start()
-    } else this.#clock.after(this.#connectMs, start)
+    const isWaiting = this.#idle === 0 && this.#connectMs > 0
+    this.#idle = Math.max(0, this.#idle - 1)
+    if (isWaiting) this.#clock.after(this.#connectMs, start)
+    else start()
     // Nothing is given up while it connects: time-outs are far longer.
-    return { abort: (reason: AbortReason) => exchange?.abort(reason) }
+    return { isWaiting, abort: (reason: AbortReason) => exchange?.abort(reason) }
   }
 
   close(): Promise<void> {

@@ -188,11 +188,12 @@ export class Stage {
     { model, body, sentAt }: { model: string; body: Uint8Array; sentAt: number },
   ): Listener {
     return {
+      sent: () => listener.sent(),
       head: (status, limits) => {
         if (limits !== undefined) this.#observer.head?.(this.clock.now(), limits)
         listener.head(status, limits)
       },
-      bytes: (count) => listener.bytes(count),
+      bytes: (count, content) => listener.bytes(count, content),
       outcome: (outcome) => {
         const at = this.clock.now()
         if (outcome.kind === 'answered') {
@@ -227,6 +228,7 @@ export class Stage {
       const at = this.clock.now()
       const dispatch = { body: Buffer.from(text), stream: false, model: usualModel }
       link.send(dispatch, {
+        sent: () => {},
         head: () => {},
         bytes: () => {},
         outcome: (outcome) => {

@@ -24,6 +24,7 @@ export function probe(clock: Clock, transport: Transport, model: string): Promis
     let exchange: Exchange | undefined
     const cancel = clock.after(replyMsMax, () => exchange?.abort('attempt_timeout'))
     const listener = {
+      sent: (): void => {},
       head: (): void => {},
       bytes: (): void => {},
       outcome: (outcome: Outcome): void => {

@@ -12,7 +12,7 @@ import { ancestorSpec, isAncestors } from './ancestor-flags.ts'
 import { type CommandLine, makeCommand } from './command.ts'
 import { bugComplaint, complaintLines } from './messages.ts'
 import { painter } from './paint.ts'
-import { about, epilogue, limitsSpec, runSpec, simulateSpec, specs } from './program.ts'
+import { about, checkSpec, epilogue, limitsSpec, runSpec, simulateSpec, specs } from './program.ts'
 import { printMessage, stderrTakesColor } from './streams.ts'
 
 /** Runs the command line and ends the process. */
@@ -40,6 +40,12 @@ async function exitCodeOf(args: readonly string[]): Promise<number> {
           ? (await import('./ancestor.ts')).ancestorCommand
           : (await import('./run.ts')).runCommand,
       ),
+    ),
+  )
+  program.addCommand(
+    makeCommand(
+      checkSpec,
+      act(async () => (await import('./check.ts')).checkCommand),
     ),
   )
   program.addCommand(

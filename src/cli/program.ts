@@ -2,6 +2,7 @@
  * The commands and their flags; docs/cli.md is written from this.
  */
 
+import { checkFlags } from './check-flags.ts'
 import { limitsFlags } from './limits-flags.ts'
 import { runFlags } from './run-flags.ts'
 import { simulateFlags } from './simulate-flags.ts'
@@ -56,5 +57,18 @@ export const limitsSpec: CommandSpec = {
   ],
 }
 
+/** `sluice check`. */
+export const checkSpec: CommandSpec = {
+  name: 'check',
+  about: 'tell what the API would refuse of a file; nothing is sent',
+  argument: { name: 'INPUT', about: 'a JSONL file of requests, or "-" for stdin' },
+  flags: checkFlags,
+  examples: [
+    'sluice check requests.jsonl',
+    'sluice check requests.jsonl --prefixes',
+    'sluice check requests.jsonl --via batches --show 100 --json',
+  ],
+}
+
 /** All commands, in the order of the help. */
-export const specs: readonly CommandSpec[] = [runSpec, limitsSpec, simulateSpec]
+export const specs: readonly CommandSpec[] = [runSpec, checkSpec, limitsSpec, simulateSpec]

@@ -59,7 +59,8 @@ export function withBudget(args: readonly string[], flag: string, value: string)
   return [...kept, flag, value]
 }
 
-function quote(word: string, platform: string): string {
+/** A word as it is typed into a shell. */
+export function quote(word: string, platform: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word
   if (platform === 'win32') return `"${word.replaceAll('"', '\\"')}"`
   return `'${word.replaceAll("'", String.raw`'\''`)}'`

@@ -214,7 +214,8 @@ function noticesOf(values: Layer['values'], { output }: RunOptions): readonly st
   return notices
 }
 
-function readPrices(file: string): unknown {
+/** The price file, as JSON; throws `RunError` where it cannot be read. */
+export function readPrices(file: string): unknown {
   try {
     return readJson(file)
   } catch (error) {

@@ -164,6 +164,19 @@ describe('results', () => {
     }
   })
 
+  test('are billed as on Messages, where some refusals before any output are free', () => {
+    const [api, live] = [0, 1].map(() => new Api({ refusalRate: 1, latencyMs: 0 }))
+    assert(api !== undefined && live !== undefined, 'there are two')
+    const { id } = api.create(0, requestsOf(60))
+    api.get(hourMs, id)
+    for (const { params } of requestsOf(60)) live.call(0, 'POST', '/v1/messages', params)
+    const { billedRequests, inputTokens, outputTokens } = live.model.totals
+    expect(billedRequests).toBeGreaterThan(30)
+    expect(billedRequests).toBeLessThan(60)
+    const { batches } = api.model.totals
+    expect(batches).toMatchObject({ billedRequests, inputTokens, outputTokens })
+  })
+
   test('another answer is given to the same request asked again', () => {
     const api = new Api()
     const [first, second] = [0, hourMs].map((now) => {

@@ -173,15 +173,16 @@ export class Exchange implements Ongoing {
   #openStream(now: number, wallTime: number, actions: WireAction[]): void {
     const { fault, requestId } = this.#parts
     const message = this.#compose()
-    const { opening, middle, closing } = streamPieces(message, fault === 'stream-error' ? 0.5 : 1)
+    const share = fault === 'stream-error' ? 0.5 : 1
+    const productionMs = this.#endAt - now
+    const { opening, middle, closing } = streamPieces(message, { productionMs, share })
     const headers = this.#rateHeaders(now, wallTime)
     const type = 'text/event-stream; charset=utf-8'
     this.#send(actions, [
       replyHead(this.#context(wallTime), 200, type, [...headers, ['cache-control', 'no-cache']]),
       { type: 'data', bytes: opening },
     ])
-    const stepMs =
-      ((this.#endAt - now) * (fault === 'stream-error' ? 0.5 : 1)) / (middle.length + 1)
+    const stepMs = (productionMs * share) / (middle.length + 1)
     const pieces = middle.map((bytes, index) => ({ at: now + stepMs * (index + 1), bytes }))
     if (fault === 'cut' || fault === 'hang-body') {
       const half = pieces.slice(0, Math.floor(pieces.length / 2))

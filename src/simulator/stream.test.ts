@@ -8,7 +8,7 @@ import { expect, test } from 'vitest'
 import type { Message } from './answer.ts'
 import { messageEvents, streamPieces } from './stream.ts'
 
-function messageOf(text: string): Message {
+function messageOf(text: string, outputTokens = 300): Message {
   return {
     id: 'msg_1',
     type: 'message',
@@ -25,7 +25,7 @@ function messageOf(text: string): Message {
       cache_creation_input_tokens: 0,
       cache_read_input_tokens: 0,
       cache_creation: { ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 0 },
-      output_tokens: 300,
+      output_tokens: outputTokens,
       output_tokens_details: { thinking_tokens: 0 },
       server_tool_use: null,
       service_tier: 'standard',
@@ -59,7 +59,7 @@ function parseStream(message: Message): readonly Parsed[] {
 }
 
 test('streamPieces() are the events of streaming page, in their order', () => {
-  const names = parseStream(messageOf('A short answer.')).map(({ name }) => name)
+  const names = parseStream(messageOf('A short answer.', 4)).map(({ name }) => name)
   expect(names).toEqual([
     'message_start',
     'content_block_start',
@@ -95,20 +95,39 @@ test('message_start has the final input, message_delta all usage (streaming page
 test('streamPieces() put together give the text back, in few pieces', () => {
   const texts = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 6000 })
   fc.assert(
-    fc.property(texts, (text) => {
-      const message = messageOf(text)
-      const events = parseStream(message)
+    fc.property(texts, fc.nat(8000), fc.nat(120_000), (text, tokens, productionMs) => {
+      const { opening, middle, closing } = streamPieces(messageOf(text, tokens), { productionMs })
+      const events = parse([opening, ...middle, closing])
       for (const { name, data } of events) expect(data.type).toBe(name)
       const deltas = events.filter(({ name }) => name === 'content_block_delta')
       expect(deltas.map(({ data }) => data.delta.text).join('')).toBe(text)
-      expect(streamPieces(message).middle.length).toBeLessThanOrEqual(18)
+      // The stop of the block is one more event, and the pieces are one more than events.
+      expect(deltas.length).toBeLessThanOrEqual(256)
+      expect(middle.length).toBeLessThanOrEqual(258)
     }),
     { numRuns: 60 },
   )
 })
 
+test('streamPieces() brings about twenty tokens at a time, a quarter of a second, or more', () => {
+  const text = 'lock '.repeat(1024)
+  const count = (tokens: number, productionMs: number): number => {
+    const { middle } = streamPieces(messageOf(text, tokens), { productionMs })
+    const deltas = messageEvents(messageOf(text, tokens), productionMs).deltas.length - 1
+    expect(middle.length).toBeLessThanOrEqual(deltas + 2)
+    return middle.length
+  }
+  // 800 tokens in 5 s are 40 times twenty tokens, and in 30 s 120 quarters of a second.
+  expect(Math.abs(count(800, 5000) - 41)).toBeLessThanOrEqual(1)
+  expect(Math.abs(count(800, 30_000) - 121)).toBeLessThanOrEqual(1)
+  expect(Math.abs(count(8000, 60_000) - 257)).toBeLessThanOrEqual(1)
+  // What is produced within ten milliseconds arrives together; what is produced at once, in two.
+  expect(count(800, 100)).toBe(10)
+  expect(count(800, 0)).toBe(2)
+})
+
 test('streamPieces() cuts the middle at any byte, inside characters too', () => {
-  const { middle } = streamPieces(messageOf('水門🚢'.repeat(400)))
+  const { middle } = streamPieces(messageOf('水門🚢'.repeat(400)), { productionMs: 5000 })
   const broken = middle.filter((piece) => new TextDecoder().decode(piece).includes('\uFFFD'))
   expect(broken.length).toBeGreaterThan(0)
 })
@@ -122,7 +141,7 @@ test('messageEvents() never parts a surrogate pair', () => {
 test('streamPieces() of a share ends with a whole event', () => {
   const message = messageOf('a lock '.repeat(200))
   const whole = messageEvents(message).deltas
-  const events = parse(streamPieces(message, 0.5).middle)
+  const events = parse(streamPieces(message, { share: 0.5 }).middle)
   expect(events.map(({ data }) => data)).toEqual(
     whole.slice(0, Math.floor(whole.length / 2)).map(({ data }) => data),
   )

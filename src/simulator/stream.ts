@@ -4,6 +4,11 @@
  * The first piece holds the events that open a stream and the last those that close
  * it; what is between is cut into equal pieces at any byte, in the middle of events and
  * of characters, because that is how a network hands them over.
+ *
+ * How much a delta brings is not documented; streams that were recorded have a token or a few in
+ * each. Here it is about twenty tokens, or what is produced in a quarter of a second if that is
+ * less, and there are at most 256 of them, which then bring more. A text is taken to be produced
+ * evenly. What is produced within ten milliseconds arrives together.
  */
 
 import type { ContentBlock } from './answer-content.ts'
@@ -25,11 +30,21 @@ export interface StreamPieces {
   readonly closing: Uint8Array
 }
 
-const deltasMax = 16
-const deltaChars = 60
+const deltaTokens = 20
+const deltaMs = 250
+const deltasMax = 256
+/** About a token: a delta has no less. */
+const deltaCharsMin = 4
+const pieceMs = 10
 
-/** All events of a message, in order: those at its start, in between and at its end. */
-export function messageEvents(message: Message): {
+/**
+ * All events of a message, in order: those at its start, in between and at its end.
+ * `productionMs`: from the first byte to the last.
+ */
+export function messageEvents(
+  message: Message,
+  productionMs: number = 0,
+): {
   readonly opening: readonly StreamEvent[]
   readonly deltas: readonly StreamEvent[]
   readonly closing: readonly StreamEvent[]
@@ -48,7 +63,9 @@ export function messageEvents(message: Message): {
       output_tokens_details: { thinking_tokens: 0 },
     },
   }
-  const blocks = content.map((block, index) => blockEvents(block, index, content.length))
+  const wanted = Math.ceil(Math.max(usage.output_tokens / deltaTokens, productionMs / deltaMs))
+  const slicesMax = Math.max(1, Math.floor(Math.min(deltasMax, wanted) / content.length))
+  const blocks = content.map((block, index) => blockEvents(block, index, slicesMax))
   const [firstStart] = blocks[0] ?? []
   const lastStop = blocks.at(-1)?.at(-1)
   const ping = event('ping', {})
@@ -74,9 +91,13 @@ export function messageEvents(message: Message): {
   return { opening, deltas: blocks.flat().slice(1, -1), closing }
 }
 
-/** A block from its start to its stop; together the blocks have about `deltasMax` slices. */
-function blockEvents(block: ContentBlock, index: number, blocks: number): readonly StreamEvent[] {
-  const [empty, deltas] = blockParts(block, Math.max(1, Math.floor(deltasMax / blocks)))
+/** A block from its start to its stop. */
+function blockEvents(
+  block: ContentBlock,
+  index: number,
+  slicesMax: number,
+): readonly StreamEvent[] {
+  const [empty, deltas] = blockParts(block, slicesMax)
   return [
     event('content_block_start', { index, content_block: empty }),
     ...deltas.map((delta) => event('content_block_delta', { index, delta })),
@@ -105,12 +126,21 @@ function blockParts(
   return [{ ...block, input: {} }, deltas]
 }
 
-/** The bytes of a message's stream; of what is between only this share, ending with an event. */
-export function streamPieces(message: Message, share: number = 1): StreamPieces {
-  const { opening, deltas, closing } = messageEvents(message)
+/**
+ * The bytes of a message's stream, produced over so many milliseconds; of what is between only this
+ * share, ending with an event.
+ */
+export function streamPieces(
+  message: Message,
+  { productionMs = 0, share = 1 }: { productionMs?: number; share?: number } = {},
+): StreamPieces {
+  const { opening, deltas, closing } = messageEvents(message, productionMs)
   const middle = encodeEvents(deltas.slice(0, Math.floor(deltas.length * share)))
-  // One piece more than events: equal pieces of equal events must not end where those do.
-  const size = Math.max(1, Math.ceil(middle.length / (deltas.length + 1)))
+  // One piece more than events: equal pieces of equal events must not end where those do. Two at
+  // least, so that there is a middle in which a stream can break.
+  const arriving = Math.floor((productionMs * share) / pieceMs)
+  const count = Math.max(2, Math.min(deltas.length + 1, arriving))
+  const size = Math.max(1, Math.ceil(middle.length / count))
   const pieces: Uint8Array[] = []
   for (let at = 0; at < middle.length; at += size) pieces.push(middle.subarray(at, at + size))
   return { opening: encodeEvents(opening), middle: pieces, closing: encodeEvents(closing) }
@@ -130,7 +160,7 @@ function event(name: string, members: object): StreamEvent {
 
 /** At most `slicesMax` slices, none of which parts a surrogate pair: JSON would carry halves. */
 function sliceText(text: string, slicesMax: number): readonly string[] {
-  const size = Math.max(deltaChars, Math.ceil(text.length / slicesMax))
+  const size = Math.max(deltaCharsMin, Math.ceil(text.length / slicesMax))
   const slices: string[] = []
   let start = 0
   while (start < text.length) {

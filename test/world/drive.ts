@@ -429,6 +429,9 @@ class Drive {
         this.#retries.push({ at, row: work.sequence, kind: outcome.kind, delayMs })
         return
       }
+      case 'ramp_slowed':
+        this.#log.push(`${at} ramp slowed ${decision.pool}`)
+        return
       case 'notice':
         this.#log.push(`${at} notice ${decision.message}`)
         return

@@ -253,8 +253,9 @@ export class Life {
   /** A dead process hears nothing. */
   #heard(listener: Listener, over: (at: number, text: string) => void): Listener {
     return {
+      sent: () => this.isAlive && listener.sent(),
       head: (status, limits) => this.isAlive && listener.head(status, limits),
-      bytes: (count) => this.isAlive && listener.bytes(count),
+      bytes: (count, content) => this.isAlive && listener.bytes(count, content),
       outcome: (outcome) => {
         if (!this.isAlive) return
         over(this.#stage.clock.now(), `${outcome.kind} ${outcome.status}`)

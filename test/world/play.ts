@@ -150,8 +150,9 @@ function startRun(place: Place, own: PlayedRun, tries: Try[]): Promise<RunSummar
           const tried: Try = { ...sent, endedAt: undefined }
           tries.push(tried)
           return link.send(dispatch, {
+            sent: () => listener.sent(),
             head: (status, limits) => listener.head(status, limits),
-            bytes: (count) => listener.bytes(count),
+            bytes: (count, content) => listener.bytes(count, content),
             outcome: (outcome) => {
               tried.endedAt = clock.now()
               tried.kind = outcome.kind

@@ -76,8 +76,9 @@ class Organisation {
       send: (dispatch, listener) => {
         const sentAt = clock.now()
         const watched: Listener = {
+          sent: () => listener.sent(),
           head: (status, limits) => listener.head(status, limits),
-          bytes: (count) => listener.bytes(count),
+          bytes: (count, content) => listener.bytes(count, content),
           outcome: (outcome) => {
             if (outcome.kind === 'answered') {
               answers.push({ sentAt, output: outcome.usage.outputTokens })

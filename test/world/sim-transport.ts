@@ -75,7 +75,7 @@ class SimExchange implements Exchange {
     this.#watcher = watcher
     this.#reader = new ReplyReader({
       head: (status, limits) => listener.head(status, limits),
-      bytes: (count) => listener.bytes(count),
+      bytes: (count, content) => listener.bytes(count, content),
       outcome: (outcome) => {
         ended()
         listener.outcome(outcome)
