@@ -99,6 +99,8 @@ export interface MinuteNeed {
   readonly margin: number
   /** What the server holds for others that is not on account, and comes back. */
   readonly held: number
+  /** How many requests of ours will follow this one. @default nobody knows */
+  readonly behind?: number | undefined
 }
 
 const marginShareMax = 0.1
@@ -117,8 +119,11 @@ const othersUnits = 100
 const narrowShareMax = 0.05
 /** So long after a climb requests of it may still arrive: a reading tells little of others. */
 const climbedMs = 500
-/** So long of our own refill stays for others. It is paid once, at the end of a run. */
-const reserveSeconds = 2
+/**
+ * So long of our own refill stays for others: what is there at any time must have room for the
+ * largest of their requests, or it finds none among our small ones.
+ */
+const reserveSeconds = 4
 /** A debt of more minutes than this is no debt of ours, or a `reset` that means something else. */
 const debtMinutesMax = 10
 
@@ -181,9 +186,12 @@ export class ServerMeter {
   }
 
   /** Milliseconds until this may start; Infinity: not before something held is released. */
-  delay(now: number, { amount, margin, held }: MinuteNeed): number {
+  delay(now: number, { amount, margin, held, behind }: MinuteNeed): number {
     if (held > 0 && amount + held > this.#minute.capacity) return Infinity
-    const spare = Math.min(margin + this.#reserve, this.#minute.capacity * marginShareMax)
+    const spare = Math.min(
+      margin + this.#reserveFor(amount, behind),
+      this.#minute.capacity * marginShareMax,
+    )
     return this.#minute.delayUntil(now, amount + held + spare + this.#climb.spare)
   }
 
@@ -297,8 +305,13 @@ export class ServerMeter {
    * keeps back the same time of what he takes himself, all are left the same; a share of what the
    * others take would give more to whoever has more already.
    */
-  get #reserve(): number {
-    return (reserveSeconds * this.#minute.perMinute) / 60
+  #reserveFor(amount: number, behind = Infinity): number {
+    const reserve = (reserveSeconds * this.#minute.perMinute) / 60
+    // What is larger itself has waited for its room long enough.
+    if (amount >= 2 * reserve) return 0
+    const left = amount <= reserve ? reserve : 2 * reserve - amount
+    // What no request of ours will want any more is for whoever comes.
+    return behind === Infinity ? left : Math.min(left, behind * amount)
   }
 
   /**

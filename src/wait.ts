@@ -15,6 +15,14 @@ export interface Wait {
   readonly isPace?: boolean
 }
 
+/** What is known of a request that may have to wait, besides its cost. */
+export interface Waiting {
+  /** Whether what is held and comes back counts. @default true */
+  readonly isHeld?: boolean
+  /** How many of ours will follow it in its pool. @default nobody knows */
+  readonly behind?: number
+}
+
 /** Nothing to wait for. */
 export const free: Wait = { delayMs: 0, binds: '' }
 
