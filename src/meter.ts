@@ -99,8 +99,9 @@ export interface MinuteNeed {
   readonly margin: number
   /** What the server holds for others that is not on account, and comes back. */
   readonly held: number
-  /** How many requests of ours will follow this one. @default nobody knows */
-  readonly behind?: number | undefined
+  /** As `Waiting` has them. */
+  readonly behind?: number
+  readonly isPasser?: boolean
 }
 
 const marginShareMax = 0.1
@@ -186,12 +187,10 @@ export class ServerMeter {
   }
 
   /** Milliseconds until this may start; Infinity: not before something held is released. */
-  delay(now: number, { amount, margin, held, behind }: MinuteNeed): number {
+  delay(now: number, need: MinuteNeed): number {
+    const { amount, margin, held } = need
     if (held > 0 && amount + held > this.#minute.capacity) return Infinity
-    const spare = Math.min(
-      margin + this.#reserveFor(amount, behind),
-      this.#minute.capacity * marginShareMax,
-    )
+    const spare = Math.min(margin + this.#reserveFor(need), this.#minute.capacity * marginShareMax)
     return this.#minute.delayUntil(now, amount + held + spare + this.#climb.spare)
   }
 
@@ -305,13 +304,13 @@ export class ServerMeter {
    * keeps back the same time of what he takes himself, all are left the same; a share of what the
    * others take would give more to whoever has more already.
    */
-  #reserveFor(amount: number, behind = Infinity): number {
+  #reserveFor({ amount, behind, isPasser = false }: MinuteNeed): number {
     const reserve = (reserveSeconds * this.#minute.perMinute) / 60
-    // What is larger itself has waited for its room long enough.
-    if (amount >= 2 * reserve) return 0
-    const left = amount <= reserve ? reserve : 2 * reserve - amount
+    // What is larger itself has waited for its room long enough, unless it passes who waits.
+    const excess = isPasser ? 0 : Math.max(0, amount - reserve)
     // What no request of ours will want any more is for whoever comes.
-    return behind === Infinity ? left : Math.min(left, behind * amount)
+    const most = behind === undefined ? reserve : Math.min(reserve, behind * amount)
+    return Math.max(0, Math.min(most, reserve - excess))
   }
 
   /**

@@ -188,8 +188,8 @@ describe('a row passes a head that waits for input', () => {
     expect(stage.letPass()).toEqual([])
     stage.run(true)
     expect(stage.passed.map(({ row }) => row)).toEqual([1, 2])
-    // 12,000, of which 10,000 were there, at 500 a second.
-    expect(stage.passed[0]?.at).toBeCloseTo(4000, 0)
+    // 12,000 and four seconds of reserve, of which 10,000 were there, at 500 a second.
+    expect(stage.passed[0]?.at).toBeCloseTo(8000, 0)
   })
 
   test('no more of them than a minute gains of any limit', () => {

@@ -21,6 +21,8 @@ export interface Waiting {
   readonly isHeld?: boolean
   /** How many of ours will follow it in its pool. @default nobody knows */
   readonly behind?: number
+  /** It would pass one that waits. @default false */
+  readonly isPasser?: boolean
 }
 
 /** Nothing to wait for. */
