@@ -65,8 +65,8 @@ describe('ServerMeter', () => {
 
   test('refills evenly to its limit, and waits for what it has not', () => {
     const meter = inputMeter(0)
-    // 2 s of refill are kept back for others.
-    expect(meter.delay(0, { amount: 500, margin: 0, held: 0 })).toBe(2500)
+    // 4 s of refill are kept back for others.
+    expect(meter.delay(0, { amount: 500, margin: 0, held: 0 })).toBe(4500)
     expect(meter.level(20_000)).toBe(20_000)
     expect(meter.level(90_000)).toBe(60_000)
     meter.take(90_000, 60_000)
@@ -181,8 +181,8 @@ describe('ServerMeter', () => {
     meter.take(0, 1500)
     const more = { ...none, counted: 500 }
     expect(meter.delayOverSlice(0, { amount: 500, margin: 0, held: 0 }, more, 2)).toBe(500)
-    // The minute has 58,500, of which 2,000 are kept back for others.
-    expect(meter.delayOverSlice(0, { amount: 57_500, margin: 0, held: 0 }, more, 2)).toBe(1000)
+    // The minute has 58,500.
+    expect(meter.delayOverSlice(0, { amount: 59_500, margin: 0, held: 0 }, more, 2)).toBe(1000)
   })
 
   test('delayOverSlice() leaves output that is counted as it is produced to a slice that is shown', () => {
@@ -216,9 +216,9 @@ describe('ServerMeter', () => {
 
   test('delay() waits for what is held beside, without a bound, and never beyond the brim', () => {
     const meter = inputMeter(20_000)
-    // 2 s of refill are kept back for others.
+    // 4 s of refill are kept back for others.
     expect(meter.delay(0, need(1000, 15_000))).toBe(0)
-    expect(meter.delay(0, need(1000, 20_000))).toBe(3000)
+    expect(meter.delay(0, need(1000, 20_000))).toBe(5000)
     // Together they never fit: something held must be released first.
     expect(meter.delay(0, need(30_000, 30_000))).toBe(40_000)
     expect(meter.delay(0, need(30_000, 30_001))).toBe(Infinity)
@@ -256,11 +256,33 @@ describe('ServerMeter', () => {
 
   test('delay() leaves a margin, of a tenth of the capacity at most', () => {
     const meter = inputMeter(1000)
-    // 2 s of refill are kept back for others, whatever the margin.
-    expect(meter.delay(0, { amount: 1000, margin: 0, held: 0 })).toBe(2000)
-    expect(meter.delay(0, { amount: 1000, margin: 500, held: 0 })).toBe(2500)
+    // 4 s of refill are kept back for others, whatever the margin.
+    expect(meter.delay(0, { amount: 1000, margin: 0, held: 0 })).toBe(4000)
+    expect(meter.delay(0, { amount: 1000, margin: 500, held: 0 })).toBe(4500)
     expect(meter.delay(0, { amount: 1000, margin: 1e9, held: 0 })).toBe(6000)
   })
+
+  test.each([
+    [4000, 7000],
+    [6000, 7000],
+    [8000, 7000],
+    [9000, 8000],
+  ])('delay() of %i keeps nothing back that a large request has waited for', (amount, ms) => {
+    // 4,000 where a request is no larger than that, none where it is twice as large.
+    expect(inputMeter(1000).delay(0, need(amount))).toBe(ms)
+  })
+
+  test.each([
+    [10, 4000],
+    [3, 3000],
+    [0, 0],
+  ])(
+    'delay() of a row that %i more will follow keeps back no more than these want',
+    (behind, ms) => {
+      const meter = inputMeter(1000)
+      expect(meter.delay(0, { ...need(1000), behind })).toBe(ms)
+    },
+  )
 
   test('a capacity that several readings in a row show to be short is believed, and its end too', () => {
     const meter = inputMeter(60_000)
@@ -472,7 +494,7 @@ describe('ServerMeter beside a server that counts in its own time', () => {
 })
 
 describe('ServerMeter in a climb', () => {
-  // 600 a minute, ten a second; 2 s of it are kept back for others.
+  // 600 a minute, ten a second; 4 s of it are kept back for others.
   function climbing(remaining: number): { meter: ServerMeter; delayMs: () => number } {
     const limit = 600
     const meter = new ServerMeter(0, 'requests', seen({ limit, remaining: 600 }), 0)
@@ -492,7 +514,7 @@ describe('ServerMeter in a climb', () => {
     const { meter, delayMs } = climbing(300)
     // 200 more of ours are in no reading: so may be 100 of theirs, and 100 are left.
     expect(meter.level(0)).toBe(100)
-    expect(delayMs()).toBeCloseTo((1 + 100 + 20 - 100) * 100)
+    expect(delayMs()).toBeCloseTo((1 + 100 + 40 - 100) * 100)
   })
 
   test('until readings of later show what they did', () => {

@@ -99,6 +99,9 @@ export interface MinuteNeed {
   readonly margin: number
   /** What the server holds for others that is not on account, and comes back. */
   readonly held: number
+  /** As `Waiting` has them. */
+  readonly behind?: number
+  readonly isPasser?: boolean
 }
 
 const marginShareMax = 0.1
@@ -117,8 +120,11 @@ const othersUnits = 100
 const narrowShareMax = 0.05
 /** So long after a climb requests of it may still arrive: a reading tells little of others. */
 const climbedMs = 500
-/** So long of our own refill stays for others. It is paid once, at the end of a run. */
-const reserveSeconds = 2
+/**
+ * So long of our own refill stays for others: what is there at any time must have room for the
+ * largest of their requests, or it finds none among our small ones.
+ */
+const reserveSeconds = 4
 /** A debt of more minutes than this is no debt of ours, or a `reset` that means something else. */
 const debtMinutesMax = 10
 
@@ -181,9 +187,10 @@ export class ServerMeter {
   }
 
   /** Milliseconds until this may start; Infinity: not before something held is released. */
-  delay(now: number, { amount, margin, held }: MinuteNeed): number {
+  delay(now: number, need: MinuteNeed): number {
+    const { amount, margin, held } = need
     if (held > 0 && amount + held > this.#minute.capacity) return Infinity
-    const spare = Math.min(margin + this.#reserve, this.#minute.capacity * marginShareMax)
+    const spare = Math.min(margin + this.#reserveFor(need), this.#minute.capacity * marginShareMax)
     return this.#minute.delayUntil(now, amount + held + spare + this.#climb.spare)
   }
 
@@ -297,8 +304,13 @@ export class ServerMeter {
    * keeps back the same time of what he takes himself, all are left the same; a share of what the
    * others take would give more to whoever has more already.
    */
-  get #reserve(): number {
-    return (reserveSeconds * this.#minute.perMinute) / 60
+  #reserveFor({ amount, behind, isPasser = false }: MinuteNeed): number {
+    const reserve = (reserveSeconds * this.#minute.perMinute) / 60
+    // What is larger itself has waited for its room long enough, unless it passes who waits.
+    const excess = isPasser ? 0 : Math.max(0, amount - reserve)
+    // What no request of ours will want any more is for whoever comes.
+    const most = behind === undefined ? reserve : Math.min(reserve, behind * amount)
+    return Math.max(0, Math.min(most, reserve - excess))
   }
 
   /**

@@ -106,7 +106,7 @@ export class Passing {
   }
 
   #passerOf(now: number, head: Candidate): Candidate | undefined {
-    const left = head.pool.limiter.wait(now, head.cost, false)
+    const left = head.pool.limiter.wait(now, head.cost, { isHeld: false })
     if (left.delayMs === 0 || left.delayMs === Infinity) return undefined
     const unit = unitOf(left)
     if (unit === undefined) return undefined
@@ -179,7 +179,7 @@ export class Passing {
     if (!limiter.fitsBoth(head.work, work)) return Infinity
     const bytes = head.work.bodyBytes + work.bodyBytes
     const shared = Math.max(underWay.wait(now, bytes, 2).delayMs, limiter.wait(now, cost).delayMs)
-    const delayMs = Math.max(shared, pool.wait(now, cost).delayMs)
+    const delayMs = Math.max(shared, pool.wait(now, cost, { isPasser: true }).delayMs)
     return delayMs < grainMs ? 0 : delayMs
   }
 
@@ -220,7 +220,8 @@ function widenedMs(now: number, { pool, cost }: Candidate, { delayMs }: Wait): n
   if (outputDeviation === 0) return 0
   const { inFlight } = pool
   const wider = outputDeviation * Math.sqrt((inFlight + 2) / (inFlight + 1))
-  const widened = pool.limiter.wait(now, { ...cost, outputDeviation: wider }, false)
+  const widerCost = { ...cost, outputDeviation: wider }
+  const widened = pool.limiter.wait(now, widerCost, { isHeld: false })
   return Math.max(0, widened.delayMs - delayMs)
 }
 

@@ -120,11 +120,11 @@ describe('PoolLimiter.observe()', () => {
   })
 
   // Each binds alone: one request a tenth of a second, 10 input and 1 output token a millisecond;
-  // 2 s of each are kept back for others.
+  // 4 s of each are kept back for others.
   test.each([
-    ['requests', { requests: 0 }, 2100],
-    ['input', { input: 0 }, 2100],
-    ['output', { output: 0 }, 2200],
+    ['requests', { requests: 0 }, 4100],
+    ['input', { input: 0 }, 4100],
+    ['output', { output: 0 }, 4200],
   ] as const)('what is used up makes wait: %s', (binds, left, refillMs) => {
     const { limiter, pool } = limiterOf()
     ask(limiter, pool, 0, { ...readings(left), serverAt: serverAt - 1000 })
@@ -220,8 +220,8 @@ describe('PoolLimiter.observe()', () => {
     ask(limiter, pool, 0, readings())
     ask(limiter, pool, 0, { requests: reading(60, 0), serverAt: serverAt + 0 })
     expect(pool.levels(0).requests).toMatchObject({ limit: 60 })
-    // One of 60 a minute, and two that are kept back.
-    expect(pool.wait(0, cost)).toEqual({ delayMs: 3000, binds: 'requests', isPace: true })
+    // One of 60 a minute, and four that are kept back.
+    expect(pool.wait(0, cost)).toEqual({ delayMs: 5000, binds: 'requests', isPace: true })
     ask(limiter, pool, 0, { requests: reading(6000, 5990), serverAt })
     expect(pool.wait(0, cost).delayMs).toBe(0)
     expect(levelsOf(pool, 0)['requests']).toBeGreaterThan(5970)

@@ -31,7 +31,7 @@ import { RefusalWait } from './refusal-wait.ts'
 import { Slice } from './slice.ts'
 import type { SliceNeed } from './slice-meter.ts'
 import { nothing, type Sent, Taken, units } from './taken.ts'
-import { free, type Refills, type Wait } from './wait.ts'
+import { free, type Refills, type Wait, type Waiting } from './wait.ts'
 
 /** What a request took on account of its pool. */
 export interface PoolReservation {
@@ -110,7 +110,7 @@ export class PoolLimiter {
    * How long a request of this cost must wait for this pool, and for which of its limits; or would,
    * were nothing held that comes back (`isHeld`).
    */
-  wait(now: number, given: Cost, isHeld = true): Wait {
+  wait(now: number, given: Cost, { isHeld = true, ...rest }: Waiting = {}): Wait {
     const refused = this.#refusals.delay(now)
     if (refused > 0) return { delayMs: refused, binds: 'retry-after' }
     // The server says when one request fits: what ours has gained meanwhile, others may have taken.
@@ -134,7 +134,7 @@ export class PoolLimiter {
     if (this.#isShort) this.#meters.produced(now, 'output', this.#production.count())
     for (const meter of this.#meters.all) {
       const { unit } = meter
-      const need = this.#needOf(unit, cost, held)
+      const need = { ...this.#needOf(unit, cost, held), ...rest }
       // Where one limit is seen to be shown over a slice, so are all, but not all are seen yet.
       let delayMs =
         this.#isShort && meter.isSliceShown === isShown

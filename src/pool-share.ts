@@ -17,7 +17,7 @@ import { amountOf, type Cost, type MeterUnit } from './meter.ts'
 import type { LimitReadings } from './outcome.ts'
 import { PoolLimiter, type PoolReservation } from './pool-limiter.ts'
 import type { RampKind } from './ramp.ts'
-import { addRefill, type Refills, type Wait } from './wait.ts'
+import { addRefill, type Refills, type Wait, type Waiting } from './wait.ts'
 
 const units = ['requests', 'input', 'output', 'tokens'] as const
 
@@ -55,8 +55,8 @@ export class PoolShare extends PoolLimiter {
     this.#resize(now)
   }
 
-  override wait(now: number, cost: Cost, isHeld = true): Wait {
-    let longest = super.wait(now, cost, isHeld)
+  override wait(now: number, cost: Cost, waiting: Waiting = {}): Wait {
+    let longest = super.wait(now, cost, waiting)
     if (longest.delayMs === Infinity) return longest
     if (this.#fraction < 1 && !this.#wasAnswered && this.#unsettled.requests >= firstMax) {
       return { delayMs: Infinity, binds: 'first reply' }

@@ -17,7 +17,7 @@ import type { PoolLimiter } from './pool-limiter.ts'
 import type { Random } from './random.ts'
 import type { AbortReason } from './transport.ts'
 import type { UnderWay } from './under-way.ts'
-import type { Wait } from './wait.ts'
+import type { Wait, Waiting } from './wait.ts'
 import type { Attempt, Work } from './work.ts'
 
 /** A stream must show a byte this often once it has begun. */
@@ -96,7 +96,7 @@ export class Pool {
   }
 
   /** How long the pool's next row must wait, and for what. Infinity: until something ends. */
-  wait(now: number, cost: Cost): Wait {
+  wait(now: number, cost: Cost, waiting?: Waiting): Wait {
     const delayMs = this.#congestion.delay(now)
     if (delayMs >= grainMs) return { delayMs, binds: 'outage' }
     if (this.#congestion.inOutage) {
@@ -104,7 +104,7 @@ export class Pool {
     } else if (this.#inFlight >= this.#congestion.ceiling(now)) {
       return { delayMs: Infinity, binds: 'congestion' }
     }
-    return this.limiter.wait(now, cost)
+    return this.limiter.wait(now, cost, waiting)
   }
 
   /** Begins a try. */

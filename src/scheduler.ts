@@ -36,7 +36,7 @@ import type { Random } from './random.ts'
 import { patienceError, rowTimeOutcome } from './run-stop.ts'
 import { fullBinds, UnderWay } from './under-way.ts'
 import { Verdicts } from './verdicts.ts'
-import type { Wait } from './wait.ts'
+import type { Wait, Waiting } from './wait.ts'
 import type { Attempt, Work } from './work.ts'
 
 /** Deadlines are looked at this often; they are tens of seconds long. */
@@ -262,7 +262,7 @@ export class Scheduler {
         break
       }
       const cost = this.#costOf(now, work)
-      const own = pool.wait(now, cost)
+      const own = pool.wait(now, cost, this.#waitingBehind(work))
       const wait = own.delayMs > 0 ? own : this.#sharedWait(now, work, cost)
       if (wait.delayMs > 0) {
         if (wait !== own) this.#binds = wait.binds
@@ -320,6 +320,11 @@ export class Scheduler {
   #costOf(now: number, work: Work): Cost {
     const estimate = this.estimator.estimate(work)
     return this.#prefixes?.costOf(now, work, estimate) ?? estimate
+  }
+
+  /** Once all input is read, it is known how many follow; those that wait for a retry may not. */
+  #waitingBehind({ pool }: Work): Waiting | undefined {
+    return this.#inputEnded ? { behind: this.#backlog.line(pool).rows - 1 } : undefined
   }
 
   /** How long a row must wait for what all pools share, and for what. */

@@ -15,6 +15,16 @@ export interface Wait {
   readonly isPace?: boolean
 }
 
+/** What is known of a request that may have to wait, besides its cost. */
+export interface Waiting {
+  /** Whether what is held and comes back counts. @default true */
+  readonly isHeld?: boolean
+  /** How many of ours will follow it in its pool. @default nobody knows */
+  readonly behind?: number
+  /** It would pass one that waits. @default false */
+  readonly isPasser?: boolean
+}
+
 /** Nothing to wait for. */
 export const free: Wait = { delayMs: 0, binds: '' }
 

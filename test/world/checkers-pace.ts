@@ -11,7 +11,7 @@
  *   tokens    a tenth of the limit, as estimates are off; twice the largest row, as rows are no
  *             fractions and the next may be one of them; a second of refill; and the input of what
  *             is under way, as headers leave open whether it has been counted
- *   all       two seconds of refill, which are kept back for others
+ *   all       four seconds of refill, which are kept back for others
  */
 
 import { type Play, type Sample, sampleMs, type Try } from './play.ts'
@@ -56,8 +56,8 @@ function leftOver(sample: Sample, underWay: readonly Try[], rows: Rows): number 
   const shares = [sample.requests, sample.input, sample.output].map((own, unit) => {
     if (own === undefined) return Infinity
     const { level, perMinute } = own
-    // One, and the two that are kept back.
-    const seconds = (3 * perMinute) / 60
+    // One, and the four that are kept back.
+    const seconds = (5 * perMinute) / 60
     if (unit === 0) return (level - 2 * (1 + perMinute / 600) - seconds) / perMinute
     const taken = unit === 1 ? held : output
     const row = unit === 1 ? largest.input : largest.output
