@@ -74,7 +74,9 @@ export async function run(
   const { summary, stats, observe } = await runBatches(parts)
   const { left } = summary.rows
   if (summary.stopped !== null || left === 0) return summary
-  observe({ type: 'rows_again', at: context.clock.now(), count: left })
+  const at = context.clock.now()
+  observe({ type: 'notice', at, message: `${left} rows that batches left are asked live` })
+  observe({ type: 'rows_again', at, count: left })
   return runLive({ settings: { ...settings, overwrite: false }, prices, hooks, context, stats })
 }
 

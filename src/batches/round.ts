@@ -21,7 +21,7 @@ import type { Work } from '../work.ts'
 import { Outstanding } from './outstanding.ts'
 import { Packing } from './packing.ts'
 import { Pauses, type RoundParts, type Shared } from './round-parts.ts'
-import { workOfRecord } from './row-record.ts'
+import { workOfFault, workOfRecord } from './row-record.ts'
 import { Watch } from './watch.ts'
 
 /** How a round ended. */
@@ -49,6 +49,8 @@ export class Round {
   readonly #feed: Feed
   #stopping: RunError | undefined
   #isRead = false
+  /** Rows that were left as they are in no batch. */
+  #unasked = 0
   #blocked: string | null = null
 
   /** `flush`: makes what was settled durable. */
@@ -182,6 +184,7 @@ export class Round {
 
   #take(planned: Planned, sequence: number): void {
     if (planned.type === 'held') return this.#settling.held(sequence, planned.key, planned.as)
+    if (this.#parts.settings.collectOnly) return this.#collectOnly(planned, sequence)
     if (planned.type === 'fault') {
       this.#settling.fault(sequence, planned)
       return this.#judged(this.#brake.failed(planned.fault.error, false))
@@ -194,6 +197,16 @@ export class Round {
     const ending = { number: 0, work, startedAt: this.#parts.context.clock.now() }
     this.#settling.fail({ ...ending, cacheMissedTokens: 0 }, refusal)
     this.#judged(this.#brake.failed(refusal.error, false))
+  }
+
+  /** A row that no batch has is left. What is a fault may be none as the run had read it. */
+  #collectOnly(planned: Exclude<Planned, { type: 'held' }>, sequence: number): void {
+    const work =
+      planned.type === 'work' ? planned.work : workOfFault(planned.fault, sequence, planned)
+    this.#brake.read()
+    if (this.#outstanding.match(work)) return
+    this.#unasked += 1
+    this.#settling.leave(work, false)
   }
 
   #judged(error: RunError | undefined): void {
@@ -219,7 +232,7 @@ export class Round {
         const nextAt = await this.#watch.look()
         this.#packing.collected()
         if (this.#isOver) return
-        this.#tellBinds()
+        this.#tellBinds(nextAt)
         await this.#pauses.wait(Math.max(0, nextAt - clock.now()))
       }
     } catch (error) {
@@ -237,14 +250,18 @@ export class Round {
     const { batches } = this.#outstanding
     if (batches.size === 0) return true
     // Who does not wait for results takes those that are there.
-    const { detach } = this.#parts.settings
-    return detach && [...batches].every((batch) => this.#watch.hasLookedAt(batch))
+    const { detach, collectOnly } = this.#parts.settings
+    return [...batches].every(
+      (batch) =>
+        (detach && this.#watch.hasLookedAt(batch)) || (collectOnly && this.#watch.isLost(batch)),
+    )
   }
 
-  #tellBinds(): void {
+  #tellBinds(untilAt: number): void {
     if (!this.#isRead || this.#outstanding.batches.size === 0) return
     const at = this.#parts.context.clock.now()
-    this.#parts.observe({ type: 'binding_changed', at, binds: 'batches' })
+    const until = untilAt === Infinity ? {} : { untilAt }
+    this.#parts.observe({ type: 'binding_changed', at, binds: 'batches', ...until })
   }
 
   /** What is not settled stays as it was. */
@@ -259,8 +276,9 @@ export class Round {
       }
     }
     for (const work of this.#packing.unsent()) this.#settling.leave(work, false)
-    const { leftovers, notInInput } = this.#watch.collector
-    const end = { leftovers, notInInput, outstanding }
+    const { collector } = this.#watch
+    const leftovers = collector.leftovers + this.#unasked
+    const end = { leftovers, notInInput: collector.notInInput, outstanding }
     return { stopping: this.#stopping, readAll: this.#isRead, ...end }
   }
 }

@@ -9,6 +9,7 @@ import { isJsonObject, parseJson } from '../json.ts'
 import { LineScan } from '../line-scan.ts'
 import { noCachePoints } from '../cache-points.ts'
 import { workOf } from '../plan.ts'
+import type { RowFault } from '../request.ts'
 import { noFeatures } from '../request-features.ts'
 import type { Work } from '../work.ts'
 import type { Amount } from '../worst-case.ts'
@@ -45,6 +46,17 @@ export function workOfRecord(record: RowRecord, sequence: number): Work {
   const work = workOf(row, sequence, retriesFailed)
   work.body = undefined
   return most === undefined ? work : { ...work, most }
+}
+
+/** A line that is no request as it is read now, as work that may be in a batch. */
+export function workOfFault(
+  { lineNumber: line, key, id, offset, byteLength: bytes }: RowFault,
+  sequence: number,
+  { retriesFailed }: Pick<Work, 'retriesFailed'>,
+): Work {
+  const place = { line, key, id, model: '', offset, bytes }
+  const record = { ...place, retriesFailed, metadata: undefined, most: undefined }
+  return workOfRecord(record, sequence)
 }
 
 const noBody = new Uint8Array()

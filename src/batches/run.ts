@@ -72,7 +72,8 @@ export async function runBatches(parts: BatchRunParts): Promise<BatchRun> {
     const ended = await playRound(round)
     const { end } = ended
     const mayGoOn = end.stopping === undefined && !settings.detach && !ended.unwritten
-    if (end.leftovers === 0 || !mayGoOn || settings.batchLeftovers === 'live') {
+    const isLast = settings.collectOnly || settings.batchLeftovers === 'live'
+    if (end.leftovers === 0 || !mayGoOn || isLast) {
       return { summary: summaryOf(parts, ended, { stats, estimator }), stats, observe }
     }
     number += 1
@@ -143,7 +144,8 @@ async function playRound(given: RoundGiven): Promise<Ended> {
     signal?.addEventListener('abort', interrupt)
     const end = await round.run()
     const unwritten = ledger.isBlocked
-    const stopped = end.stopping !== undefined || end.outstanding > 0
+    const isToGoOn = end.outstanding > 0 || (settings.collectOnly && end.leftovers > 0)
+    const stopped = end.stopping !== undefined || isToGoOn
     const closing = { readAll: end.readAll, stopped, source }
     const notInInput = unwritten ? null : await ledger.finish(closing)
     round.countOut()
@@ -216,7 +218,7 @@ function summaryOf(
   { stats, estimator }: { readonly stats: Stats; readonly estimator: Estimator },
 ): RunSummary {
   const deciding = {
-    stopping: end.stopping ?? outstandingError(end),
+    stopping: end.stopping ?? outstandingError(end) ?? leftError(settings, end),
     modelsGone: new Map<string, RunError>(),
     estimator,
     limiter: { bounds: [] },
@@ -236,4 +238,12 @@ function outstandingError({ outstanding }: RoundEnd): RunError | undefined {
   const message = `${outstanding} rows are in batches that run on`
   const hint = 'run the same command again to collect them, without --detach to wait for them'
   return new RunError('BATCHES_OUTSTANDING', message, { hint })
+}
+
+/** Who only collects asks none of the rows that batches do not have, or did not answer. */
+function leftError({ collectOnly }: Settings, { leftovers }: RoundEnd): RunError | undefined {
+  if (!collectOnly || leftovers === 0) return undefined
+  const message = `All that batches had is collected; ${leftovers} rows have no answer`
+  const hint = 'sluice run asks them'
+  return new RunError('ROWS_LEFT', message, { hint })
 }

@@ -28,6 +28,8 @@ interface Watched {
   emptyLists: number
   incomplete: number
   hasEnded: boolean
+  /** There is no such batch, and it is not for this run to send it again. */
+  isLost: boolean
 }
 
 export class Watch {
@@ -72,6 +74,11 @@ export class Watch {
     return batch.isOfThisRun || this.#watchedOf(batch).looks > 0
   }
 
+  /** Whether only a run that asks rows can go on with it. */
+  isLost(batch: OutstandingBatch): boolean {
+    return this.#watchedOf(batch).isLost
+  }
+
   /** Something changed for all of them: the input was read, or there is room on the disk. */
   hasten(): void {
     for (const watched of this.#watched.values()) if (watched.hasEnded) watched.nextAt = 0
@@ -82,7 +89,7 @@ export class Watch {
     if (watched === undefined) {
       // One of an earlier run may have ended long ago; one that was just made has not.
       const nextAt = batch.isOfThisRun ? this.#later(0) : 0
-      watched = { nextAt, looks: 0, emptyLists: 0, incomplete: 0, hasEnded: false }
+      watched = { nextAt, looks: 0, emptyLists: 0, incomplete: 0, hasEnded: false, isLost: false }
       this.#watched.set(batch, watched)
     }
     return watched
@@ -147,7 +154,7 @@ export class Watch {
   // Those whose creation was not answered.
 
   async #find(batch: OutstandingBatch, watched: Watched): Promise<void> {
-    const { context, notice, observe } = this.#shared
+    const { context, settings, notice, observe } = this.#shared
     const listed = await this.#list(batch, watched)
     if (listed === undefined) return
     const search = {
@@ -161,6 +168,11 @@ export class Watch {
       candidatesFor(batch.intent, search).length === 0 ? watched.emptyLists + 1 : 0
     if (resolution.type === 'look') return this.#identify(batch, watched, resolution.batches)
     if (resolution.type === 'wait') return this.#again(watched)
+    if (settings.collectOnly) {
+      watched.isLost = true
+      watched.nextAt = Infinity
+      return
+    }
     notice('the batch whose reply was lost is not there: it is sent again')
     const { rows, mostNanoUsd, lostSends } = batch.intent
     const at = context.clock.now()
