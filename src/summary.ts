@@ -120,11 +120,11 @@ export function summaryJson(summary: RunSummary): string {
 /** The same object for a run that did not come about: what there is nothing to say of is null. */
 export function errorJson(
   exitCode: number,
-  stopped: Omit<Stopped, 'code'> & { code: string },
+  stopped: (Omit<Stopped, 'code'> & { code: string }) | null,
 ): string {
   return JSON.stringify({
     exit_code: exitCode,
-    stopped: { code: stopped.code, message: stopped.message, hint: stopped.hint },
+    stopped: stopped && { code: stopped.code, message: stopped.message, hint: stopped.hint },
     models_gone: [],
     input: null,
     output: null,

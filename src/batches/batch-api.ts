@@ -19,11 +19,17 @@ export interface Batch {
   readonly status: 'in_progress' | 'canceling' | 'ended'
   /** Requests of it, whatever became of them. */
   readonly requests: number
+  readonly counts: BatchCounts
   readonly createdAt: number
   readonly expiresAt: number
   /** Its results are there to be read. */
   readonly hasResults: boolean
 }
+
+/** Requests by what became of them; all but `processing` are 0 until the batch has ended. */
+export type BatchCounts = Readonly<Record<(typeof countNames)[number], number>>
+
+const countNames = ['processing', 'succeeded', 'errored', 'canceled', 'expired'] as const
 
 /** What a call gave. */
 export type Called<T> =
@@ -157,12 +163,22 @@ function readBatch(json: JsonObject): Batch | undefined {
   const expiresAt = instantOf(json['expires_at'])
   if (typeof id !== 'string' || !isStatus(status) || !isJsonObject(counts)) return undefined
   if (createdAt === undefined) return undefined
-  const requests = Object.values(counts).reduce<number>(
-    (sum, count) => sum + (typeof count === 'number' ? count : 0),
-    0,
-  )
+  const countOf = (name: string): number => {
+    const count = counts[name]
+    return typeof count === 'number' ? count : 0
+  }
+  const requests = Object.keys(counts).reduce((sum, name) => sum + countOf(name), 0)
+  const named = countNames.map((name) => [name, countOf(name)] as const)
   const hasResults = typeof json['results_url'] === 'string'
-  return { id, status, requests, createdAt, expiresAt: expiresAt ?? Infinity, hasResults }
+  return {
+    id,
+    status,
+    requests,
+    counts: Object.fromEntries(named) as BatchCounts,
+    createdAt,
+    expiresAt: expiresAt ?? Infinity,
+    hasResults,
+  }
 }
 
 function readPage(json: JsonObject): BatchPage | undefined {

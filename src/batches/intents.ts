@@ -77,16 +77,24 @@ export class Intents {
    * @throws {RunError} `OUTPUT_FOREIGN` when one cannot be read: its batch may be running
    */
   load(): readonly Intent[] {
-    const names = this.#files.list(this.#folder)
-    const intents = names
-      .filter((name) => name.endsWith('.json'))
-      .map((name) => readIntent(this.#files, `${this.#folder}/${name}`))
+    const intents = this.read()
     const nonces = new Set(intents.map(({ nonce }) => nonce))
-    for (const name of names) {
+    for (const name of this.#files.list(this.#folder)) {
       const [nonce = '', kind = ''] = name.split('.')
       if (nonces.has(nonce) || !['rows', 'body', 'pack'].includes(kind)) continue
       this.#files.remove(`${this.#folder}/${name}`)
     }
+    return intents
+  }
+
+  /**
+   * All there are, the oldest first; nothing is touched, as a run may be packing.
+   *
+   * @throws {RunError} `OUTPUT_FOREIGN` when one cannot be read
+   */
+  read(): readonly Intent[] {
+    const names = this.#files.list(this.#folder).filter((name) => name.endsWith('.json'))
+    const intents = names.map((name) => readIntent(this.#files, `${this.#folder}/${name}`))
     return intents.toSorted((a, b) => a.firstSentAt - b.firstSentAt)
   }
 
