@@ -359,7 +359,7 @@ function budgetOf(value: number | string): number | undefined {
 }
 
 /** `requests.jsonl` → `requests.results.jsonl`; undefined for a stream. */
-function defaultOutput(input: string | AsyncIterable<Uint8Array>): string | undefined {
+export function defaultOutput(input: string | AsyncIterable<Uint8Array>): string | undefined {
   if (typeof input !== 'string') return undefined
   return input.replace(/(\.jsonl|\.ndjson|\.json)?$/, '.results.jsonl')
 }

@@ -5,6 +5,7 @@
 import { type Intent, Intents } from '../batches/intents.ts'
 import { RunError } from '../errors.ts'
 import type { Files } from '../files.ts'
+import { defaultOutput } from '../options.ts'
 
 /** What is outstanding of one output. */
 export interface Outstanding {
@@ -24,7 +25,11 @@ export function intentsOf(files: Files, given: string): Outstanding {
   const results = realPath(files, given)
   const folder = `${results}.sluice`
   if (files.stat(results) === undefined && files.list(folder).length === 0) throw notThere(given)
-  return { results, intents: new Intents(files, folder).read() }
+  const intents = new Intents(files, folder).read()
+  const output = defaultOutput(given) ?? ''
+  if (intents.length === 0 && files.list(`${output}.sluice`).length > 0)
+    throw isInput(given, output)
+  return { results, intents }
 }
 
 /** The input that they were read from; of several, the one that was given last. */
@@ -39,6 +44,11 @@ function realPath(files: Files, given: string): string {
     // Its folder is not there.
     throw notThere(given)
   }
+}
+
+function isInput(given: string, output: string): RunError {
+  const message = `Cannot find batches of ${given}: it is the input of a run`
+  return new RunError('INPUT_UNREADABLE', message, { hint: `its results are ${output}` })
 }
 
 function notThere(given: string): RunError {

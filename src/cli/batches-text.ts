@@ -3,7 +3,7 @@
  *
  *   batch                                rows  status       expires
  *   msgbatch_01HkcTjaV5uDC8jWR4ZsDV8d  40,000  in progress  in 23 h 48 min
- *     created 2026-11-23 03:28:36 UTC, 12 min ago; 91MB of requests.jsonl
+ *     created 2026-11-23 03:28:36 UTC, 12 min ago; 91MB from requests.jsonl
  *
  * No line is longer than the terminal is wide.
  */
@@ -97,7 +97,7 @@ function expiresText({ batch }: Intent, now: number): string {
 
 function detailsOf({ intent, found }: ShownBatch, now: number): readonly string[] {
   const { batch, bytes, input, firstSentAt } = intent
-  const what = `${formatShort(bytes)}B of ${printable(input)}`
+  const what = `${formatShort(bytes)}B from ${printable(input)}`
   const lines = [
     `${sinceText(batch?.createdAt ?? firstSentAt, batch ? 'created' : 'sent', now)}; ${what}`,
   ]

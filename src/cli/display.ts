@@ -84,8 +84,7 @@ export class Display {
     const { attempts, batches } = this.#snapshot()
     const { inFlight } = attempts
     const again = '^C again to exit at once'
-    const going =
-      batches.outstanding > 0 ? `; ${pluralBatches(batches.outstanding)} under way go on` : ''
+    const going = goingText(batches.outstanding)
     if (inFlight === 0) return this.note(`stopping${going}; ${again}`)
     const requests = plural(inFlight, 'request')
     this.note(`finishing ${requests} under way (up to ${formatDuration(graceMs)}); ${again}`)
@@ -167,4 +166,9 @@ export class Display {
     if (code === null) this.note('the output can be written again; going on')
     else this.note(`the output cannot be written (${code}): waiting, nothing is lost`)
   }
+}
+
+function goingText(batches: number): string {
+  if (batches === 0) return ''
+  return `; ${pluralBatches(batches)} ${batches === 1 ? 'runs' : 'run'} on at the API`
 }

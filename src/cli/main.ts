@@ -105,7 +105,7 @@ function makeBatches(act: Act): Command {
   ]
   for (const [spec, action] of actions) group.addCommand(makeCommand(spec, action))
   const names = actions.map(([{ name }]) => name.split(' ').at(-1) ?? '')
-  group.usage(`${names.join('|')} RESULTS [options]`).helpCommand(false)
+  group.usage('COMMAND RESULTS [options]').helpCommand(false)
   group.configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage()}` })
   group.configureOutput({ outputError: () => {} })
   nameUnknown(group, names, 'to see what there is: sluice batches list RESULTS')

@@ -9,7 +9,7 @@
  *
  *   sluice   5,000 of 45,000 rows   11 %
  *   3 batches under way   40,000 rows in them   5,000 rows collected
- *   failed 0   $1.23   binds batches under way   next look in 40 s
+ *   failed 0   $1.23   next look in 40 s
  *
  * Fields that do not fit are left out whole, the least telling first; no line is ever
  * longer than the terminal is wide.
@@ -194,7 +194,8 @@ function stateFields(snapshot: Snapshot, { spellings }: ProgressOptions): Field[
   const failed = rows.failed + rows.heldFailed
   const retries = attempts.overloaded + attempts.broken
   // A batch has no tries.
-  const hasTries = attempts.started > 0 || snapshot.batches.outstanding === 0
+  const { outstanding, collected } = snapshot.batches
+  const hasTries = attempts.started > 0 || outstanding + collected === 0
   const tries: readonly Field[] = [
     {
       label: 'retries',
@@ -219,7 +220,7 @@ function stateFields(snapshot: Snapshot, { spellings }: ProgressOptions): Field[
   ]
   if (outputBlocked !== null) {
     fields.push({ text: `cannot write: ${outputBlocked}`, tone: 'bad' })
-  } else if (stopping === null && binds !== '') {
+  } else if (stopping === null && binds !== '' && binds !== 'batches') {
     fields.push({ label: 'binds', text: bindName(binds, spellings), rank: 5 })
   }
   return fields

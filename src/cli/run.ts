@@ -245,7 +245,8 @@ function resumeLines({ paint, asking }: Voice, summary: RunSummary): readonly st
 
 function goingText({ snapshot: { batches } }: RunSummary): string {
   const { outstanding, rows } = batches
-  return `${pluralBatches(outstanding)} with ${plural(rows, 'row')} under way`
+  const run = outstanding === 1 ? 'runs' : 'run'
+  return `${pluralBatches(outstanding)} with ${plural(rows, 'row')} ${run} on at the API`
 }
 
 function twice({ limit, spent, unknown }: BudgetLine): number {
