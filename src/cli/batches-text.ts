@@ -58,7 +58,7 @@ export function batchesTable(
       printable(intent.batch?.id ?? unresolved),
       formatCount(intent.rows),
       intent.batch === undefined ? '' : statusText(found),
-      expiresText(intent, now),
+      hasEnded(found) ? '' : expiresText(intent, now),
     ]),
   )
   const widths = kept(heads).map((head, column) =>
@@ -89,6 +89,10 @@ function statusText(found: Found | undefined): string {
   return status.replace('_', ' ')
 }
 
+function hasEnded(found: Found | undefined): boolean {
+  return found?.kind === 'batch' && found.batch.status === 'ended'
+}
+
 function expiresText({ batch }: Intent, now: number): string {
   if (batch === undefined || batch.expiresAt === Infinity) return ''
   const leftMs = batch.expiresAt - now
@@ -105,7 +109,7 @@ function detailsOf({ intent, found }: ShownBatch, now: number): readonly string[
     lines.push('no reply came: the next run, or collect, looks whether it is there')
   }
   if (found?.kind === 'failed') lines.push(printable(found.message))
-  if (found?.kind === 'batch' && found.batch.status === 'ended') lines.push(countsText(found.batch))
+  if (found?.kind === 'batch' && hasEnded(found)) lines.push(countsText(found.batch))
   return lines
 }
 
@@ -128,9 +132,7 @@ function countsText({ counts }: Batch): string {
 /** What stands below the table: what can be done, in a few words. */
 export function batchesTotal({ batches }: ShownBatches): string {
   const rows = batches.reduce((sum, { intent }) => sum + intent.rows, 0)
-  const ended = batches.filter(
-    ({ found }) => found?.kind === 'batch' && found.batch.status === 'ended',
-  )
+  const ended = batches.filter(({ found }) => hasEnded(found))
   const of = batches.length === 1 ? '1 batch' : `${formatCount(batches.length)} batches`
   const done = ended.length === 0 ? '' : `; ${formatCount(ended.length)} ended, to be collected`
   return `${of}, ${plural(rows, 'row')}${done}`
