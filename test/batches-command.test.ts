@@ -180,6 +180,19 @@ describe.concurrent('sluice run --via batches', () => {
     expect(told.stderr).not.toContain('half price')
   })
 
+  test('detached puts what a batch has left into another, not into live requests', async () => {
+    const faults = { 'batch-request-error': 1 }
+    const url = await simulate({ ...ended, faults })
+    const cwd = await detached(url, 2)
+    const args = ['run', 'in.jsonl', '--via', 'batches', '--detach', '--base-url', url]
+    const { code, stderr } = await sluice(args, { cwd })
+    expect(code).toBe(5)
+    expect(stderr).toContain('2 rows go into another batch')
+    expect(stderr).toContain('1 batch with 2 rows runs on at the API; to collect:')
+    expect(read(cwd, results)).toBe('')
+    expect(await batchesOf(url)).toHaveLength(2)
+  })
+
   const batches = ['--via', 'batches']
   test.each([
     ['stdin', ['-', ...batches], /--via cannot be batches where the input is a stream/],

@@ -71,7 +71,8 @@ export async function runBatches(parts: BatchRunParts): Promise<BatchRun> {
     const round = { ...parts, estimator, observe: number === 1 ? observe : again, number }
     const ended = await playRound(round)
     const { end } = ended
-    const mayGoOn = end.stopping === undefined && !settings.detach && !ended.unwritten
+    // Where batches run on, the next run has their leftovers; these are not for another to ask live.
+    const mayGoOn = end.stopping === undefined && end.outstanding === 0 && !ended.unwritten
     const isLast = settings.collectOnly || settings.batchLeftovers === 'live'
     if (end.leftovers === 0 || !mayGoOn || isLast) {
       return { summary: summaryOf(parts, ended, { stats, estimator }), stats, observe }
