@@ -140,7 +140,8 @@ export class Stats {
   #bindsSince = 0
   #outputBlocked: string | null = null
   #stopping: { code: string; message: string } | null = null
-  readonly #batches = { outstanding: 0, rows: 0 }
+  /** Rows of each batch that is outstanding, by its id. */
+  readonly #batches = new Map<string, number>()
 
   observe(event: RunEvent): void {
     switch (event.type) {
@@ -173,12 +174,10 @@ export class Stats {
         this.#rows.left -= event.count
         return
       case 'batch_submitted':
-        this.#batches.outstanding += 1
-        this.#batches.rows += event.rows
+        this.#batches.set(event.id, event.rows)
         return
       case 'batch_collected':
-        this.#batches.outstanding -= 1
-        this.#batches.rows -= event.rows
+        this.#batches.delete(event.id)
         return
       case 'batch_lost':
         return this.#batchLost(event)
@@ -216,7 +215,7 @@ export class Stats {
     return {
       elapsedMs: now - this.#startedAt,
       rows: { ...this.#rows, readAll: this.#readAll, expected: this.#expected() },
-      batches: { ...this.#batches },
+      batches: { outstanding: this.#batches.size, rows: sum([...this.#batches.values()]) },
       attempts: { started, inFlight: started - ended, refused, overloaded, broken },
       possiblyBilledTwice: {
         rows: this.#unknownRows,
@@ -272,10 +271,7 @@ export class Stats {
   }
 
   #batchLost({ id, rows, costNanoUsdMax: cost }: BatchLost): void {
-    if (id !== null) {
-      this.#batches.outstanding -= 1
-      this.#batches.rows -= rows
-    }
+    if (id !== null) this.#batches.delete(id)
     this.#unknownRows += rows
     this.#unknown.attempts += rows
     if (cost === null) this.#unknown.priced = false
