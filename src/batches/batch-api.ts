@@ -53,11 +53,11 @@ export class BatchApi {
   readonly #calls: ApiCalls
   readonly #signal: AbortSignal
 
-  readonly #wallTime: () => number
+  readonly #wallTime: (() => number) | undefined
   #skewMs = 0
 
   /** `signal` ends what is under way; `wallTime`: ours, to be compared with the server's. */
-  constructor(calls: ApiCalls, signal: AbortSignal, wallTime: () => number) {
+  constructor(calls: ApiCalls, signal: AbortSignal, wallTime?: () => number) {
     this.#calls = calls
     this.#signal = signal
     this.#wallTime = wallTime
@@ -115,7 +115,9 @@ export class BatchApi {
     const reply = await this.#calls.call(call)
     const { date } = reply.headers
     const serverAt = typeof date === 'string' ? parseInstant(date) : undefined
-    if (serverAt !== undefined) this.#skewMs = serverAt - this.#wallTime()
+    if (serverAt !== undefined && this.#wallTime !== undefined) {
+      this.#skewMs = serverAt - this.#wallTime()
+    }
     return reply
   }
 

@@ -56,6 +56,8 @@ export class Round {
   #stopping: RunError | undefined
   #cancelGrace: Cancel | undefined
   #isRead = false
+  /** Only batches are waited for, and that was told. */
+  #isWaiting = false
   /** Who waits for room on the disk, and why. */
   readonly #blocks = new Map<Writer, string>()
   #bug: { readonly error: unknown } | undefined
@@ -73,7 +75,7 @@ export class Round {
       retryFailed: settings.retryFailed && parts.number === 1,
     })
     this.#shared = this.#makeShared()
-    this.#packing = new Packing(this.#shared, () => this.#feed.wake())
+    this.#packing = new Packing(this.#shared, () => this.#readOn())
     this.#watch = new Watch(this.#shared, () => this.#blocks.has('output'))
     this.#feed = this.#makeFeed()
   }
@@ -101,7 +103,7 @@ export class Round {
     const { context, observe, settings, giveUp } = this.#parts
     observe({ type: 'run_stopping', at: context.clock.now(), code, message, hint: hint ?? null })
     this.#cancelGrace = context.clock.after(settings.graceMs, giveUp)
-    this.#feed.wake()
+    this.#readOn()
     this.#pauses.end()
   }
 
@@ -115,7 +117,7 @@ export class Round {
     if (now !== before) observe({ type: 'output_blocked', at: context.clock.now(), code: now })
     if (code !== null) return
     this.#watch.hasten()
-    this.#feed.wake()
+    this.#readOn()
   }
 
   /** Runs until nothing is left to do, or to wait for. Rejects for bugs and lost files. */
@@ -178,16 +180,24 @@ export class Round {
     this.stop(new RunError('INTERRUPTED', 'Stopped by a fault of our own'))
   }
 
+  get #hasRoom(): boolean {
+    return this.#stopping !== undefined || (this.#packing.hasRoom && this.#blocks.size === 0)
+  }
+
+  /** The feed takes a row whenever it is woken. */
+  #readOn(): void {
+    if (this.#hasRoom) this.#feed.wake()
+  }
+
   #makeFeed(): Feed {
-    const packing = this.#packing
-    const isHeld = (): boolean => this.#blocks.size > 0
+    const hasRoom = (): boolean => this.#hasRoom
     const isStopping = (): boolean => this.#stopping !== undefined
     const { source, settings } = this.#parts
     return new Feed(
       { source, settings, plan: this.#plan },
       {
         get hasRoom() {
-          return isStopping() || (packing.hasRoom && !isHeld())
+          return hasRoom()
         },
         get isStopping() {
           return isStopping()
@@ -277,7 +287,7 @@ export class Round {
         const nextAt = await this.#watch.look()
         this.#packing.collected()
         if (this.#isOver) return
-        this.#tellBinds()
+        this.#tellWaiting()
         await this.#pauses.wait(Math.max(0, nextAt - clock.now()), wakes)
       }
     } catch (error) {
@@ -295,8 +305,9 @@ export class Round {
     return detach && [...batches].every((batch) => this.#watch.hasLookedAt(batch))
   }
 
-  #tellBinds(): void {
-    if (!this.#isRead || this.#outstanding.batches.size === 0) return
+  #tellWaiting(): void {
+    if (this.#isWaiting || !this.#isRead || this.#outstanding.batches.size === 0) return
+    this.#isWaiting = true
     const at = this.#parts.context.clock.now()
     this.#parts.observe({ type: 'binding_changed', at, binds: 'batches' })
   }

@@ -3,8 +3,8 @@
  *
  * A round asks every row that has no line and is in no batch. What it leaves through no fault of
  * the rows (errors of the API's own, expired, canceled) is asked again by the next round, or live,
- * as the user says. All that is known between rounds, and between processes, stands in the files: the
- * output and the failed file, and an intent for each batch beside them.
+ * as the user says. All that is known between rounds, and between processes, stands in the files:
+ * the output and the failed file, and an intent for each batch beside them.
  */
 
 import { assert } from '../assert.ts'

@@ -121,9 +121,10 @@ export class Watch {
 
   async #collected(batch: OutstandingBatch, watched: Watched): Promise<void> {
     const { context, observe, success, written } = this.#shared
-    success.at = context.clock.now()
     // The intent goes when every line is safe. If that is given up, the next run finds them.
-    if (!(await written())) return watched.again()
+    const isWritten = await written()
+    success.at = context.clock.now()
+    if (!isWritten) return watched.again()
     const { id = '' } = batch.intent.batch ?? {}
     this.#forget(batch)
     observe({ type: 'batch_collected', at: context.clock.now(), id, rows: batch.intent.rows })
