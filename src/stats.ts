@@ -149,7 +149,9 @@ export class Stats {
   #bindsUntil: number | undefined
   #outputBlocked: string | null = null
   #stopping: { code: string; message: string } | null = null
-  readonly #batches = { outstanding: 0, rows: 0, collected: 0, answers: 0 }
+  /** Rows of each batch that is outstanding, by its id. */
+  readonly #batches = new Map<string, number>()
+  readonly #fromBatches = { collected: 0, answers: 0 }
 
   observe(event: RunEvent): void {
     switch (event.type) {
@@ -182,13 +184,11 @@ export class Stats {
         this.#rows.left -= event.count
         return
       case 'batch_submitted':
-        this.#batches.outstanding += 1
-        this.#batches.rows += event.rows
+        this.#batches.set(event.id, event.rows)
         return
       case 'batch_collected':
-        this.#batches.outstanding -= 1
-        this.#batches.rows -= event.rows
-        this.#batches.collected += 1
+        this.#batches.delete(event.id)
+        this.#fromBatches.collected += 1
         return
       case 'batch_lost':
         return this.#batchLost(event)
@@ -227,7 +227,11 @@ export class Stats {
     return {
       elapsedMs: now - this.#startedAt,
       rows: { ...this.#rows, readAll: this.#readAll, expected: this.#expected() },
-      batches: { ...this.#batches },
+      batches: {
+        outstanding: this.#batches.size,
+        rows: sum([...this.#batches.values()]),
+        ...this.#fromBatches,
+      },
       attempts: { started, inFlight: started - ended, refused, overloaded, broken },
       possiblyBilledTwice: {
         rows: this.#unknownRows,
@@ -284,10 +288,7 @@ export class Stats {
   }
 
   #batchLost({ id, rows, costNanoUsdMax: cost }: BatchLost): void {
-    if (id !== null) {
-      this.#batches.outstanding -= 1
-      this.#batches.rows -= rows
-    }
+    if (id !== null) this.#batches.delete(id)
     this.#unknownRows += rows
     this.#unknown.attempts += rows
     if (cost === null) this.#unknown.priced = false
@@ -305,7 +306,7 @@ export class Stats {
     this.#settledRate.add(event.at, 1)
     if (event.batchId !== undefined) {
       // The limits of pools are not touched by batches.
-      this.#batches.answers += 1
+      this.#fromBatches.answers += 1
       return
     }
     this.#attempts.ended += 1
@@ -364,7 +365,7 @@ export class Stats {
     const { succeeded, failed, heldSucceeded, heldFailed, left } = this.#rows
     const settled = succeeded + failed
     // When a batch ends nobody knows.
-    if (expected === null || settled === 0 || this.#batches.outstanding > 0) return null
+    if (expected === null || settled === 0 || this.#batches.size > 0) return null
     const rows = Math.max(0, expected - settled - heldSucceeded - heldFailed - left)
     // Where answers are minutes apart the last ten seconds say nothing; the whole run does.
     const wholeRun = settled / Math.max(1, (now - this.#startedAt) / 1000)

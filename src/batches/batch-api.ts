@@ -24,6 +24,8 @@ export interface Batch {
   readonly expiresAt: number
   /** Its results are there to be read. */
   readonly hasResults: boolean
+  /** They are not kept any more. */
+  readonly isArchived: boolean
 }
 
 /** Requests by what became of them; all but `processing` are 0 until the batch has ended. */
@@ -57,10 +59,19 @@ export class BatchApi {
   readonly #calls: ApiCalls
   readonly #signal: AbortSignal
 
-  /** `signal` ends what is under way. */
-  constructor(calls: ApiCalls, signal: AbortSignal) {
+  readonly #wallTime: (() => number) | undefined
+  #skewMs = 0
+
+  /** `signal` ends what is under way; `wallTime`: ours, to be compared with the server's. */
+  constructor(calls: ApiCalls, signal: AbortSignal, wallTime?: () => number) {
     this.#calls = calls
     this.#signal = signal
+    this.#wallTime = wallTime
+  }
+
+  /** The server's wall time less ours, by its last reply. */
+  get skewMs(): number {
+    return this.#skewMs
   }
 
   create(body: CallBody): Promise<Called<Batch>> {
@@ -81,24 +92,46 @@ export class BatchApi {
     return this.#ask({ method: 'GET', path: `/batches?limit=100${next}` }, readPage)
   }
 
-  /** Hands on the results' bytes as they come; done when all of them came. */
-  async results(
-    id: string,
-    onBytes: (bytes: Uint8Array) => void,
-    signal: AbortSignal = this.#signal,
-  ): Promise<Called<undefined>> {
+  /**
+   * Hands on the results' bytes as they come; done when all of them came. False: no more of them.
+   * What `take` throws is thrown.
+   */
+  async results(id: string, take: (bytes: Uint8Array) => boolean): Promise<Called<undefined>> {
     const path = `/batches/${encodeURIComponent(id)}/results`
-    const reply = await this.#calls.call({ method: 'GET', path, onBytes, signal })
+    const ending = new AbortController()
+    let thrown: { readonly error: unknown } | undefined
+    const onBytes = (bytes: Uint8Array): void => {
+      if (ending.signal.aborted) return
+      try {
+        if (!take(bytes)) ending.abort()
+      } catch (error) {
+        thrown = { error }
+        ending.abort()
+      }
+    }
+    const signal = AbortSignal.any([this.#signal, ending.signal])
+    const reply = await this.#call({ method: 'GET', path, onBytes, signal })
+    if (thrown !== undefined) throw thrown.error
     return reply.status === 200 && reply.isWhole
       ? { kind: 'done', value: undefined }
       : failureOf(reply)
+  }
+
+  async #call(call: ApiCall): Promise<CallReply> {
+    const reply = await this.#calls.call(call)
+    const { date } = reply.headers
+    const serverAt = typeof date === 'string' ? parseInstant(date) : undefined
+    if (serverAt !== undefined && this.#wallTime !== undefined) {
+      this.#skewMs = serverAt - this.#wallTime()
+    }
+    return reply
   }
 
   async #ask<T>(
     call: Omit<ApiCall, 'signal'>,
     read: (json: JsonObject) => T | undefined,
   ): Promise<Called<T>> {
-    const reply = await this.#calls.call({ ...call, signal: this.#signal })
+    const reply = await this.#call({ ...call, signal: this.#signal })
     if (reply.status < 200 || reply.status >= 300 || !reply.isWhole) return failureOf(reply)
     const json = parseJson(reply.body)
     const value = isJsonObject(json) ? read(json) : undefined
@@ -170,15 +203,10 @@ function readBatch(json: JsonObject): Batch | undefined {
   const requests = Object.keys(counts).reduce((sum, name) => sum + countOf(name), 0)
   const named = countNames.map((name) => [name, countOf(name)] as const)
   const hasResults = typeof json['results_url'] === 'string'
-  return {
-    id,
-    status,
-    requests,
-    counts: Object.fromEntries(named) as BatchCounts,
-    createdAt,
-    expiresAt: expiresAt ?? Infinity,
-    hasResults,
-  }
+  const isArchived = typeof json['archived_at'] === 'string'
+  const counted = { requests, counts: Object.fromEntries(named) as BatchCounts }
+  const ends = { expiresAt: expiresAt ?? Infinity, hasResults, isArchived }
+  return { id, status, ...counted, createdAt, ...ends }
 }
 
 function readPage(json: JsonObject): BatchPage | undefined {

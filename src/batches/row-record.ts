@@ -26,12 +26,12 @@ export interface RowRecord {
   readonly retriesFailed: boolean
   /** The user's own, as JSON text. */
   readonly metadata: string | undefined
-  /** The most it may cost, in a run with a budget. */
+  /** The most it may cost, where that is known. */
   readonly most: Amount | undefined
 }
 
-/** The line of a row, newline included. */
-export function recordLine({ row, retriesFailed, most }: Work): string {
+/** The line of a row, newline included; `most`: what it may cost. */
+export function recordLine({ row, retriesFailed }: Work, most: Amount | undefined): string {
   const { lineNumber: line, key, id, model, offset, byteLength: bytes, metadata } = row
   const place = { line, key, id, model, offset, bytes }
   return `${JSON.stringify({ ...place, retriesFailed, metadata, most })}\n`
