@@ -108,7 +108,13 @@ const programsOf = (page: string): readonly Program[] => {
     return { place: `${page}:${line}`, name, isTest, code: match[2] ?? '', shown: match[3] }
   })
 }
-const pages = ['docs/library.md', 'docs/simulator.md', 'docs/from-sdk-and-p-limit.md', 'README.md']
+const pages = [
+  'docs/library.md',
+  'docs/batches.md',
+  'docs/simulator.md',
+  'docs/from-sdk-and-p-limit.md',
+  'README.md',
+]
 const programsShown = pages.flatMap(programsOf)
 
 describe('programs in pages', () => {
@@ -116,7 +122,7 @@ describe('programs in pages', () => {
   let simulator: RunningSimulator
 
   beforeAll(async () => {
-    simulator = await startSimulator({ latencyMs: 10 })
+    simulator = await startSimulator({ latencyMs: 10, batchDurationMs: 0 })
     // A package of that name whose files are the sources: nothing need be built.
     folder = mkdtempSync(path.join(tmpdir(), 'sluice-docs-'))
     const home = path.join(folder, 'node_modules/sluice')

@@ -208,12 +208,21 @@ function asSeenFrom(folder: string, summary: RunSummary): RunSummary {
   return { ...summary, output, failedOutput: shownPath(summary.failedOutput, folder) }
 }
 
-/** What is no error: the user asked for it. */
-const asked: ReadonlySet<string> = new Set(['INTERRUPTED', 'BATCHES_OUTSTANDING', 'ROWS_LEFT'])
+/** Whether the user asked for this end: that is no error. */
+function isAsked({ stopped, snapshot }: RunSummary): boolean {
+  if (stopped?.code === 'INTERRUPTED' || stopped?.code === 'ROWS_LEFT') return true
+  // A batch that cannot be found stops a run as well, by the same code.
+  return isDetached({ stopped, snapshot })
+}
+
+function isDetached({ stopped, snapshot }: Pick<RunSummary, 'stopped' | 'snapshot'>): boolean {
+  return stopped?.code === 'BATCHES_OUTSTANDING' && snapshot.stopping === null
+}
 
 /** What stopped the run, and models that do not exist. */
-function complaintsOf({ stopped, modelsGone }: RunSummary): readonly Complaint[] {
-  const all = stopped === null || asked.has(stopped.code) ? [] : [stopped]
+function complaintsOf(summary: RunSummary): readonly Complaint[] {
+  const { stopped, modelsGone } = summary
+  const all = stopped === null || isAsked(summary) ? [] : [stopped]
   const further = modelsGone.filter(({ message }) => message !== stopped?.message)
   return [...all, ...further]
 }
@@ -230,7 +239,7 @@ function resumeLines({ paint, asking }: Voice, summary: RunSummary): readonly st
     const left = plural(summary.rows.left, 'row')
     return [`${left} without an answer; to ask what is left:`, `  ${shown(asking)}`]
   }
-  if (stopped.code === 'BATCHES_OUTSTANDING') {
+  if (isDetached(summary)) {
     const collecting = typed.filter((word) => word !== '--detach')
     const status = shown(['batches', 'status', output])
     const lines = [`${goingText(summary)}; to collect:`, `  ${shown(collecting)}`]
