@@ -29,9 +29,13 @@ export interface Batch {
 }
 
 /** Requests by what became of them; all but `processing` are 0 until the batch has ended. */
-export type BatchCounts = Readonly<Record<(typeof countNames)[number], number>>
-
-const countNames = ['processing', 'succeeded', 'errored', 'canceled', 'expired'] as const
+export interface BatchCounts {
+  readonly processing: number
+  readonly succeeded: number
+  readonly errored: number
+  readonly canceled: number
+  readonly expired: number
+}
 
 /** What a call gave. */
 export type Called<T> =
@@ -201,10 +205,16 @@ function readBatch(json: JsonObject): Batch | undefined {
     return typeof count === 'number' ? count : 0
   }
   const requests = Object.keys(counts).reduce((sum, name) => sum + countOf(name), 0)
-  const named = countNames.map((name) => [name, countOf(name)] as const)
+  const named: BatchCounts = {
+    processing: countOf('processing'),
+    succeeded: countOf('succeeded'),
+    errored: countOf('errored'),
+    canceled: countOf('canceled'),
+    expired: countOf('expired'),
+  }
   const hasResults = typeof json['results_url'] === 'string'
   const isArchived = typeof json['archived_at'] === 'string'
-  const counted = { requests, counts: Object.fromEntries(named) as BatchCounts }
+  const counted = { requests, counts: named }
   const ends = { expiresAt: expiresAt ?? Infinity, hasResults, isArchived }
   return { id, status, ...counted, createdAt, ...ends }
 }

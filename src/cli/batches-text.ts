@@ -123,7 +123,7 @@ function formatInstant(at: number): string {
 }
 
 function countsText({ counts }: Batch): string {
-  const parts = Object.entries(counts)
+  const parts = Object.entries({ ...counts })
     .filter(([, count]) => count > 0)
     .map(([name, count]) => `${formatCount(count)} ${name}`)
   return parts.length === 0 ? 'no row of it was done' : parts.join(', ')
