@@ -64,7 +64,7 @@ export function statusCommand(line: CommandLine): Promise<number> {
   return framed(line, async (asked) => {
     const settings = setUp(asked)
     const { results, intents } = outstandingOf(asked)
-    const batches = await askAll(settings, intents, (api, id) => api.retrieve(id))
+    const batches = await askAll(asked, settings, intents, (api, id) => api.retrieve(id))
     await show(asked, { results, batches })
     return isKnown(batches) ? exitCodes.succeeded : exitCodes.someFailed
   })
@@ -78,7 +78,7 @@ export function cancelCommand(line: CommandLine): Promise<number> {
     const unsaid = 'cancel needs --yes when nobody is there to be asked'
     const settings = setUp(asked, isSure || isAttended ? [] : [unsaid])
     const { results, intents } = outstandingOf(asked)
-    const before = await askAll(settings, intents, (api, id) => api.retrieve(id))
+    const before = await askAll(asked, settings, intents, (api, id) => api.retrieve(id))
     const running = before.filter(isRunning)
     if (running.length === 0) {
       await show(asked, { results, batches: before })
@@ -91,6 +91,7 @@ export function cancelCommand(line: CommandLine): Promise<number> {
     }
     const ids = new Set(running.map(({ intent }) => intent.nonce))
     const canceled = await askAll(
+      asked,
       settings,
       running.map(({ intent }) => intent),
       (api, id) => api.cancel(id),
@@ -160,6 +161,7 @@ async function show(
 
 /** One call about each whose id is known, one after the other. */
 async function askAll(
+  { redact }: Asked,
   settings: Settings,
   intents: Outstanding['intents'],
   ask: (api: BatchApi, id: string) => Promise<Called<Batch>>,
@@ -179,7 +181,7 @@ async function askAll(
       const timer = clock.after(answerMsMax, () => ending.abort())
       const called = await ask(new BatchApi(calls, ending.signal), id)
       timer()
-      asked.push({ intent, found: foundOf(called) })
+      asked.push({ intent, found: foundOf(called, redact) })
     }
     return asked
   } finally {
@@ -188,7 +190,7 @@ async function askAll(
 }
 
 /** Throws `RunError` where nothing can be told of any. */
-function foundOf(called: Called<Batch>): Found {
+function foundOf(called: Called<Batch>, redact: Redact): Found {
   switch (called.kind) {
     case 'done':
       return { kind: 'batch', batch: called.value }
@@ -199,7 +201,8 @@ function foundOf(called: Called<Batch>): Found {
     case 'refused':
     case 'failed':
     case 'invalid':
-      return { kind: 'failed', message: `${called.error.type}: ${called.error.message}` }
+      // Before it is cut to a width: a piece of a key is not known for one.
+      return { kind: 'failed', message: redact(`${called.error.type}: ${called.error.message}`) }
     default:
       return called satisfies never
   }
