@@ -64,17 +64,17 @@ async function killTable(seed: number, faults: Readonly<Record<string, number>>)
   while (tally.kills < killsPerSeed && tally.lives < livesMax) {
     tally.lives += 1
     const since = world.clock.wallTime()
-    const isBetween = tally.between < betweenMin + 2 && random.chance(0.6)
+    const isBetween = random.chance(0.7)
+    // There is always something left to submit.
+    if (rows - new Set(world.server.asked.values()).size < rowsMore) {
+      rows += rowsMore
+      world.edit(namedRows(rows))
+    }
     const { ending, life } = await world.try(options, undefined, undefined, (born) =>
       isBetween ? killBetween(world, born, random) : killAnywhere(world, born, random),
     )
     world.disk.onOperation = undefined
-    if (ending.type === 'summary') {
-      // All is done before it was killed often enough: there is more to do.
-      rows += rowsMore
-      world.edit(namedRows(rows))
-      continue
-    }
+    if (ending.type === 'summary') continue
     expect(ending, `life ${life.plan.number}`).toEqual({ type: 'kill' })
     tally.kills += 1
     if (isUnresolved(world, since)) tally.between += 1
@@ -95,28 +95,27 @@ async function killTable(seed: number, faults: Readonly<Record<string, number>>)
   return { ...tally, problems }
 }
 
-/** After some intent was written, before the id of its batch is, or in the very write of it. */
+/** After some intent was written, before the id of its batch is, or in the very write of that. */
 function killBetween(world: BatchWorld, life: Life, random: Random): void {
   const known = new Set(intents(world).map(([path]) => path))
-  let left = random.integer(1, 4)
+  const inWrite = random.chance(0.4)
+  let left = random.integer(1, 3)
+  let chosen: string | undefined
   world.disk.onOperation = (operation, path) => {
     if (operation !== 'writeText' || !path.endsWith('.json') || !path.startsWith(folder)) return
-    left -= 1
-    const isFirst = !known.has(path)
-    known.add(path)
-    if (left > 0 && !isFirst) return
-    if (isFirst && left > 0) return
-    if (isFirst) {
-      // It is being sent, or answered, or that is on its way.
-      world.clock.after(random.integer(0, 24), () => life.kill())
-      world.disk.onOperation = undefined
-      return
+    if (path === chosen && inWrite) {
+      life.kill()
+      throw systemError('EBADF', 'write', path)
     }
-    world.disk.onOperation = undefined
-    life.kill()
-    throw systemError('EBADF', 'write', path)
+    if (known.has(path)) return
+    known.add(path)
+    left -= 1
+    if (left > 0 || chosen !== undefined) return
+    chosen = path
+    // It is on its way, or the answer is.
+    if (!inWrite) world.clock.after(random.integer(0, 12), () => life.kill())
   }
-  killLater(world, life, random)
+  world.clock.after(minute, () => life.kill())
 }
 
 /** At any operation on the disk, or at any time. */
