@@ -93,11 +93,13 @@ export class Packing {
     this.#admit()
   }
 
-  /** Something outstanding is over: a budget may have room again. */
+  /** Something outstanding may be over, and a budget have room again. */
   collected(): void {
     if (!this.#isBudgetFull) return
     this.#isBudgetFull = false
     this.#admit()
+    const isFull: boolean = this.#isBudgetFull
+    if (isFull) return
     this.#onRoom()
     this.#shared.pauses.wake()
   }
