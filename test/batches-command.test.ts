@@ -417,9 +417,9 @@ describe.concurrent('sluice batches list and status', () => {
   test('never show a key, though the server sends it back; and go on to the next', async () => {
     const cwd = await detached(await simulate(endless), 1)
     const server = createServer(({ headers }, response) => {
-      const sent = String(headers['x-api-key'])
-      // On a line of 80 the second is cut within.
-      const message = `you sent ${sent}, ${sent}, ${JSON.stringify(headers)}`
+      const sent = String(headers.authorization).replace('Bearer ', '')
+      // On a line of 80 the third is cut within.
+      const message = `you sent ${sent}, ${sent}, ${sent}, ${JSON.stringify(headers)}`
       const error = { type: 'error', error: { type: 'api_error', message } }
       response.writeHead(500, { 'content-type': 'application/json' }).end(JSON.stringify(error))
     })
@@ -428,13 +428,16 @@ describe.concurrent('sluice batches list and status', () => {
     const address = server.address()
     const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
     const args = ['batches', 'status', results, '--base-url', url]
-    const told = await sluice(args, { cwd })
+    // One without the form of a key: what is left of it when it is cut looks like any word.
+    const token = 'token-0123456789-abc'
+    const env = { ANTHROPIC_API_KEY: '', ANTHROPIC_AUTH_TOKEN: token }
+    const told = await sluice(args, { cwd, env })
     expect(told.code).toBe(1)
     expect(told.stdout).toMatch(/^msgbatch_\w+ +1 {2}not known/m)
     expect(told.stdout).toContain('api_error: you sent')
-    const json = await sluice([...args, '--json'], { cwd })
+    const json = await sluice([...args, '--json'], { cwd, env })
     expect(json.stdout).toContain('"processing_status":null')
-    expect(told.stdout + told.stderr + json.stdout + json.stderr).not.toContain(key.slice(0, 12))
+    expect(told.stdout + told.stderr + json.stdout + json.stderr).not.toContain(token.slice(0, 9))
   })
 
   test('stop at a key that is refused', async () => {
