@@ -11,6 +11,7 @@ const commandTests = [
   'test/limits.test.ts',
   'test/check-command.test.ts',
   'test/ancestor.test.ts',
+  'test/batches-command.test.ts',
   'test/examples.test.ts',
   'test/kill.test.ts',
   'test/package.test.ts',

@@ -28,6 +28,8 @@ export interface RunContext {
   readonly transport: (settings: Settings) => Transport
   /** For calls to batches; made once the settings are known, closed by the run. @default none */
   readonly calls?: (settings: Settings) => ApiCalls
+  /** The most of one batch. @default what the API takes */
+  readonly packBounds?: { readonly rowsMax: number; readonly bytesMax: number }
   /** Asks the Rate Limits API; only called with an admin key. @default nobody is asked */
   readonly limitGroups?: (settings: Settings, signal: AbortSignal) => Promise<readonly LimitGroup[]>
   /** Seeds the run's jitter when no seed was given. */

@@ -58,6 +58,7 @@ export type ErrorCode =
   | 'INPUT_CHANGED'
   | 'BATCHES_OUTSTANDING'
   | 'BATCH_REFUSED'
+  | 'ROWS_LEFT'
   | 'COUNT_MISMATCH'
 
 /** The exit code each error leads to. */
@@ -90,6 +91,7 @@ export const errorCodes: Readonly<Record<ErrorCode, number>> = {
   INPUT_CHANGED: exitCodes.stopped,
   BATCHES_OUTSTANDING: exitCodes.outstanding,
   BATCH_REFUSED: exitCodes.stopped,
+  ROWS_LEFT: exitCodes.stopped,
   COUNT_MISMATCH: exitCodes.bug,
 }
 

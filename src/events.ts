@@ -179,6 +179,8 @@ export interface BindingChanged extends Base {
    * Of several pools, the one it is of stands before it: `claude-opus-4.x: requests`.
    */
   readonly binds: string
+  /** Until this instant nothing can change. @default that is not known */
+  readonly untilAt?: number
 }
 
 /** How the budget stands; told now and then, and at the end. Money is nano-dollars. */

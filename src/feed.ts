@@ -12,6 +12,9 @@ import { parseLine } from './request.ts'
 import type { Source } from './source.ts'
 import type { Work } from './work.ts'
 
+/** Where a row stands in the input, and by what it is known. */
+export type RowPlace = Pick<Work['row'], 'offset' | 'byteLength' | 'lineNumber' | 'key'>
+
 /** Who takes what is read. */
 export interface FeedTaker {
   /** False: no more for now. */
@@ -72,13 +75,14 @@ export class Feed {
   /**
    * The body of a row that waited for its retry; undefined if the input is no longer what it was.
    */
-  bodyAgain({ row: { offset, byteLength, lineNumber, key } }: Work): Uint8Array | undefined {
+  bodyAgain({ row }: { readonly row: RowPlace }): Uint8Array | undefined {
+    const { offset, byteLength, lineNumber, key } = row
     const bytes = this.#source.reread?.(offset, byteLength)
     if (bytes === undefined) return undefined
     const line = { number: lineNumber, offset, bytes }
     const options = { ...parseOptionsOf(this.#settings), withoutFeatures: true }
-    const row = parseLine(line, options)
-    return row.kind === 'row' && row.key === key ? row.body : undefined
+    const found = parseLine(line, options)
+    return found.kind === 'row' && found.key === key ? found.body : undefined
   }
 
   #room(): Promise<void> {

@@ -2,6 +2,7 @@
  * Calls over HTTP: one request of undici each, without retries.
  */
 
+import { Readable } from 'node:stream'
 import { type Dispatcher, errors } from 'undici'
 
 import type { ApiCall, ApiCalls, CallReply } from './api-calls.ts'
@@ -52,8 +53,8 @@ export class HttpCalls implements ApiCalls {
       progress.status = statusCode
       progress.headers = headers
       let bytes = 0
-      for await (const chunk of body) {
-        const data = chunk as Uint8Array
+      const pieces: AsyncIterable<Uint8Array> = body
+      for await (const data of pieces) {
         bytes += data.length
         if (statusCode === 200) take(data)
         else if (bytes <= bounds.replyBytesMax) chunks.push(data)
@@ -77,7 +78,9 @@ export class HttpCalls implements ApiCalls {
       return { ...to, method, headers: this.#headers }
     }
     const headers = [...this.#headers, 'content-length', String(body.length)]
-    return { ...to, method, headers, body: sending(body.chunks(), progress) as never }
+    // Bytes, not objects: what is read ahead of the socket is counted in them.
+    const stream = Readable.from(sending(body.chunks(), progress), { objectMode: false })
+    return { ...to, method, headers, body: stream }
   }
 
   #reasonOf(error: unknown, { wasSent, status }: Progress): string {

@@ -76,6 +76,7 @@ export class Ledger implements Books {
   /** Lines the failed file must hold at the end, per key. */
   readonly #wantedFailed = new Fingerprints()
   #retried = false
+  #isDisordered = false
 
   private constructor(context: RunContext, settings: Settings, opened: Opened) {
     const { files, clock } = context
@@ -216,6 +217,15 @@ export class Ledger implements Books {
     else this.#output.append(line, onWritten)
   }
 
+  /** An answer of no row that is in the input: where it belongs among the others, nobody knows. */
+  keep(work: Work, answer: Answer): void {
+    const { id, metadata } = work.row
+    const { message } = answer.outcome
+    const run = answeredFields(work, answer)
+    this.#output.append(this.#form.succeeded({ id, message, metadata, run }), () => {})
+    this.#isDisordered = true
+  }
+
   /** The row failed. */
   fail(work: Work, failure: Failure, onWritten: () => void): void {
     const { id, metadata, original, key } = work.row
@@ -295,8 +305,8 @@ export class Ledger implements Books {
     if (output === standardOutput) return whole ? 0 : null
     if (this.#retried || (whole && leftover.failed > 0)) this.#compact(whole)
     removeIfEmpty(this.#context, this.failedOutput)
-    const disordered = this.#ordered?.isDisordered === true || !this.#held.isInOrder
-    if (this.#ordered && disordered && readAll && !stopped && source.reread) {
+    this.#isDisordered ||= this.#ordered?.isDisordered === true || !this.#held.isInOrder
+    if (this.#ordered && this.#isDisordered && readAll && !stopped && source.reread) {
       await rewriteInOrder(files, output, keysOf(source, this.#settings))
     }
     return whole ? leftover.succeeded : null

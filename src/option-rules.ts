@@ -57,6 +57,19 @@ export function checkBaseUrl(given: string, context: z.RefinementCtx): void {
   }
 }
 
+/** What bytes may be read from. */
+export function isAsyncIterable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
+}
+
+/** Rows that may fail: a count from 0, or a share in percent. */
+export function isMaxFailed(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Object.keys(value).length !== 1) return false
+  if ('count' in value) return Number.isSafeInteger(value.count) && Number(value.count) >= 0
+  if (!('percent' in value) || typeof value.percent !== 'number') return false
+  return value.percent >= 0 && value.percent <= 100
+}
+
 /** Options that cannot go with one another: the name of one, and what is wrong. */
 export function contradictions(options: {
   readonly input: unknown
@@ -64,27 +77,33 @@ export function contradictions(options: {
   readonly ordered: boolean
   readonly outputFormat: string
   readonly via: string
+  readonly batchLeftovers: string
   readonly detach: boolean
+  readonly collectOnly: boolean
 }): readonly (readonly [option: string, message: string])[] {
-  const { input, output, ordered, outputFormat, via, detach } = options
+  const { input, output, ordered, outputFormat, via } = options
   const faults: [string, string][] = []
   if (ordered && outputFormat === 'tuple') {
     faults.push(['ordered', 'cannot go with tuples, which are written as they come'])
   }
   if (via === 'live') {
+    const { detach, collectOnly, batchLeftovers } = options
     if (detach) faults.push(['detach', 'needs batches: only these go on without us'])
+    if (collectOnly) faults.push(['collectOnly', 'needs batches: only these are collected'])
+    if (batchLeftovers === 'live') {
+      faults.push(['batchLeftovers', 'needs batches: nothing else leaves rows over'])
+    }
     return faults
   }
   if (typeof input !== 'string') {
     faults.push([
       'via',
-      'cannot be batches where the input is a stream, which cannot be read again',
+      'cannot be batches where the input is a stream, which cannot be read again: give a file',
     ])
-  }
-  if (output === '-') {
+  } else if (output === '-') {
     faults.push([
       'via',
-      'cannot be batches where the output is standard output: nothing resumes it',
+      'cannot be batches where the output is standard output, which nothing resumes: give a file',
     ])
   }
   if (outputFormat === 'tuple') {

@@ -204,6 +204,36 @@ describe('optionFaults()', () => {
   )
 })
 
+describe('options of batches', () => {
+  const options = { input: 'in.jsonl', apiKey: 'k' }
+
+  test.each([
+    [{ detach: true }, 'detach needs batches: only these go on without us'],
+    [{ collectOnly: true }, 'collectOnly needs batches: only these are collected'],
+    [{ batchLeftovers: 'live' }, 'batchLeftovers needs batches: nothing else leaves rows over'],
+  ] as const)('%j mean nothing without them', (given, fault) => {
+    const told = (all: RunOptions): readonly string[] =>
+      optionFaults(all).map(({ option, text }) => `${option} ${text}`)
+    expect(told({ ...options, ...given })).toEqual([fault])
+    expect(told({ ...options, ...given, via: 'batches' })).toEqual([])
+  })
+
+  test('cannot be where nothing resumes, and that is told once', () => {
+    const via = 'batches'
+    const stream: AsyncIterable<Uint8Array> = new ReadableStream()
+    const all = [
+      { ...options, via, output: '-' },
+      { ...options, via, outputFormat: 'tuple' },
+      { ...options, via, input: stream, output: '-' },
+    ] as const
+    expect(all.map((each) => optionFaults(each).map(({ option }) => option))).toEqual([
+      ['via'],
+      ['via'],
+      ['via'],
+    ])
+  })
+})
+
 describe('failedPath()', () => {
   test.each([
     ['out.jsonl', 'out.failed.jsonl'],

@@ -17,9 +17,11 @@ import type { RampKind } from './ramp.ts'
 import {
   checkBaseUrl,
   checkHeaders,
-  isHeaderValue,
-  isNoPlaceholder,
   contradictions,
+  isAsyncIterable,
+  isHeaderValue,
+  isMaxFailed,
+  isNoPlaceholder,
 } from './option-rules.ts'
 import type { ParseOptions } from './request.ts'
 
@@ -131,6 +133,8 @@ export interface RunOptions {
   readonly batchLeftovers?: 'resubmit' | 'live' | undefined
   /** Ends when all batches are submitted; the same run again collects them. @default false */
   readonly detach?: boolean | undefined
+  /** Collects what batches hold, and asks nothing: rows in none are left. @default false */
+  readonly collectOnly?: boolean | undefined
   /** When results are made durable. @default '1s' */
   readonly fsync?: 'always' | '1s' | 'never' | undefined
   /** How fast sending may grow at the start. @default 'fast' */
@@ -192,6 +196,7 @@ export interface Settings {
   readonly via: Via
   readonly batchLeftovers: 'resubmit' | 'live'
   readonly detach: boolean
+  readonly collectOnly: boolean
   readonly fsync: 'always' | '1s' | 'never'
   readonly ramp: RampKind
   readonly limitFraction: number
@@ -263,6 +268,7 @@ const shape = {
   via: oneOf('live', 'batches').default('live'),
   batchLeftovers: oneOf('resubmit', 'live').default('resubmit'),
   detach: flag.default(false),
+  collectOnly: flag.default(false),
   fsync: oneOf('always', '1s', 'never').default('1s'),
   ramp: oneOf('fast', 'gentle', 'off').default('fast'),
   limitFraction: z.number(fraction).positive(fraction).max(1, fraction).default(1),
@@ -274,7 +280,7 @@ const shape = {
 
 const schema = z.strictObject(shape).superRefine((options, context) => {
   for (const [option, message] of contradictions(options)) {
-    context.addIssue({ code: 'custom', path: [option], message })
+    context.addIssue({ code: 'custom', path: [option], message, params: { isWhole: true } })
   }
 })
 
@@ -353,7 +359,7 @@ function budgetOf(value: number | string): number | undefined {
 }
 
 /** `requests.jsonl` → `requests.results.jsonl`; undefined for a stream. */
-function defaultOutput(input: string | AsyncIterable<Uint8Array>): string | undefined {
+export function defaultOutput(input: string | AsyncIterable<Uint8Array>): string | undefined {
   if (typeof input !== 'string') return undefined
   return input.replace(/(\.jsonl|\.ndjson|\.json)?$/, '.results.jsonl')
 }
@@ -368,17 +374,6 @@ export function parseOptionsOf({ model, sendUserId, outputFormat }: Settings): P
   return { ...(model !== undefined && { model }), sendUserId, outputFormat }
 }
 
-function isAsyncIterable(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
-}
-
-function isMaxFailed(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null || Object.keys(value).length !== 1) return false
-  if ('count' in value) return Number.isSafeInteger(value.count) && Number(value.count) >= 0
-  if (!('percent' in value) || typeof value.percent !== 'number') return false
-  return value.percent >= 0 && value.percent <= 100
-}
-
 function faultsOf(issue: z.core.$ZodIssue, options: RunOptions): readonly OptionFault[] {
   if (issue.code === 'unrecognized_keys') {
     const place = issue.path.join('.')
@@ -388,6 +383,10 @@ function faultsOf(issue: z.core.$ZodIssue, options: RunOptions): readonly Option
     }))
   }
   const option = String(issue.path[0])
+  // A contradiction names what was given.
+  if (issue.code === 'custom' && issue.params?.['isWhole'] === true) {
+    return [{ option, text: issue.message }]
+  }
   const value: unknown = Reflect.get(options, option)
   return [{ option, text: `${issue.message}${shown(option, value)}` }]
 }

@@ -3,7 +3,7 @@
  */
 
 import { RunError } from './errors.ts'
-import type { Files } from './files.ts'
+import { type Files, systemErrorCode } from './files.ts'
 
 /** Where intents are; `folder`: of the records beside the output. */
 export function batchesFolderOf(folder: string): string {
@@ -11,14 +11,26 @@ export function batchesFolderOf(folder: string): string {
 }
 
 /**
- * Rows that a batch holds must not be asked live as well.
+ * Rows that a batch holds must not be asked by others as well. `what`: was to be done with the
+ * output.
  *
  * @throws {RunError} `BATCHES_OUTSTANDING` when one holds rows of this output
  */
-export function refuseOutstanding(files: Files, output: string): void {
-  const names = output === '-' ? [] : files.list(batchesFolderOf(`${output}.sluice`))
+export function refuseOutstanding(files: Files, output: string, what: string): void {
+  const names = output === '-' ? [] : files.list(batchesFolderOf(`${real(files, output)}.sluice`))
   if (!names.some((name) => name.endsWith('.json'))) return
-  const message = `Cannot ask rows of ${output} live: some of them are in batches that are outstanding`
+  const why = 'rows of it are in batches that are outstanding'
+  const message = `Cannot ${what} ${output}: ${why}`
   const hint = 'collect these with --via batches, or cancel them first: sluice batches cancel'
   throw new RunError('BATCHES_OUTSTANDING', message, { hint })
+}
+
+/** The path without links, as the run that holds it knows it. */
+function real(files: Files, output: string): string {
+  try {
+    return files.realPath(output)
+  } catch (error) {
+    if (systemErrorCode(error) === undefined) throw error
+    return output
+  }
 }

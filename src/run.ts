@@ -67,7 +67,7 @@ export async function run(
   const settings = readOptions(options)
   const prices = loadPrices(settings.prices)
   if (settings.via === 'live') {
-    refuseOutstanding(context.files, settings.output)
+    refuseOutstanding(context.files, settings.output, 'ask live the rows of')
     return runLive({ settings, prices, hooks, context })
   }
   const { observers = [], signal } = hooks
@@ -75,8 +75,12 @@ export async function run(
   const { summary, stats, observe } = await runBatches(parts)
   const { left } = summary.rows
   if (summary.stopped !== null || left === 0) return summary
-  observe({ type: 'rows_again', at: context.clock.now(), count: left })
-  return runLive({ settings: { ...settings, overwrite: false }, prices, hooks, context, stats })
+  const at = context.clock.now()
+  observe({ type: 'notice', at, message: `${left} rows that batches left are asked live` })
+  observe({ type: 'rows_again', at, count: left })
+  // What failed in a batch was asked in this run, and is not asked again.
+  const own = { via: 'live', overwrite: false, retryFailed: false } as const
+  return runLive({ settings: { ...settings, ...own }, prices, hooks, context, stats })
 }
 
 /** A run, or the end of one: of rows that batches have left. */

@@ -71,7 +71,7 @@ export class Settling {
   succeed(attempt: Ending, outcome: Answered): void {
     const { work } = attempt
     const { books, spending, observe } = this.#parts
-    const answer = this.#answerOf(attempt, outcome)
+    const answer = this.answerOf(attempt, outcome)
     books.succeed(work, answer, () => {
       this.#settled.mark(work.sequence)
       spending?.answered(attempt, outcome)
@@ -80,12 +80,8 @@ export class Settling {
     work.body = undefined
   }
 
-  /** An answer to a row that is none of the input any more: kept, and not counted. */
-  keep(attempt: Ending, outcome: Answered): void {
-    this.#parts.books.succeed(attempt.work, this.#answerOf(attempt, outcome), () => {})
-  }
-
-  #answerOf(attempt: Ending, outcome: Answered): Answer {
+  /** What the books are told of an answer. */
+  answerOf(attempt: Ending, outcome: Answered): Answer {
     const { work, startedAt, cacheMissedTokens, batch } = attempt
     const { context, prices } = this.#parts
     const at = context.clock.wallTime()

@@ -110,6 +110,13 @@ export class SpendRecord {
     this.#over += lineOf(`${how === 'spent' ? '-' : '?'}${number}`, rest)
   }
 
+  /** So much was spent, or may have been, by what was noted elsewhere until now. */
+  add(how: keyof Carried, rest: Amount): void {
+    this.#carried[how] = sum(this.#carried[how], rest)
+    this.#over += lineOf(`${how === 'spent' ? '-' : '?'}0`, rest)
+    this.flush()
+  }
+
   /** Writes what is not written yet. */
   flush(): void {
     if (this.#over !== '') this.#append('')

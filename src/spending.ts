@@ -6,7 +6,7 @@
  * the prices, the disk and the clock. A run without a budget has none of this.
  */
 
-import { Budget } from './budget.ts'
+import { type Before, Budget } from './budget.ts'
 import type { RunContext } from './context.ts'
 import type { Decision } from './decision.ts'
 import { RunError } from './errors.ts'
@@ -136,7 +136,7 @@ export class Spending {
   }
 
   /** What an answer cost. */
-  costOf({ work }: Pick<Attempt, 'work'>, outcome: Outcome): Amount | undefined {
+  costOf({ work }: { work: Pick<Work, 'most'> }, outcome: Outcome): Amount | undefined {
     if (outcome.kind !== 'answered') return undefined
     const most = work.most ?? nothing
     return {
@@ -161,6 +161,24 @@ export class Spending {
     const isUnknown = 'unknown' in outcome && outcome.unknown
     const rest = isUnknown ? this.#counted(mostOf(attempt)) : nothing
     this.#options.record?.settle(attempt.number, isUnknown ? 'unknown' : 'spent', rest)
+  }
+
+  /** What a batch came to that no line says; its own record goes. */
+  carry({ spent, unknown }: Before): void {
+    const { record } = this.#options
+    for (const [how, amount] of [
+      ['spent', this.#counted(spent)],
+      ['unknown', this.#counted(unknown)],
+    ] as const) {
+      if (amount.nanoUsd + amount.tokens > 0) record?.add(how, amount)
+    }
+  }
+
+  /** What of an answer's cost its line does not say. */
+  unsaid(outcome: Answered): Amount {
+    const isSaid = this.#priceOf(outcome) !== null
+    const { nanoUsd, tokens } = this.costOf({ work: {} }, outcome) ?? nothing
+    return this.#counted({ nanoUsd: isSaid ? 0 : nanoUsd, tokens })
   }
 
   /** Says how the budget stands, now and then; `isLast`: at the end. */

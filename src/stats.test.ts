@@ -192,6 +192,27 @@ describe('Stats', () => {
     expect(attempts).toEqual({ started: 1, inFlight: 0, ...counts })
   })
 
+  test('counts batches, and their answers apart from tries and limits', () => {
+    const batch = { type: 'batch_submitted', at: 1, isEarlier: false } as const
+    const under = [started(0), { ...batch, id: 'a', rows: 3 }, { ...batch, id: 'b', rows: 2 }]
+    expect(fold(under, 1).batches).toEqual({ outstanding: 2, rows: 5, collected: 0, answers: 0 })
+    const answer = { ...succeeded(2, 1), batchId: 'a' }
+    const collected = { type: 'batch_collected', at: 2, id: 'a', rows: 3 } as const
+    const after = fold([...under, read(1, 5, 1000), answer, collected], 2)
+    expect(after.batches).toEqual({ outstanding: 1, rows: 2, collected: 1, answers: 1 })
+    expect(after.attempts).toMatchObject({ started: 0, inFlight: 0 })
+    expect(after.pools).toEqual([])
+    // When a batch ends nobody knows, however fast the one before it was read.
+    expect(after.leftMs).toBeNull()
+  })
+
+  test('knows until when nothing can change, as long as it is so', () => {
+    const waits: RunEvent = { type: 'binding_changed', at: 5, binds: 'batches', untilAt: 40 }
+    expect(fold([started(0), waits], 10).bindsForMs).toBe(30)
+    expect(fold([started(0), waits], 50).bindsForMs).toBe(0)
+    expect(fold([started(0), waits, binds(20, 'reading')], 30).bindsForMs).toBeNull()
+  })
+
   test('sums costs, and counts answers without a price apart', () => {
     const events = [started(0), succeeded(1, 1, 1500), succeeded(1, 2, null), succeeded(1, 3, 500)]
     const { costNanoUsd, unpriced } = fold(events, 1)

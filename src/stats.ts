@@ -56,8 +56,14 @@ export interface Snapshot {
     /** Not asked in this run, and not to be. */
     readonly left: number
   }
-  /** Message Batches that are outstanding, and the rows in them. */
-  readonly batches: { readonly outstanding: number; readonly rows: number }
+  readonly batches: {
+    /** Message Batches that are outstanding, and the rows in them. */
+    readonly outstanding: number
+    readonly rows: number
+    /** Batches whose results were all read, and answers of rows that batches gave. */
+    readonly collected: number
+    readonly answers: number
+  }
   readonly attempts: {
     readonly started: number
     readonly inFlight: number
@@ -99,6 +105,8 @@ export interface Snapshot {
   readonly pools: readonly PoolSnapshot[]
   /** What keeps the next row from starting now. */
   readonly binds: string
+  /** Milliseconds until that can change at the soonest; null while that is not known. */
+  readonly bindsForMs: number | null
   /** Milliseconds each thing bound, longest first. */
   readonly bound: readonly (readonly [string, number])[]
   /** Until the last row, at the present rate; null while that cannot be said. */
@@ -138,9 +146,12 @@ export class Stats {
   readonly #bound = new Map<string, number>()
   #binds = 'reading'
   #bindsSince = 0
+  #bindsUntil: number | undefined
   #outputBlocked: string | null = null
   #stopping: { code: string; message: string } | null = null
-  readonly #batches = { outstanding: 0, rows: 0 }
+  /** Rows of each batch that is outstanding, by its id. */
+  readonly #batches = new Map<string, number>()
+  readonly #fromBatches = { collected: 0, answers: 0 }
 
   observe(event: RunEvent): void {
     switch (event.type) {
@@ -173,12 +184,11 @@ export class Stats {
         this.#rows.left -= event.count
         return
       case 'batch_submitted':
-        this.#batches.outstanding += 1
-        this.#batches.rows += event.rows
+        this.#batches.set(event.id, event.rows)
         return
       case 'batch_collected':
-        this.#batches.outstanding -= 1
-        this.#batches.rows -= event.rows
+        this.#batches.delete(event.id)
+        this.#fromBatches.collected += 1
         return
       case 'batch_lost':
         return this.#batchLost(event)
@@ -187,6 +197,7 @@ export class Stats {
       case 'binding_changed':
         this.#countBound(event.at)
         this.#binds = event.binds
+        this.#bindsUntil = event.untilAt
         return
       case 'budget_used': {
         const { type: _type, at: _at, ...budget } = event
@@ -216,7 +227,11 @@ export class Stats {
     return {
       elapsedMs: now - this.#startedAt,
       rows: { ...this.#rows, readAll: this.#readAll, expected: this.#expected() },
-      batches: { ...this.#batches },
+      batches: {
+        outstanding: this.#batches.size,
+        rows: sum([...this.#batches.values()]),
+        ...this.#fromBatches,
+      },
       attempts: { started, inFlight: started - ended, refused, overloaded, broken },
       possiblyBilledTwice: {
         rows: this.#unknownRows,
@@ -237,6 +252,7 @@ export class Stats {
       },
       pools,
       binds: this.#binds,
+      bindsForMs: this.#bindsUntil === undefined ? null : Math.max(0, this.#bindsUntil - now),
       bound: [...bound].toSorted((a, b) => b[1] - a[1]),
       leftMs: this.#leftMs(now),
       outputBlocked: this.#outputBlocked,
@@ -272,10 +288,7 @@ export class Stats {
   }
 
   #batchLost({ id, rows, costNanoUsdMax: cost }: BatchLost): void {
-    if (id !== null) {
-      this.#batches.outstanding -= 1
-      this.#batches.rows -= rows
-    }
+    if (id !== null) this.#batches.delete(id)
     this.#unknownRows += rows
     this.#unknown.attempts += rows
     if (cost === null) this.#unknown.priced = false
@@ -284,7 +297,6 @@ export class Stats {
 
   #rowSucceeded(event: RowSucceeded): void {
     const { usage } = event
-    if (event.batchId === undefined) this.#attempts.ended += 1
     this.#rows.succeeded += 1
     // A settled row cannot be counted again, so the set holds only rows under way.
     this.#unknownPending.delete(event.line)
@@ -292,6 +304,12 @@ export class Stats {
     if (event.costNanoUsd === null) this.#unpriced += 1
     else this.#costNanoUsd += event.costNanoUsd
     this.#settledRate.add(event.at, 1)
+    if (event.batchId !== undefined) {
+      // The limits of pools are not touched by batches.
+      this.#fromBatches.answers += 1
+      return
+    }
+    this.#attempts.ended += 1
     const pool = this.#pool(event.at, event.pool)
     pool?.input.add(event.at, meteredInputTokens(usage))
     pool?.output.add(event.at, usage.outputTokens)
@@ -346,7 +364,8 @@ export class Stats {
     const expected = this.#expected()
     const { succeeded, failed, heldSucceeded, heldFailed, left } = this.#rows
     const settled = succeeded + failed
-    if (expected === null || settled === 0) return null
+    // When a batch ends nobody knows.
+    if (expected === null || settled === 0 || this.#batches.size > 0) return null
     const rows = Math.max(0, expected - settled - heldSucceeded - heldFailed - left)
     // Where answers are minutes apart the last ten seconds say nothing; the whole run does.
     const wholeRun = settled / Math.max(1, (now - this.#startedAt) / 1000)

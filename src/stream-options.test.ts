@@ -32,6 +32,9 @@ describe('readStreamOptions()', () => {
     const refused = optionNames.filter((name) => /not an option of/.test(refusal(name)))
     expect(refused.toSorted()).toEqual(
       [
+        'batchLeftovers',
+        'collectOnly',
+        'detach',
         'first',
         'fsync',
         'includeRequest',
@@ -41,6 +44,7 @@ describe('readStreamOptions()', () => {
         'output',
         'overwrite',
         'retryFailed',
+        'via',
         ...optionNames.filter((name) => name === 'outputFormat'),
       ].toSorted(),
     )

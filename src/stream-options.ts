@@ -17,9 +17,15 @@ export type FileOption =
   | 'ordered'
   | 'includeRequest'
   | 'fsync'
+  | 'via'
+  | 'batchLeftovers'
+  | 'detach'
+  | 'collectOnly'
 
 /** Options of `stream`. Only a key must be given. */
 export type StreamOptions = Omit<RunOptions, FileOption>
+
+const batchesNeedFiles = 'batches outlive a process; run() keeps them in files'
 
 const fileOptions: Readonly<Record<FileOption, string>> = {
   input: 'give the requests as the first argument',
@@ -32,6 +38,10 @@ const fileOptions: Readonly<Record<FileOption, string>> = {
   ordered: 'results come as they complete; "custom_id" and "run.line" tell them apart',
   includeRequest: 'find a request again by "custom_id" or "run.line"',
   fsync: 'results are handed over, not written',
+  via: batchesNeedFiles,
+  batchLeftovers: batchesNeedFiles,
+  detach: batchesNeedFiles,
+  collectOnly: batchesNeedFiles,
 }
 
 const noInput: AsyncIterable<Uint8Array> = { [Symbol.asyncIterator]: () => noChunks }

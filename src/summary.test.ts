@@ -38,6 +38,7 @@ const summary: RunSummary = {
       usd: { limit: 2e9, spent: 1e9 + 1, unknown: 5e8, reserved: 6e8, overshootMax: 7 },
       tokens: null,
     },
+    batches: { outstanding: 1, rows: 300, collected: 2, answers: 4 },
     bound: [
       ['requests', 900.4],
       ['ramp', 100],
@@ -94,6 +95,7 @@ describe('summaryJson()', () => {
         },
         tokens: null,
       },
+      batches: { outstanding: 1, rows: 300, collected: 2, answers: 4 },
       bound: { requests: 900, ramp: 100 },
       bound_excess: { '--max-requests-per-minute': 0 },
       estimate_error_percent: -1.5,

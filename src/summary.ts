@@ -105,6 +105,7 @@ export function summaryJson(summary: RunSummary): string {
     this_run: thisRun(snapshot),
     possibly_billed_twice: possiblyBilledTwice(snapshot),
     budget: budgetOf(snapshot),
+    batches: snapshot.batches,
     bound: Object.fromEntries(snapshot.bound.map(([name, ms]) => [name, Math.round(ms)])),
     bound_excess: summary.boundExcess,
     estimate_error_percent: summary.estimateErrorPercent,
@@ -119,11 +120,11 @@ export function summaryJson(summary: RunSummary): string {
 /** The same object for a run that did not come about: what there is nothing to say of is null. */
 export function errorJson(
   exitCode: number,
-  stopped: Omit<Stopped, 'code'> & { code: string },
+  stopped: (Omit<Stopped, 'code'> & { code: string }) | null,
 ): string {
   return JSON.stringify({
     exit_code: exitCode,
-    stopped: { code: stopped.code, message: stopped.message, hint: stopped.hint },
+    stopped: stopped && { code: stopped.code, message: stopped.message, hint: stopped.hint },
     models_gone: [],
     input: null,
     output: null,
@@ -132,6 +133,7 @@ export function errorJson(
     this_run: null,
     possibly_billed_twice: null,
     budget: null,
+    batches: null,
     bound: {},
     bound_excess: {},
     estimate_error_percent: null,

@@ -111,6 +111,7 @@ const programsOf = (page: string): readonly Program[] => {
 const pages = [
   'docs/library.md',
   'docs/checking.md',
+  'docs/batches.md',
   'docs/simulator.md',
   'docs/from-sdk-and-p-limit.md',
   'README.md',
@@ -122,7 +123,7 @@ describe('programs in pages', () => {
   let simulator: RunningSimulator
 
   beforeAll(async () => {
-    simulator = await startSimulator({ latencyMs: 10 })
+    simulator = await startSimulator({ latencyMs: 10, batchDurationMs: 0 })
     // A package of that name whose files are the sources: nothing need be built.
     folder = mkdtempSync(path.join(tmpdir(), 'sluice-docs-'))
     const home = path.join(folder, 'node_modules/sluice')

@@ -59,7 +59,8 @@ function readPage(file: string): Page {
 /** A simulator whose answers all have 20 tokens, or as many as are allowed. */
 async function simulator(options: StartOptions = {}): Promise<RunningSimulator> {
   const exact = { latencyMs: 0, outputTokens: 20, outputSigma: 0, models: 'any' } as const
-  const started = await startSimulator({ ...exact, ...options })
+  const ended = { batchDurationMs: 0 }
+  const started = await startSimulator({ ...exact, ...ended, ...options })
   toEnd.push(() => started.close())
   return started
 }

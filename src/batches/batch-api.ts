@@ -19,10 +19,22 @@ export interface Batch {
   readonly status: 'in_progress' | 'canceling' | 'ended'
   /** Requests of it, whatever became of them. */
   readonly requests: number
+  readonly counts: BatchCounts
   readonly createdAt: number
   readonly expiresAt: number
   /** Its results are there to be read. */
   readonly hasResults: boolean
+  /** They are not kept any more. */
+  readonly isArchived: boolean
+}
+
+/** Requests by what became of them; all but `processing` are 0 until the batch has ended. */
+export interface BatchCounts {
+  readonly processing: number
+  readonly succeeded: number
+  readonly errored: number
+  readonly canceled: number
+  readonly expired: number
 }
 
 /** What a call gave. */
@@ -51,10 +63,19 @@ export class BatchApi {
   readonly #calls: ApiCalls
   readonly #signal: AbortSignal
 
-  /** `signal` ends what is under way. */
-  constructor(calls: ApiCalls, signal: AbortSignal) {
+  readonly #wallTime: (() => number) | undefined
+  #skewMs = 0
+
+  /** `signal` ends what is under way; `wallTime`: ours, to be compared with the server's. */
+  constructor(calls: ApiCalls, signal: AbortSignal, wallTime?: () => number) {
     this.#calls = calls
     this.#signal = signal
+    this.#wallTime = wallTime
+  }
+
+  /** The server's wall time less ours, by its last reply. */
+  get skewMs(): number {
+    return this.#skewMs
   }
 
   create(body: CallBody): Promise<Called<Batch>> {
@@ -75,24 +96,46 @@ export class BatchApi {
     return this.#ask({ method: 'GET', path: `/batches?limit=100${next}` }, readPage)
   }
 
-  /** Hands on the results' bytes as they come; done when all of them came. */
-  async results(
-    id: string,
-    onBytes: (bytes: Uint8Array) => void,
-    signal: AbortSignal = this.#signal,
-  ): Promise<Called<undefined>> {
+  /**
+   * Hands on the results' bytes as they come; done when all of them came. False: no more of them.
+   * What `take` throws is thrown.
+   */
+  async results(id: string, take: (bytes: Uint8Array) => boolean): Promise<Called<undefined>> {
     const path = `/batches/${encodeURIComponent(id)}/results`
-    const reply = await this.#calls.call({ method: 'GET', path, onBytes, signal })
+    const ending = new AbortController()
+    let thrown: { readonly error: unknown } | undefined
+    const onBytes = (bytes: Uint8Array): void => {
+      if (ending.signal.aborted) return
+      try {
+        if (!take(bytes)) ending.abort()
+      } catch (error) {
+        thrown = { error }
+        ending.abort()
+      }
+    }
+    const signal = AbortSignal.any([this.#signal, ending.signal])
+    const reply = await this.#call({ method: 'GET', path, onBytes, signal })
+    if (thrown !== undefined) throw thrown.error
     return reply.status === 200 && reply.isWhole
       ? { kind: 'done', value: undefined }
       : failureOf(reply)
+  }
+
+  async #call(call: ApiCall): Promise<CallReply> {
+    const reply = await this.#calls.call(call)
+    const { date } = reply.headers
+    const serverAt = typeof date === 'string' ? parseInstant(date) : undefined
+    if (serverAt !== undefined && this.#wallTime !== undefined) {
+      this.#skewMs = serverAt - this.#wallTime()
+    }
+    return reply
   }
 
   async #ask<T>(
     call: Omit<ApiCall, 'signal'>,
     read: (json: JsonObject) => T | undefined,
   ): Promise<Called<T>> {
-    const reply = await this.#calls.call({ ...call, signal: this.#signal })
+    const reply = await this.#call({ ...call, signal: this.#signal })
     if (reply.status < 200 || reply.status >= 300 || !reply.isWhole) return failureOf(reply)
     const json = parseJson(reply.body)
     const value = isJsonObject(json) ? read(json) : undefined
@@ -157,12 +200,23 @@ function readBatch(json: JsonObject): Batch | undefined {
   const expiresAt = instantOf(json['expires_at'])
   if (typeof id !== 'string' || !isStatus(status) || !isJsonObject(counts)) return undefined
   if (createdAt === undefined) return undefined
-  const requests = Object.values(counts).reduce<number>(
-    (sum, count) => sum + (typeof count === 'number' ? count : 0),
-    0,
-  )
+  const countOf = (name: string): number => {
+    const count = counts[name]
+    return typeof count === 'number' ? count : 0
+  }
+  const requests = Object.keys(counts).reduce((sum, name) => sum + countOf(name), 0)
+  const named: BatchCounts = {
+    processing: countOf('processing'),
+    succeeded: countOf('succeeded'),
+    errored: countOf('errored'),
+    canceled: countOf('canceled'),
+    expired: countOf('expired'),
+  }
   const hasResults = typeof json['results_url'] === 'string'
-  return { id, status, requests, createdAt, expiresAt: expiresAt ?? Infinity, hasResults }
+  const isArchived = typeof json['archived_at'] === 'string'
+  const counted = { requests, counts: named }
+  const ends = { expiresAt: expiresAt ?? Infinity, hasResults, isArchived }
+  return { id, status, ...counted, createdAt, ...ends }
 }
 
 function readPage(json: JsonObject): BatchPage | undefined {

@@ -5,10 +5,9 @@
  * its line is passed over. The intent goes when every result is written and durable.
  */
 
-import type { Answered, Broken, Invalid } from '../outcome.ts'
+import type { Broken } from '../outcome.ts'
 import { LineSplitter } from '../lines.ts'
 import type { Ending } from '../settling.ts'
-import type { Work } from '../work.ts'
 import type { Called } from './batch-api.ts'
 import type { OutstandingBatch } from './outstanding.ts'
 import { indexOf, wireId } from './pack.ts'
@@ -48,16 +47,10 @@ export class Collector {
     const { api } = this.#shared
     const id = batch.intent.batch?.id ?? ''
     const splitter = new LineSplitter()
-    const ending = new AbortController()
-    const called = await api.results(
-      id,
-      (bytes) => {
-        if (ending.signal.aborted) return
-        for (const line of splitter.push(bytes)) this.#take(batch, readBatchResult(line.bytes))
-        if (isBlocked()) ending.abort()
-      },
-      ending.signal,
-    )
+    const called = await api.results(id, (bytes) => {
+      for (const line of splitter.push(bytes)) this.#take(batch, readBatchResult(line.bytes))
+      return !isBlocked()
+    })
     if (called.kind === 'done') {
       for (const line of splitter.end()) this.#take(batch, readBatchResult(line.bytes))
     }
@@ -79,20 +72,23 @@ export class Collector {
     if (batch.done.has(index)) return
     batch.done.set(index)
     const matched = batch.row(index)
-    const work = workOfRecord(matched?.record ?? batch.record(index), matched?.sequence ?? 0)
+    const record = matched?.record ?? batch.record(index)
+    const work = workOfRecord(record, matched?.sequence ?? 0)
     work.attempts = this.#shared.number - 1
     work.unknownAttempts = batch.intent.lostSends
     const place = { id: batch.intent.batch?.id ?? '', request: result.wire }
-    const ending = { number: 0, work, startedAt: this.#startedAt(batch), cacheMissedTokens: 0 }
-    this.#settleBudget(work, result.outcome)
-    if (matched === undefined) this.#keep({ ...ending, batch: place }, result.outcome)
-    else this.#end({ ...ending, batch: place }, result.outcome)
+    const startedAt = this.#startedAt(batch)
+    const ending = { number: 0, work, startedAt, cacheMissedTokens: 0, batch: place }
+    this.#shared.account.settle(batch, record.most, result.outcome)
+    if (matched === undefined) this.#keep(ending, result.outcome)
+    else this.#end(ending, result.outcome)
   }
 
   #end(ending: Ending, outcome: BatchResult['outcome']): void {
-    const { settling, brake, settings, number } = this.#shared
+    const { settling, brake, settings, number, stop } = this.#shared
     const { work } = ending
     if (outcome.kind === 'answered') {
+      if (settings.includeRequest) work.body = this.#shared.bodyOf(work.row)
       brake.succeeded()
       return settling.succeed(ending, outcome)
     }
@@ -101,33 +97,19 @@ export class Collector {
       this.#leftovers += 1
       return settling.leave(work, false)
     }
-    this.#fail(ending, outcome)
+    if (outcome.kind === 'broken' && outcome.unknown) work.unknownAttempts += 1
+    work.body = this.#shared.bodyOf(work.row)
+    settling.fail(ending, outcome)
     const stopping = brake.failed(outcome.error, true)
-    if (stopping !== undefined) this.#shared.stop(stopping)
-  }
-
-  #fail(ending: Ending, outcome: Invalid | Broken): void {
-    const { work } = ending
-    const { offset, byteLength, key, lineNumber } = work.row
-    work.body = this.#shared.bodyOf(offset, byteLength, key, lineNumber)
-    this.#shared.settling.fail(ending, outcome)
+    if (stopping !== undefined) stop(stopping)
   }
 
   /** An answer without a row in the input was paid for all the same. */
   #keep(ending: Ending, outcome: BatchResult['outcome']): void {
-    if (outcome.kind !== 'answered' || this.#shared.settings.ordered) return
+    if (outcome.kind !== 'answered') return
+    const { books, settling } = this.#shared
     this.#notInInput += 1
-    this.#shared.settling.keep(ending, outcome)
-  }
-
-  #settleBudget({ most }: Work, outcome: Answered | Invalid | Broken): void {
-    const { spending } = this.#shared
-    if (spending === undefined || most === undefined) return
-    const work = { row: undefined, most }
-    const isAnswer = outcome.kind === 'answered'
-    const spent = isAnswer ? spending.costOf({ work: work as never }, outcome) : undefined
-    const isUnknown = outcome.kind === 'broken' && outcome.unknown
-    spending.budget.settle(most, spent ?? (isUnknown ? 'unknown' : 'nothing'))
+    books.keep(ending.work, settling.answerOf(ending, outcome))
   }
 
   #startedAt({ intent: { batch } }: OutstandingBatch): number {

@@ -25,38 +25,39 @@ export class DiskFile {
   #error: RunError | undefined
   #waiting: (() => void)[] = []
 
+  /** @throws {RunError} `OUTPUT_UNWRITABLE` when it cannot be made */
   constructor({ files, clock, path, onBlocked }: DiskFileOptions) {
     this.#path = path
-    files.remove(path)
-    this.#appender = new Appender({
-      file: files.open(path, 'append'),
-      clock,
-      // It is synced once, at its end.
-      fsync: '1s',
-      onBlocked: (code) => onBlocked(code),
-      onUnblocked: () => {
-        onBlocked(null)
-        this.#wake()
-      },
-      onFailed: (error) => {
-        this.#error = this.#unwritable(error)
-        this.#wake()
-      },
-    })
+    try {
+      files.remove(path)
+      this.#appender = new Appender({
+        file: files.open(path, 'append'),
+        clock,
+        fsync: '1s',
+        onBlocked,
+        onUnblocked: () => {
+          onBlocked(null)
+          this.#wake()
+        },
+        onFailed: (error) => this.#fail(error),
+      })
+    } catch (error) {
+      throw unwritable(path, error)
+    }
   }
 
-  /** What was handed over waits for room. */
+  /** What was handed over waits for room, or will never be written. */
   get isBlocked(): boolean {
-    return this.#appender.isBlocked
+    return this.#appender.isBlocked || this.#error !== undefined
   }
 
   append(bytes: string | Uint8Array): void {
     this.#appender.append(bytes, () => {})
   }
 
-  /** Resolves when there is room. @throws {RunError} `OUTPUT_UNWRITABLE` when there never will be */
+  /** Resolves when there is room. @throws {RunError} `OUTPUT_UNWRITABLE`: there never will be */
   async ready(): Promise<void> {
-    while (this.isBlocked && this.#error === undefined) {
+    while (this.#error === undefined && this.#appender.isBlocked) {
       await new Promise<void>((resolve) => {
         this.#waiting.push(resolve)
       })
@@ -67,30 +68,36 @@ export class DiskFile {
   /** Makes it durable and lets go of it. @throws {RunError} `OUTPUT_UNWRITABLE` */
   async finish(): Promise<void> {
     try {
+      await this.ready()
       await this.#appender.flush()
-    } catch (error) {
-      throw this.#unwritable(error)
     } finally {
-      this.#appender.close()
+      this.close()
     }
   }
 
   /** Lets go of it as it is. */
   close(): void {
+    this.#error ??= unwritable(this.#path, new Error('it was let go of'))
     this.#appender.close()
+    this.#wake()
+  }
+
+  #fail(error: unknown): void {
+    this.#error = unwritable(this.#path, error)
     this.#wake()
   }
 
   #wake(): void {
     for (const wake of this.#waiting.splice(0)) wake()
   }
+}
 
-  #unwritable(error: unknown): RunError {
-    if (error instanceof RunError) return error
-    const reason = error instanceof Error ? error.message : String(error)
-    return new RunError('OUTPUT_UNWRITABLE', `Cannot write ${this.#path}: ${reason}`, {
-      hint: 'make room, then run the same command again',
-      cause: error,
-    })
-  }
+/** What is thrown where a file of a batch cannot be written. */
+export function unwritable(path: string, error: unknown): RunError {
+  if (error instanceof RunError) return error
+  const reason = error instanceof Error ? error.message : String(error)
+  return new RunError('OUTPUT_UNWRITABLE', `Cannot write ${path}: ${reason}`, {
+    hint: 'make room, then run the same command again',
+    cause: error,
+  })
 }

@@ -1,14 +1,14 @@
 /**
  * Which rows of a batch stand next to one another: those that share a prefix of their prompts.
  *
- * Inside a batch the cache is hit as it happens to be. The API's advice is to have the same marks in
- * every request of a group, for an hour, and to keep the group together.
+ * Inside a batch the cache is hit as it happens to be. The API's advice is to have the same marks
+ * in every request of a group, for an hour, and to keep the group together.
  *
- * A prefix is known by its key (cache-points.ts); a row has those of its points, the shortest first.
- * Memory: 8 bytes a point.
+ * A prefix is known by its key (cache-points.ts); a row has those of its points, the shortest
+ * first. Memory: 8 bytes a point.
  */
 
-/** Counts are those of the batch. An hour's write costs twice the input: three rows must have it. */
+/** Of one batch. A write for an hour costs twice the input: three rows must have it to pay. */
 const rowsMinForMark = 3
 
 /** The points of the rows of one batch. */

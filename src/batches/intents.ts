@@ -62,6 +62,11 @@ export class Intents {
     return `${this.#folder}/${nonce}.rows`
   }
 
+  /** Of the intent itself. */
+  path(nonce: string): string {
+    return `${this.#folder}/${nonce}.json`
+  }
+
   bodyPath(nonce: string): string {
     return `${this.#folder}/${nonce}.body`
   }
@@ -77,16 +82,26 @@ export class Intents {
    * @throws {RunError} `OUTPUT_FOREIGN` when one cannot be read: its batch may be running
    */
   load(): readonly Intent[] {
-    const names = this.#files.list(this.#folder)
-    const intents = names
-      .filter((name) => name.endsWith('.json'))
-      .map((name) => readIntent(this.#files, `${this.#folder}/${name}`))
+    const intents = this.read()
     const nonces = new Set(intents.map(({ nonce }) => nonce))
-    for (const name of names) {
+    for (const name of this.#files.list(this.#folder)) {
       const [nonce = '', kind = ''] = name.split('.')
-      if (nonces.has(nonce) || !['rows', 'body', 'pack'].includes(kind)) continue
+      // What a write that was cut left behind, too: `.json` with more behind it.
+      const isOurs = nonces.has(nonce) ? kind === 'json' && !name.endsWith('json') : true
+      if (!isOurs || !['rows', 'body', 'pack', 'json'].includes(kind)) continue
       this.#files.remove(`${this.#folder}/${name}`)
     }
+    return intents
+  }
+
+  /**
+   * All there are, the oldest first; nothing is touched, as a run may be packing.
+   *
+   * @throws {RunError} `OUTPUT_FOREIGN` when one cannot be read
+   */
+  read(): readonly Intent[] {
+    const names = this.#files.list(this.#folder).filter((name) => name.endsWith('.json'))
+    const intents = names.map((name) => readIntent(this.#files, `${this.#folder}/${name}`))
     return intents.toSorted((a, b) => a.firstSentAt - b.firstSentAt)
   }
 
@@ -94,14 +109,14 @@ export class Intents {
   write(intent: Intent): void {
     const { nonce, batch, notOurs } = intent
     const text = JSON.stringify({ ...intent, batch: batch ?? null, notOurs })
-    const path = `${this.#folder}/${nonce}.json`
+    const path = this.path(nonce)
     this.#files.writeText(path, `${text}\n`)
     this.#files.syncFolderOf(path)
   }
 
   /** It was not sent after all: what is packed stays. */
   forget(nonce: string): void {
-    const path = `${this.#folder}/${nonce}.json`
+    const path = this.path(nonce)
     this.#files.remove(path)
     this.#files.syncFolderOf(path)
   }
@@ -113,7 +128,7 @@ export class Intents {
 
   /** It is over, or was never sent. The rows go last: without the intent they mean nothing. */
   remove(nonce: string): void {
-    this.#files.remove(`${this.#folder}/${nonce}.json`)
+    this.#files.remove(this.path(nonce))
     this.#files.syncFolderOf(this.rowsPath(nonce))
     this.#files.remove(this.bodyPath(nonce))
     this.#files.remove(this.rowsPath(nonce))

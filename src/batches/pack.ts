@@ -15,6 +15,7 @@ import { type Mark, withMarks, withoutMarks } from '../marked-body.ts'
 import { findModel } from '../models.ts'
 import type { CacheMode } from '../options.ts'
 import type { Work } from '../work.ts'
+import type { Amount } from '../worst-case.ts'
 import { DiskFile } from './disk-file.ts'
 import { type Arrangement, Groups } from './groups.ts'
 import type { Intents } from './intents.ts'
@@ -74,6 +75,7 @@ export class Pack {
   readonly #parts: PackParts
   readonly #rows: DiskFile
   readonly #body: DiskFile
+  #rewritten: DiskFile | undefined
   readonly #groups = new Groups()
   /** Where each row's request begins in the file, and how long it is. */
   readonly #offsets: number[] = []
@@ -88,7 +90,6 @@ export class Pack {
     const { files, clock, intents, onBlocked } = parts
     this.nonce = nonce
     this.#parts = parts
-    intents.prepare()
     this.#rows = new DiskFile({ files, clock, onBlocked, path: intents.rowsPath(nonce) })
     this.#body = new DiskFile({ files, clock, onBlocked, path: this.#packPath })
     this.#write(head)
@@ -111,14 +112,14 @@ export class Pack {
     return this.rows < rowsMax && bytes <= bytesMax
   }
 
-  /** Takes a row; returns its index. */
-  add(work: Work): number {
+  /** Takes a row, and the most it may cost; returns its index. */
+  add(work: Work, most: Amount | undefined): number {
     const { body, row } = work
     assert(body !== undefined, 'A row that is packed has its body')
     const index = this.rows
     const { cache } = this.#parts
     const params = cache === 'strip' ? withoutMarks(body) : body
-    this.#rows.append(recordLine(work))
+    this.#rows.append(recordLine(work, most))
     if (index > 0) this.#write(between)
     const from = this.#bytes
     const start = Buffer.from(`{"custom_id":"${wireId(this.nonce, index)}","params":`)
@@ -155,11 +156,17 @@ export class Pack {
     return { nonce: this.nonce, rows: this.rows, bytes: this.#bytes }
   }
 
+  /** Nothing more is written. */
+  close(): void {
+    this.#rows.close()
+    this.#body.close()
+    this.#rewritten?.close()
+  }
+
   /** Nothing of it is to be sent. */
   discard(): void {
     const { files, intents } = this.#parts
-    this.#rows.close()
-    this.#body.close()
+    this.close()
     files.remove(this.#packPath)
     intents.remove(this.nonce)
   }
@@ -178,6 +185,7 @@ export class Pack {
     const { files, clock, onBlocked } = this.#parts
     const from = files.open(this.#packPath, 'read')
     const to = new DiskFile({ files, clock, onBlocked, path })
+    this.#rewritten = to
     let bytes = 0
     const write = (part: Uint8Array): void => {
       to.append(part)

@@ -10,19 +10,13 @@
 import type { Invalid } from '../outcome.ts'
 import { isJsonObject, parseJson } from '../json.ts'
 import type { Work } from '../work.ts'
-import { worstCase } from '../worst-case.ts'
+import { type Amount, worstCase } from '../worst-case.ts'
 import type { Intent } from './intents.ts'
 import { OutstandingBatch } from './outstanding.ts'
-import { Pack, type PackBounds } from './pack.ts'
+import { Pack } from './pack.ts'
 import type { Shared } from './round-parts.ts'
 import { RowRecords, workOfRecord } from './row-record.ts'
 import { submit } from './submit.ts'
-
-/**
- * What the API takes in one batch: 100,000 requests and 256 MB (Message Batches reference); some
- * room is left for what counts besides.
- */
-const packBounds: PackBounds = { rowsMax: 100_000, bytesMax: 250_000_000 }
 
 /** Members of a request that batches refuse (Message Batches reference). */
 const refusedMembers = ['speed', 'fallbacks'] as const
@@ -41,18 +35,23 @@ export class Packing {
   #pack: Pack | undefined
   /** Of the rows of the pack, where they stand among the selected rows. */
   #sequences: number[] = []
+  /** The last of these: on a full disk its record may not be written. */
+  #last: Work | undefined
   /** What is packed and could not be sent. */
   readonly #unsent: Unsent[] = []
-  /** A row that cannot be packed. */
-  #refused: Work | undefined
+  /** Read, and in no batch, and never will be in this round. */
+  readonly #refused: Work[] = []
+  #deferred = 0
   #mostNanoUsd: number | null = 0
   /** Read, and not packed yet. */
   #waiting: Work | undefined
-  #isSubmitting = false
+  #submitting: Promise<void> | undefined
   /** Waits until something outstanding has cost what it did. */
   #isBudgetFull = false
-  #failure: unknown
+  /** New rows are left for the next round. */
+  #isDeferring = false
   #opened = false
+  #isClosed = false
 
   /** `onRoom`: more rows may be given. */
   constructor(shared: Shared, onRoom: () => void) {
@@ -61,16 +60,17 @@ export class Packing {
   }
 
   get hasRoom(): boolean {
-    return this.#waiting === undefined && !this.#isSubmitting && this.#pack?.isBlocked !== true
+    const isBlocked = this.#pack?.isBlocked === true
+    return this.#waiting === undefined && this.#submitting === undefined && !isBlocked
+  }
+
+  /** Rows that are left for the next round. */
+  get deferred(): number {
+    return this.#deferred
   }
 
   /** Why batches do not take a row, if they do not. */
   refusalOf({ body, row }: Work): Invalid | undefined {
-    const refused = (what: string): Invalid => {
-      const message = `Message Batches do not take ${what}: ask this row live (--via live)`
-      const error = { type: 'invalid_request_error', message }
-      return { kind: 'invalid', status: 0, requestId: null, error }
-    }
     if (row.maxTokens === 0) return refused('"max_tokens": 0')
     if (body === undefined) return undefined
     const text = Buffer.from(body.buffer, body.byteOffset, body.length)
@@ -82,91 +82,126 @@ export class Packing {
 
   /** Takes a row; to be called while there is room. */
   add(work: Work): void {
-    const { spending } = this.#shared
+    if (this.#isDeferring) return this.#defer(work)
+    const { spending, stop } = this.#shared
     const error = spending?.measure(work)
     if (error !== undefined) {
-      this.#refused = work
-      return this.#shared.stop(error)
+      this.#refused.push(work)
+      return stop(error)
     }
     this.#waiting = work
     this.#admit()
   }
 
-  /** Something outstanding is over: a budget may have room again. */
+  /** Something outstanding may be over, and a budget have room again. */
   collected(): void {
     if (!this.#isBudgetFull) return
     this.#isBudgetFull = false
     this.#admit()
+    const isFull: boolean = this.#isBudgetFull
+    if (isFull) return
+    this.#onRoom()
+    this.#shared.pauses.wake()
   }
 
   /** The input has ended: submits what is packed. */
   async finish(): Promise<void> {
-    const { pauses } = this.#shared
-    while (this.#shared.stopping() === undefined && this.#failure === undefined) {
-      if (this.#waiting === undefined && this.#pack === undefined && !this.#isSubmitting) return
-      if (this.#waiting === undefined && !this.#isSubmitting) this.#submit()
+    const { pauses, stopping } = this.#shared
+    while (stopping() === undefined && !this.#isClosed) {
+      if (this.#waiting === undefined && this.#submitting === undefined) {
+        if (this.#pack === undefined) return
+        this.#submit()
+      }
       await pauses.wait(Infinity)
     }
-    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  /** Nothing more is packed, nor sent. Resolves when what is being sent is over. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#pack?.close()
+    await this.#submitting
   }
 
   /** Rows that were read, and are in no batch. */
   *unsent(): Iterable<Work> {
     const { context, intents } = this.#shared
-    const pack = this.#pack && { nonce: this.#pack.nonce, sequences: this.#sequences }
-    for (const { nonce, sequences } of pack === undefined
-      ? this.#unsent
-      : [...this.#unsent, pack]) {
+    const last = this.#last
+    if (this.#pack !== undefined && last !== undefined) {
+      this.#unsent.push({ nonce: this.#pack.nonce, sequences: this.#sequences.slice(0, -1) })
+      this.#refused.push(last)
+    }
+    for (const { nonce, sequences } of this.#unsent) {
       const records = new RowRecords(context.files, intents.rowsPath(nonce), sequences.length)
       for (const [index, sequence] of sequences.entries()) {
         yield workOfRecord(records.get(index), sequence)
       }
       records.close()
     }
-    if (this.#refused !== undefined) yield this.#refused
+    yield* this.#refused
     if (this.#waiting !== undefined) yield this.#waiting
   }
 
-  /** Lets go of what was not sent. */
-  close(): void {
+  /** Removes what was not sent. */
+  discard(): void {
     this.#pack?.discard()
-    this.#pack = undefined
     for (const { nonce } of this.#unsent.splice(0)) this.#shared.intents.remove(nonce)
   }
 
   /** Packs the row that waits, if it has room. */
   #admit(): void {
     const work = this.#waiting
-    if (work === undefined || this.#isSubmitting) return
-    const { spending, outstanding } = this.#shared
+    if (work === undefined || this.#submitting !== undefined || this.#isClosed) return
+    const { spending } = this.#shared
     this.#open()
     if (work.most !== undefined && spending?.budget.fits(work.most) === false) {
-      if (this.#pack !== undefined) return this.#submit()
-      this.#isBudgetFull = outstanding.batches.size > 0
-      if (!this.#isBudgetFull)
-        this.#shared.stop(spending.budget.reached(work.row.lineNumber, work.most))
-      return
+      return this.#pack === undefined ? this.#budgetFull(work) : this.#submit()
     }
     this.#pack ??= this.#makePack()
     if (!this.#pack.hasRoomFor(work)) return this.#submit()
     this.#waiting = undefined
     this.#put(this.#pack, work)
-    if (this.#pack.isBlocked)
-      void this.#pack.ready().then(this.#onRoom, (error) => this.#failed(error))
+    if (!this.#pack.isBlocked) return
+    this.#pack.ready().then(this.#onRoom, (error: unknown) => this.#shared.failed(error))
+  }
+
+  #budgetFull(work: Work): void {
+    const { outstanding, spending, stop } = this.#shared
+    const batches = [...outstanding.batches]
+    if (batches.length === 0 && spending !== undefined) {
+      return stop(spending.budget.reached(work.row.lineNumber, work.most ?? nothing))
+    }
+    // Rows of these stand further on in the input: it must be read before they can be collected.
+    if (batches.every(({ isMatched }) => !isMatched)) {
+      this.#isDeferring = true
+      this.#waiting = undefined
+      return this.#defer(work)
+    }
+    this.#isBudgetFull = true
+  }
+
+  #defer(work: Work): void {
+    this.#deferred += 1
+    this.#shared.settling.leave(work, false)
   }
 
   #put(pack: Pack, work: Work): void {
-    const { prices, settings, context, spending } = this.#shared
-    const { model, maxTokens } = work.row
-    if (this.#mostNanoUsd !== null) {
-      const how = { mayBeMarked: settings.cache === 'auto', batch: true }
-      const asked = { model, maxTokens, body: work.body ?? new Uint8Array(), ...how }
-      const most = work.most ?? worstCase(asked, prices, [context.clock.wallTime()])
-      this.#mostNanoUsd = 'lacks' in most ? null : this.#mostNanoUsd + most.nanoUsd
-    }
-    pack.add(work)
+    const most = work.most ?? this.#mostOf(work)
+    if (most === undefined) this.#mostNanoUsd = null
+    else if (this.#mostNanoUsd !== null) this.#mostNanoUsd += most.nanoUsd
+    pack.add(work, most)
     this.#sequences.push(work.sequence)
-    if (work.most !== undefined) spending?.budget.start(work.most)
+    this.#last = work
+    this.#shared.account.start(most)
+  }
+
+  #mostOf({ row, body }: Work): Amount | undefined {
+    const { prices, settings, context } = this.#shared
+    const { model, maxTokens } = row
+    const how = { mayBeMarked: settings.cache === 'auto', batch: true }
+    const asked = { model, maxTokens, body: body ?? new Uint8Array(), ...how }
+    const most = worstCase(asked, prices, [context.clock.wallTime()])
+    return 'lacks' in most ? undefined : most
   }
 
   /** Says what the budget lets, once. */
@@ -177,59 +212,73 @@ export class Packing {
   }
 
   #makePack(): Pack {
-    const { context, intents, settings, estimator, observe, random } = this.#shared
+    const { context, intents, settings, estimator, hold, packBounds } = this.#shared
     const { files, clock } = context
-    const nonce = Array.from({ length: nonceChars }, () => random.integer(0, 35).toString(36))
-    return new Pack(nonce.join(''), {
+    intents.prepare()
+    return new Pack(this.#nonce(), {
       files,
       clock,
       intents,
       cache: settings.cache,
       bounds: packBounds,
       tokensOf: (work) => estimator.estimate(work).prompt ?? 0,
-      onBlocked: (code) => observe({ type: 'output_blocked', at: clock.now(), code }),
+      onBlocked: (code) => hold('pack', code),
     })
+  }
+
+  /** One that nothing of this output has. */
+  #nonce(): string {
+    const { random, intents, context } = this.#shared
+    for (;;) {
+      const chars = Array.from({ length: nonceChars }, () => random.integer(0, 35).toString(36))
+      const nonce = chars.join('')
+      if (context.files.stat(intents.rowsPath(nonce)) === undefined) return nonce
+    }
   }
 
   #submit(): void {
     const pack = this.#pack
     if (pack === undefined) return
-    this.#isSubmitting = true
-    this.#submitted(pack).then(
-      () => {
-        this.#isSubmitting = false
-        this.#admit()
+    this.#submitting = this.#submitted(pack)
+      .then(() => {
+        this.#submitting = undefined
+        return this.#admit()
+      })
+      .catch((error: unknown) => {
+        this.#submitting = undefined
+        this.#shared.failed(error)
+      })
+      .finally(() => {
         this.#onRoom()
         this.#shared.pauses.wake()
-      },
-      (error: unknown) => this.#failed(error),
-    )
+      })
   }
 
   async #submitted(pack: Pack): Promise<void> {
     const { context, intents, settings, outstanding } = this.#shared
     const { nonce, rows, bytes } = await pack.finish()
+    const sequences = this.#sequences
     this.#pack = undefined
+    this.#last = undefined
+    this.#sequences = []
     const sent = { firstSentAt: 0, sentAt: 0, lostSends: 0, batch: undefined, notOurs: [] }
     const input = typeof settings.input === 'string' ? settings.input : '-'
-    const mostNanoUsd = this.#mostNanoUsd
-    const intent: Intent = { nonce, rows, bytes, input, mostNanoUsd, ...sent }
+    const intent: Intent = { nonce, rows, bytes, input, mostNanoUsd: this.#mostNanoUsd, ...sent }
+    this.#mostNanoUsd = 0
     const batch = new OutstandingBatch(context.files, intents, intent)
-    const sequences = this.#sequences
     for (const [index, sequence] of sequences.entries()) batch.place(index, sequence)
     outstanding.add(batch)
-    this.#sequences = []
-    this.#mostNanoUsd = 0
     const submitted = await submit(this.#shared, batch)
     if (submitted !== 'not sent') return
     this.#unsent.push({ nonce, sequences })
     outstanding.remove(batch)
   }
+}
 
-  #failed(error: unknown): void {
-    this.#failure = error
-    this.#isSubmitting = false
-    this.#shared.pauses.wake()
-    this.#onRoom()
-  }
+const nothing: Amount = { nanoUsd: 0, tokens: 0 }
+
+function refused(what: string): Invalid {
+  const message = `Message Batches do not take ${what}: ask this row live (--via live)`
+  const error = { type: 'invalid_request_error', message }
+  return { kind: 'invalid', status: 0, requestId: null, error }
 }

@@ -2,7 +2,7 @@
  * A line of a batch's results: whose it is, and what became of it.
  *
  *   succeeded                        the answer, in the server's own bytes
- *   errored, invalid_request_error   the row fails
+ *   errored, the request is wrong    the row fails
  *   errored otherwise                through no fault of its own: to be asked again
  *   expired, canceled                the same; none of these was billed
  */
@@ -64,8 +64,16 @@ function failureOf(value: unknown): Invalid | Broken {
     message: 'No reason was given',
   }
   const head = { requestId: typeof requestId === 'string' ? requestId : null }
-  if (error.type !== 'invalid_request_error') return { ...again(error), ...head }
-  return { kind: 'invalid', status: 400, ...head, error }
+  const status = statuses[error.type]
+  if (status === undefined) return { ...again(error), ...head }
+  return { kind: 'invalid', status, ...head, error }
+}
+
+/** What is wrong with a row itself, by the status it would have live. */
+const statuses: Readonly<Record<string, number>> = {
+  invalid_request_error: 400,
+  not_found_error: 404,
+  request_too_large: 413,
 }
 
 function again(error: ApiError): Broken {

@@ -3,12 +3,13 @@
  * of what became of rows.
  */
 
-import type { Books } from '../books.ts'
+import type { Answer, Books } from '../books.ts'
 import type { Brake } from '../brake.ts'
 import type { RunContext } from '../context.ts'
 import type { RunError } from '../errors.ts'
 import type { Estimator } from '../estimate.ts'
 import type { Observer } from '../events.ts'
+import type { RowPlace } from '../feed.ts'
 import type { Prices } from '../money.ts'
 import type { Settings } from '../options.ts'
 import type { Random } from '../random.ts'
@@ -16,17 +17,29 @@ import { patienceError } from '../run-stop.ts'
 import type { Settling } from '../settling.ts'
 import type { Source } from '../source.ts'
 import type { Spending } from '../spending.ts'
+import type { Work } from '../work.ts'
+import type { Account } from './account.ts'
 import type { BatchApi } from './batch-api.ts'
 import type { Collected } from './collected.ts'
 import type { Intents } from './intents.ts'
 import type { Outstanding } from './outstanding.ts'
+import type { PackBounds } from './pack.ts'
+
+/** What keeps the answers. */
+export interface BatchBooks extends Books {
+  /** An answer to a row that is none of the input any more: it was paid for. */
+  keep(work: Work, answer: Answer): void
+}
+
+/** Who may be kept waiting by a full disk. */
+export type Writer = 'output' | 'pack' | 'intent'
 
 /** What a round is given. */
 export interface RoundParts {
   readonly context: RunContext
   readonly settings: Settings
   readonly source: Source
-  readonly books: Books
+  readonly books: BatchBooks
   readonly prices: Prices
   /** Absent in a run without a budget. */
   readonly spending: Spending | undefined
@@ -38,12 +51,19 @@ export interface RoundParts {
   readonly random: Random
   /** From 1. A row is in one batch of each round at most. */
   readonly number: number
+  /** The most of one batch. */
+  readonly packBounds: PackBounds
+  /** Ends calls that are under way. */
+  giveUp: () => void
+  /** Resolves when what was settled is durable; false: it never will be, or that is given up. */
+  written: () => Promise<boolean>
 }
 
 /** What the parts of a round share besides. */
 export interface Shared extends RoundParts {
   readonly outstanding: Outstanding
   readonly settling: Settling
+  readonly account: Account
   readonly brake: Brake
   readonly pauses: Pauses
   /** When a call last succeeded, monotonic. */
@@ -53,9 +73,13 @@ export interface Shared extends RoundParts {
   /** Why nothing more is done, if nothing is. */
   stopping: () => RunError | undefined
   stop: (error: RunError) => void
+  /** Something that nobody waits for has thrown. */
+  failed: (error: unknown) => void
+  /** It cannot be written for now (`ENOSPC`…), or it can again (null). */
+  hold: (writer: Writer, code: string | null) => void
   notice: (message: string) => void
   /** The body of a row; undefined when the input has changed. */
-  bodyOf: (offset: number, bytes: number, key: string, line: number) => Uint8Array | undefined
+  bodyOf: (row: RowPlace) => Uint8Array | undefined
 }
 
 /** Waits that end early when something has happened. */
@@ -63,15 +87,24 @@ export class Pauses {
   readonly #context: RunContext
   #waiting: (() => void)[] = []
   #isOver = false
+  #wakes = 0
 
   constructor(context: RunContext) {
     this.#context = context
   }
 
-  /** Resolves after so long, or sooner when woken. Infinity: when woken. */
-  wait(delayMs: number): Promise<void> {
+  /** How often something has happened. */
+  get wakes(): number {
+    return this.#wakes
+  }
+
+  /**
+   * Resolves after so long, or sooner when woken. Infinity: when woken. `since`: the count of
+   * `wakes` when it was last looked; nothing that has happened after is slept through.
+   */
+  wait(delayMs: number, since: number = this.#wakes): Promise<void> {
     return new Promise((resolve) => {
-      if (this.#isOver || delayMs <= 0) return resolve()
+      if (this.#isOver || delayMs <= 0 || since !== this.#wakes) return resolve()
       const finish = (): void => {
         cancel?.()
         this.#waiting = this.#waiting.filter((each) => each !== finish)
@@ -85,6 +118,7 @@ export class Pauses {
 
   /** Something has happened. */
   wake(): void {
+    this.#wakes += 1
     for (const finish of this.#waiting.splice(0)) finish()
   }
 

@@ -12,16 +12,20 @@
  */
 
 import { Brake } from '../brake.ts'
+import type { Cancel } from '../clock.ts'
 import { RunError } from '../errors.ts'
-import { Feed } from '../feed.ts'
+import { Feed, type RowPlace } from '../feed.ts'
+import { systemErrorCode } from '../files.ts'
 import { parseOptionsOf } from '../options.ts'
 import { Plan, type Planned } from '../plan.ts'
 import { Settling } from '../settling.ts'
-import type { Work } from '../work.ts'
+import { Account } from './account.ts'
+import { unwritable } from './disk-file.ts'
+import { resultsKeptMs } from './find.ts'
 import { Outstanding } from './outstanding.ts'
 import { Packing } from './packing.ts'
-import { Pauses, type RoundParts, type Shared } from './round-parts.ts'
-import { workOfRecord } from './row-record.ts'
+import { Pauses, type RoundParts, type Shared, type Writer } from './round-parts.ts'
+import { workOfFault, workOfRecord } from './row-record.ts'
 import { Watch } from './watch.ts'
 
 /** How a round ended. */
@@ -29,8 +33,10 @@ export interface RoundEnd {
   readonly stopping: RunError | undefined
   /** All rows of the input were read. */
   readonly readAll: boolean
-  /** Rows to be asked again. */
+  /** Rows to be asked again, as batches did not answer them. */
   readonly leftovers: number
+  /** Rows that had no room in a budget while it was held for others. */
+  readonly deferred: number
   /** Rows in batches that run on. */
   readonly outstanding: number
   readonly notInInput: number
@@ -48,11 +54,15 @@ export class Round {
   readonly #watch: Watch
   readonly #feed: Feed
   #stopping: RunError | undefined
+  #cancelGrace: Cancel | undefined
   #isRead = false
-  #blocked: string | null = null
+  /** Rows that were left as they are in no batch. */
+  #unasked = 0
+  /** Who waits for room on the disk, and why. */
+  readonly #blocks = new Map<Writer, string>()
+  #bug: { readonly error: unknown } | undefined
 
-  /** `flush`: makes what was settled durable. */
-  constructor(parts: RoundParts, flush: () => Promise<void>) {
+  constructor(parts: RoundParts) {
     const { settings, context } = parts
     this.#parts = parts
     this.#settling = new Settling(parts)
@@ -64,55 +74,70 @@ export class Round {
       ...(settings.cache === 'marked' && { cachePoints: 'marked' as const }),
       retryFailed: settings.retryFailed && parts.number === 1,
     })
-    this.#shared = {
-      ...parts,
-      outstanding: this.#outstanding,
-      settling: this.#settling,
-      brake: this.#brake,
-      pauses: this.#pauses,
-      success: { at: context.clock.now() },
-      isRead: () => this.#isRead,
-      stopping: () => this.#stopping,
-      stop: (error) => this.stop(error),
-      notice: (message) => parts.observe({ type: 'notice', at: context.clock.now(), message }),
-      bodyOf: (offset, bytes, key, line) => this.#bodyOf(offset, bytes, key, line),
-    }
-    this.#packing = new Packing(this.#shared, () => this.#feed.wake())
-    this.#watch = new Watch(this.#shared, { isBlocked: () => this.#blocked !== null, flush })
+    this.#shared = this.#makeShared()
+    this.#packing = new Packing(this.#shared, () => this.#readOn())
+    this.#watch = new Watch(this.#shared, () => this.#blocks.has('output'))
     this.#feed = this.#makeFeed()
   }
 
-  /** Starts nothing more. */
+  /** Why nothing more is done, if nothing is. */
+  get stopping(): RunError | undefined {
+    return this.#stopping
+  }
+
+  /** Resolves when all is durable; false: it never will be, or that is given up. */
+  written(): Promise<boolean> {
+    return this.#parts.written()
+  }
+
+  /** Rows that were read, and of which the books have not said what became of them. */
+  get unsettled(): number {
+    return this.#plan.count - this.#settling.count
+  }
+
+  /** Starts nothing more; what is under way may finish within the grace. */
   stop(error: RunError): void {
     if (this.#stopping !== undefined) return
     this.#stopping = error
     const { code, message, hint } = error
-    const at = this.#parts.context.clock.now()
-    this.#parts.observe({ type: 'run_stopping', at, code, message, hint: hint ?? null })
-    this.#feed.wake()
+    const { context, observe, settings, giveUp } = this.#parts
+    observe({ type: 'run_stopping', at: context.clock.now(), code, message, hint: hint ?? null })
+    this.#cancelGrace = context.clock.after(settings.graceMs, giveUp)
+    this.#readOn()
     this.#pauses.end()
   }
 
-  /** The output cannot be written (`ENOSPC`…), or can again (null). */
-  hold(code: string | null): void {
-    this.#blocked = code
-    this.#parts.observe({ type: 'output_blocked', at: this.#parts.context.clock.now(), code })
+  /** It cannot be written (`ENOSPC`…), or can again (null). */
+  hold(writer: Writer, code: string | null): void {
+    const { context, observe } = this.#parts
+    const before = this.#blockedBy
+    if (code === null) this.#blocks.delete(writer)
+    else this.#blocks.set(writer, code)
+    const now = this.#blockedBy
+    if (now !== before) observe({ type: 'output_blocked', at: context.clock.now(), code: now })
     if (code !== null) return
     this.#watch.hasten()
-    this.#pauses.wake()
-    this.#feed.wake()
+    this.#readOn()
   }
 
   /** Runs until nothing is left to do, or to wait for. Rejects for bugs and lost files. */
   async run(): Promise<RoundEnd> {
-    this.#expectEarlier()
     try {
+      this.#expectEarlier()
       await Promise.all([this.#read(), this.#keepWatching()])
+      await this.#packing.close()
+      await this.#watch.idle()
+      if (this.#bug !== undefined) throw this.#bug.error
       return this.#end()
     } finally {
-      this.#packing.close()
+      this.#packing.discard()
       this.#outstanding.close()
     }
+  }
+
+  /** Nothing is under way any more. */
+  close(): void {
+    this.#cancelGrace?.()
   }
 
   /** Every row is settled or left. @throws {RunError} `COUNT_MISMATCH` */
@@ -120,16 +145,59 @@ export class Round {
     this.#settling.countOut(this.#plan.count, this.#stopping)
   }
 
+  get #blockedBy(): string | null {
+    const [code = null] = this.#blocks.values()
+    return code
+  }
+
+  #makeShared(): Shared {
+    const { context, observe, spending } = this.#parts
+    return {
+      ...this.#parts,
+      outstanding: this.#outstanding,
+      settling: this.#settling,
+      account: new Account(spending),
+      brake: this.#brake,
+      pauses: this.#pauses,
+      success: { at: context.clock.now() },
+      isRead: () => this.#isRead,
+      stopping: () => this.#stopping,
+      stop: (error) => this.stop(error),
+      failed: (error) => this.#failed(error),
+      hold: (writer, code) => this.hold(writer, code),
+      notice: (message) => observe({ type: 'notice', at: context.clock.now(), message }),
+      bodyOf: (row) => this.#bodyOf(row),
+    }
+  }
+
+  /** What stops a run stops it; anything else is a bug, and ends it. */
+  #failed(error: unknown): void {
+    if (error instanceof RunError) return this.stop(error)
+    if (systemErrorCode(error) !== undefined) {
+      return this.stop(unwritable('the record of a batch', error))
+    }
+    this.#bug ??= { error }
+    this.stop(new RunError('INTERRUPTED', 'Stopped by a fault of our own'))
+  }
+
+  get #hasRoom(): boolean {
+    return this.#stopping !== undefined || (this.#packing.hasRoom && this.#blocks.size === 0)
+  }
+
+  /** The feed takes a row whenever it is woken. */
+  #readOn(): void {
+    if (this.#hasRoom) this.#feed.wake()
+  }
+
   #makeFeed(): Feed {
-    const packing = this.#packing
-    const isHeld = (): boolean => this.#blocked !== null
+    const hasRoom = (): boolean => this.#hasRoom
     const isStopping = (): boolean => this.#stopping !== undefined
     const { source, settings } = this.#parts
     return new Feed(
       { source, settings, plan: this.#plan },
       {
         get hasRoom() {
-          return packing.hasRoom && !isHeld()
+          return hasRoom()
         },
         get isStopping() {
           return isStopping()
@@ -144,17 +212,20 @@ export class Round {
   }
 
   #expectEarlier(): void {
-    const { context, intents, collected, observe, spending } = this.#parts
+    const { context, intents, collected, observe } = this.#parts
+    const { account, notice } = this.#shared
+    const at = context.clock.now()
     for (const intent of intents.load()) {
       const batch = this.#outstanding.expect(context.files, intents, intent, collected)
-      for (let index = 0; spending !== undefined && index < intent.rows; index++) {
-        const { most } = batch.record(index)
-        if (most !== undefined && !batch.done.has(index)) spending.budget.start(most)
+      account.expect(batch)
+      const { rows, lostSends, mostNanoUsd, batch: known } = intent
+      for (let times = 0; times < lostSends; times++) {
+        observe({ type: 'batch_lost', at, id: null, rows, costNanoUsdMax: mostNanoUsd })
       }
-      const { id } = intent.batch ?? {}
-      if (id === undefined) continue
-      const at = context.clock.now()
-      observe({ type: 'batch_submitted', at, id, rows: intent.rows, isEarlier: true })
+      if (known === undefined) continue
+      observe({ type: 'batch_submitted', at, id: known.id, rows, isEarlier: true })
+      const ageMs = context.clock.wallTime() - known.createdAt
+      if (ageMs >= warnAgeMs && ageMs < resultsKeptMs) notice(oldNotice(known.id, ageMs))
     }
   }
 
@@ -170,11 +241,7 @@ export class Round {
       this.#parts.observe({ type: 'input_ended', at: this.#parts.context.clock.now() })
       this.#watch.hasten()
     } catch (error) {
-      if (!(error instanceof RunError)) {
-        this.#pauses.end()
-        throw error
-      }
-      this.stop(error)
+      this.#failed(error)
     } finally {
       this.#pauses.wake()
     }
@@ -182,6 +249,7 @@ export class Round {
 
   #take(planned: Planned, sequence: number): void {
     if (planned.type === 'held') return this.#settling.held(sequence, planned.key, planned.as)
+    if (this.#parts.settings.collectOnly) return this.#collectOnly(planned, sequence)
     if (planned.type === 'fault') {
       this.#settling.fault(sequence, planned)
       return this.#judged(this.#brake.failed(planned.fault.error, false))
@@ -196,18 +264,28 @@ export class Round {
     this.#judged(this.#brake.failed(refusal.error, false))
   }
 
+  /** A row that no batch has is left. What is a fault may be none as the run had read it. */
+  #collectOnly(planned: Exclude<Planned, { type: 'held' }>, sequence: number): void {
+    const work =
+      planned.type === 'work' ? planned.work : workOfFault(planned.fault, sequence, planned)
+    this.#brake.read()
+    if (this.#outstanding.match(work)) return
+    this.#unasked += 1
+    this.#settling.leave(work, false)
+  }
+
   #judged(error: RunError | undefined): void {
     if (error !== undefined) this.stop(error)
   }
 
-  #bodyOf(
-    offset: number,
-    byteLength: number,
-    key: string,
-    lineNumber: number,
-  ): Uint8Array | undefined {
-    const row = { offset, byteLength, key, lineNumber }
-    return this.#feed.bodyAgain({ row } as Work)
+  #bodyOf(row: RowPlace): Uint8Array | undefined {
+    try {
+      return this.#feed.bodyAgain({ row })
+    } catch (error) {
+      // The input is shorter than it was. What the row asked is not known any more.
+      if (error instanceof RunError) return undefined
+      throw error
+    }
   }
 
   // Watching.
@@ -216,18 +294,15 @@ export class Round {
     const { clock } = this.#parts.context
     try {
       while (!this.#isOver) {
+        const { wakes } = this.#pauses
         const nextAt = await this.#watch.look()
         this.#packing.collected()
         if (this.#isOver) return
-        this.#tellBinds()
-        await this.#pauses.wait(Math.max(0, nextAt - clock.now()))
+        this.#tellWaiting(nextAt)
+        await this.#pauses.wait(Math.max(0, nextAt - clock.now()), wakes)
       }
     } catch (error) {
-      if (!(error instanceof RunError)) {
-        this.#pauses.end()
-        throw error
-      }
-      this.stop(error)
+      this.#failed(error)
     }
   }
 
@@ -237,14 +312,19 @@ export class Round {
     const { batches } = this.#outstanding
     if (batches.size === 0) return true
     // Who does not wait for results takes those that are there.
-    const { detach } = this.#parts.settings
-    return detach && [...batches].every((batch) => this.#watch.hasLookedAt(batch))
+    const { detach, collectOnly } = this.#parts.settings
+    return [...batches].every(
+      (batch) =>
+        (detach && this.#watch.hasLookedAt(batch)) || (collectOnly && this.#watch.isLost(batch)),
+    )
   }
 
-  #tellBinds(): void {
+  /** Only batches are waited for, and until when nothing is looked at. */
+  #tellWaiting(untilAt: number): void {
     if (!this.#isRead || this.#outstanding.batches.size === 0) return
     const at = this.#parts.context.clock.now()
-    this.#parts.observe({ type: 'binding_changed', at, binds: 'batches' })
+    const until = untilAt === Infinity ? {} : { untilAt }
+    this.#parts.observe({ type: 'binding_changed', at, binds: 'batches', ...until })
   }
 
   /** What is not settled stays as it was. */
@@ -259,8 +339,18 @@ export class Round {
       }
     }
     for (const work of this.#packing.unsent()) this.#settling.leave(work, false)
-    const { leftovers, notInInput } = this.#watch.collector
-    const end = { leftovers, notInInput, outstanding }
+    const { collector } = this.#watch
+    const leftovers = collector.leftovers + this.#unasked
+    const { deferred } = this.#packing
+    const end = { leftovers, notInInput: collector.notInInput, outstanding, deferred }
     return { stopping: this.#stopping, readAll: this.#isRead, ...end }
   }
+}
+
+/** Results that are as old as this may be gone at the next run. */
+const warnAgeMs = 25 * 86_400_000
+
+function oldNotice(id: string, ageMs: number): string {
+  const days = Math.floor(ageMs / 86_400_000)
+  return `batch ${id} is ${days} days old: its results are kept for 29 days, and then gone`
 }

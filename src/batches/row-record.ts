@@ -9,6 +9,7 @@ import { isJsonObject, parseJson } from '../json.ts'
 import { LineScan } from '../line-scan.ts'
 import { noCachePoints } from '../cache-points.ts'
 import { workOf } from '../plan.ts'
+import type { RowFault } from '../request.ts'
 import { noFeatures } from '../request-features.ts'
 import type { Work } from '../work.ts'
 import type { Amount } from '../worst-case.ts'
@@ -25,12 +26,12 @@ export interface RowRecord {
   readonly retriesFailed: boolean
   /** The user's own, as JSON text. */
   readonly metadata: string | undefined
-  /** The most it may cost, in a run with a budget. */
+  /** The most it may cost, where that is known. */
   readonly most: Amount | undefined
 }
 
-/** The line of a row, newline included. */
-export function recordLine({ row, retriesFailed, most }: Work): string {
+/** The line of a row, newline included; `most`: what it may cost. */
+export function recordLine({ row, retriesFailed }: Work, most: Amount | undefined): string {
   const { lineNumber: line, key, id, model, offset, byteLength: bytes, metadata } = row
   const place = { line, key, id, model, offset, bytes }
   return `${JSON.stringify({ ...place, retriesFailed, metadata, most })}\n`
@@ -45,6 +46,17 @@ export function workOfRecord(record: RowRecord, sequence: number): Work {
   const work = workOf(row, sequence, retriesFailed)
   work.body = undefined
   return most === undefined ? work : { ...work, most }
+}
+
+/** A line that is no request as it is read now, as work that may be in a batch. */
+export function workOfFault(
+  { lineNumber: line, key, id, offset, byteLength: bytes }: RowFault,
+  sequence: number,
+  { retriesFailed }: Pick<Work, 'retriesFailed'>,
+): Work {
+  const place = { line, key, id, model: '', offset, bytes }
+  const record = { ...place, retriesFailed, metadata: undefined, most: undefined }
+  return workOfRecord(record, sequence)
 }
 
 const noBody = new Uint8Array()

@@ -1,12 +1,13 @@
 /**
  * `run` by Message Batches: at half the price, within a day, in rounds.
  *
- * A round asks every row that has no line and is in no batch. What it leaves through no fault of the
- * rows (errors of the API's own, expired, canceled) is asked again by the next round, or live, as the
- * user says. All that is known between rounds, and between processes, stands in the files: the
- * output and the failed file, and an intent for each batch beside them.
+ * A round asks every row that has no line and is in no batch. What it leaves through no fault of
+ * the rows (errors of the API's own, expired, canceled) is asked again by the next round, or live,
+ * as the user says. All that is known between rounds, and between processes, stands in the files:
+ * the output and the failed file, and an intent for each batch beside them.
  */
 
+import { assert } from '../assert.ts'
 import type { RunContext } from '../context.ts'
 import { RunError } from '../errors.ts'
 import { Estimator } from '../estimate.ts'
@@ -15,8 +16,9 @@ import { checkInput } from '../input-check.ts'
 import { Ledger } from '../ledger.ts'
 import type { Prices } from '../money.ts'
 import { isBudgeted, type Settings } from '../options.ts'
+import { refuseOutstanding } from '../outstanding-batches.ts'
 import { Random } from '../random.ts'
-import { fileSource } from '../source.ts'
+import { fileSource, type Source } from '../source.ts'
 import { SpendRecord } from '../spend-record.ts'
 import { Spending } from '../spending.ts'
 import { Stats } from '../stats.ts'
@@ -25,7 +27,14 @@ import { toAll, toldBefore } from '../telling.ts'
 import { BatchApi } from './batch-api.ts'
 import { Collected } from './collected.ts'
 import { Intents } from './intents.ts'
+import type { PackBounds } from './pack.ts'
 import { Round, type RoundEnd } from './round.ts'
+
+/**
+ * What the API takes in one batch: 100,000 requests and 256 MB (Message Batches reference); some
+ * room is left for what counts besides.
+ */
+const packBounds: PackBounds = { rowsMax: 100_000, bytesMax: 250_000_000 }
 
 /** What a run by batches is given. */
 export interface BatchRunParts {
@@ -46,7 +55,8 @@ export interface BatchRun {
 /** What a round and its files came to. */
 interface Ended {
   readonly end: RoundEnd
-  readonly unwritten: boolean
+  /** Rows whose lines were in hand and could not be written. */
+  readonly unwritten: number
   readonly notInInput: number | null
   readonly output: string
   readonly failedOutput: string
@@ -59,8 +69,9 @@ interface Ended {
  */
 export async function runBatches(parts: BatchRunParts): Promise<BatchRun> {
   const { context, settings, observers } = parts
-  if (settings.onInvalidRow === 'stop' && typeof settings.input === 'string') {
-    await checkInput(fileSource(context.files, settings.input), settings)
+  if (settings.overwrite) refuseOutstanding(context.files, settings.output, 'overwrite')
+  if (settings.onInvalidRow === 'stop') {
+    await checkInput(fileSource(context.files, inputOf(settings)), settings)
   }
   const stats = new Stats()
   const estimator = new Estimator()
@@ -70,15 +81,17 @@ export async function runBatches(parts: BatchRunParts): Promise<BatchRun> {
   for (;;) {
     const round = { ...parts, estimator, observe: number === 1 ? observe : again, number }
     const ended = await playRound(round)
-    const { end } = ended
-    const mayGoOn = end.stopping === undefined && !settings.detach && !ended.unwritten
-    if (end.leftovers === 0 || !mayGoOn || settings.batchLeftovers === 'live') {
+    const { stopping, leftovers, deferred, outstanding } = ended.end
+    const mayGoOn = stopping === undefined && outstanding === 0 && ended.unwritten === 0
+    const isAgain = deferred > 0 || (leftovers > 0 && settings.batchLeftovers === 'resubmit')
+    if (!mayGoOn || !isAgain || settings.collectOnly) {
       return { summary: summaryOf(parts, ended, { stats, estimator }), stats, observe }
     }
     number += 1
     const at = context.clock.now()
-    observe({ type: 'notice', at, message: `${end.leftovers} rows go into another batch` })
-    observe({ type: 'rows_again', at, count: end.leftovers })
+    const count = leftovers + deferred
+    observe({ type: 'notice', at, message: `${count} rows go into another batch` })
+    observe({ type: 'rows_again', at, count })
   }
 }
 
@@ -89,77 +102,146 @@ interface RoundGiven extends BatchRunParts {
 }
 
 async function playRound(given: RoundGiven): Promise<Ended> {
-  const { context, settings, prices, observe, number, estimator, signal } = given
+  const { context, settings, observe, number, signal } = given
   const { clock, files } = context
   const collected = new Collected()
   const overwrite = settings.overwrite && number === 1
   const listener = {
-    blocked: (code: string | null) => round.hold(code),
+    blocked: (code: string | null) => round.hold('output', code),
     lost: (error: RunError) => round.stop(error),
   }
   const ledger = await Ledger.open(context, { ...settings, overwrite }, listener, collected)
-  const ending = new AbortController()
-  const calls = context.calls?.(settings)
-  if (calls === undefined) throw new Error('A run by batches needs a way to call the API')
-  const source = fileSource(files, String(settings.input))
-  const spending = spendingOf(given, ledger, listener)
-  const round = new Round(
-    {
-      context,
-      settings,
-      source,
-      books: ledger,
-      prices,
-      spending,
-      observe,
-      api: new BatchApi(calls, ending.signal),
-      intents: new Intents(files, ledger.folder ?? ''),
-      collected,
-      estimator,
-      random: new Random(settings.seed ?? context.seed()).fork(`batches ${clock.wallTime()}`),
-      number,
-    },
-    () => ledger.flush(),
-  )
+  const { round, source, spending, close } = join(given, ledger, { collected, ...listener })
   const beat = new Beat(context, ledger, listener.lost)
   const interrupt = (): void => {
     const hint = 'batches run on; run the same command again to collect them'
     round.stop(new RunError('INTERRUPTED', 'Stopped as asked', { hint }))
-    clock.after(settings.graceMs, () => ending.abort())
   }
+  let isOver = false
   try {
     observe({
       type: 'run_started',
       at: clock.now(),
       wallAt: clock.wallTime(),
-      input: String(settings.input),
+      input: inputOf(settings),
       output: ledger.output,
       failedOutput: ledger.failedOutput,
-      inputBytes: files.stat(String(settings.input))?.size ?? null,
+      inputBytes: files.stat(inputOf(settings))?.size ?? null,
       held: ledger.heldCounts,
       killedInFlight: ledger.killedInFlight,
     })
     if (signal?.aborted === true) interrupt()
     signal?.addEventListener('abort', interrupt)
-    const end = await round.run()
-    const unwritten = ledger.isBlocked
-    const stopped = end.stopping !== undefined || end.outstanding > 0
-    const closing = { readAll: end.readAll, stopped, source }
-    const notInInput = unwritten ? null : await ledger.finish(closing)
-    round.countOut()
+    const ended = await finish(await round.run(), round, ledger, source)
+    if (ended.unwritten === 0) round.countOut()
     spending?.tell(clock.now(), observe, true)
-    const { output, failedOutput } = ledger
-    return { end, unwritten, output, failedOutput, notInInput: added(notInInput, end.notInInput) }
+    isOver = isLast(ended.end)
+    return ended
   } finally {
     signal?.removeEventListener('abort', interrupt)
     beat.end()
+    await close(isOver)
+  }
+}
+
+/** Puts the files into their form, as far as they can be written. */
+async function finish(end: RoundEnd, round: Round, ledger: Ledger, source: Source): Promise<Ended> {
+  const { output, failedOutput } = ledger
+  const isWritten = await round.written()
+  const unwritten = isWritten ? 0 : round.unsettled
+  const ended = { unwritten, notInInput: null, output, failedOutput }
+  if (!isWritten) return { ...ended, end: { ...end, stopping: round.stopping } }
+  try {
+    const closing = { readAll: end.readAll, stopped: !isLast(end), source }
+    const count = await ledger.finish(closing)
+    return { ...ended, end, notInInput: count === null ? null : count + end.notInInput }
+  } catch (error) {
+    if (!(error instanceof RunError)) throw error
+    round.stop(error)
+    return { ...ended, end: { ...end, stopping: round.stopping } }
+  }
+}
+
+/** Nothing is left for a later round, or run. */
+function isLast({ stopping, outstanding, leftovers, deferred }: RoundEnd): boolean {
+  return stopping === undefined && outstanding + leftovers + deferred === 0
+}
+
+/** What a round is played with. */
+interface Ends {
+  readonly round: Round
+  readonly source: Source
+  readonly spending: Spending | undefined
+  /** Lets go of everything. */
+  readonly close: (isOver: boolean) => Promise<void>
+}
+
+interface Joined {
+  readonly collected: Collected
+  readonly blocked: (code: string | null) => void
+  readonly lost: (error: RunError) => void
+}
+
+/** Joins the parts of a round. Lets go of the files if it fails. */
+function join(given: RoundGiven, ledger: Ledger, joined: Joined): Ends {
+  try {
+    return joinOpen(given, ledger, joined)
+  } catch (error) {
+    ledger.close()
+    throw error
+  }
+}
+
+function joinOpen(given: RoundGiven, ledger: Ledger, { collected, blocked, lost }: Joined): Ends {
+  const { context, settings, prices, observe, estimator, number } = given
+  const { clock, files } = context
+  const calls = context.calls?.(settings)
+  assert(calls !== undefined, 'A run by batches needs a way to call the API')
+  const source = fileSource(files, inputOf(settings))
+  const spending = spendingOf(given, ledger, { blocked, lost })
+  const intents = new Intents(files, ledger.folder ?? '')
+  const ending = new AbortController()
+  const givenUp = new Promise<false>((resolve) => {
+    ending.signal.addEventListener('abort', () => resolve(false))
+  })
+  const flushed = (): Promise<boolean> =>
+    ledger.flush().then(
+      () => true,
+      () => false,
+    )
+  const round = new Round({
+    context,
+    settings,
+    source,
+    books: ledger,
+    prices,
+    spending,
+    observe,
+    api: new BatchApi(calls, ending.signal, () => clock.wallTime()),
+    intents,
+    collected,
+    estimator,
+    random: new Random(context.seed()).fork(`batches ${clock.wallTime()} ${settings.seed}`),
+    number,
+    packBounds: context.packBounds ?? packBounds,
+    giveUp: () => ending.abort(),
+    written: () => Promise.race([flushed(), givenUp]),
+  })
+  const close = async (isOver: boolean): Promise<void> => {
+    round.close()
     ending.abort()
     source.close()
     await calls.close()
-    spending?.close(false)
-    new Intents(files, ledger.folder ?? '').close()
+    spending?.close(isOver)
+    intents.close()
     ledger.close()
   }
+  return { round, source, spending, close }
+}
+
+function inputOf({ input }: Settings): string {
+  assert(typeof input === 'string', 'A run by batches reads its input again')
+  return input
 }
 
 /** Shows that the run lives, every so often. */
@@ -206,23 +288,19 @@ function spendingOf(
   })
 }
 
-function added(count: number | null, more: number): number | null {
-  return count === null ? null : count + more
-}
-
 function summaryOf(
   { context, settings }: BatchRunParts,
   { end, output, failedOutput, notInInput, unwritten }: Ended,
   { stats, estimator }: { readonly stats: Stats; readonly estimator: Estimator },
 ): RunSummary {
   const deciding = {
-    stopping: end.stopping ?? outstandingError(end),
+    stopping: end.stopping ?? outstandingError(end) ?? leftError(settings, end),
     modelsGone: new Map<string, RunError>(),
     estimator,
     limiter: { bounds: [] },
   }
-  return summarize(deciding, unwritten ? 1 : 0, {
-    input: String(settings.input),
+  return summarize(deciding, unwritten, {
+    input: inputOf(settings),
     output,
     failedOutput,
     notInInput,
@@ -236,4 +314,12 @@ function outstandingError({ outstanding }: RoundEnd): RunError | undefined {
   const message = `${outstanding} rows are in batches that run on`
   const hint = 'run the same command again to collect them, without --detach to wait for them'
   return new RunError('BATCHES_OUTSTANDING', message, { hint })
+}
+
+/** Who only collects asks none of the rows that batches do not have, or did not answer. */
+function leftError({ collectOnly }: Settings, { leftovers }: RoundEnd): RunError | undefined {
+  if (!collectOnly || leftovers === 0) return undefined
+  const message = `All that batches had is collected; ${leftovers} rows have no answer`
+  const hint = 'sluice run asks them'
+  return new RunError('ROWS_LEFT', message, { hint })
 }

@@ -6,10 +6,11 @@
  * but looked for (unresolved.ts).
  */
 
+import type { CallBody } from '../api-calls.ts'
 import { RunError } from '../errors.ts'
 import { systemErrorCode } from '../files.ts'
-import type { CallBody } from '../api-calls.ts'
 import type { Batch, Called } from './batch-api.ts'
+import { unwritable } from './disk-file.ts'
 import type { Intent } from './intents.ts'
 import type { OutstandingBatch } from './outstanding.ts'
 import { againMs, checkPatience, type Shared } from './round-parts.ts'
@@ -22,12 +23,25 @@ export type Submitted = 'created' | 'unresolved' | 'not sent'
 
 /** Sends a batch until it is known what became of it, or the run is stopped. */
 export async function submit(shared: Shared, batch: OutstandingBatch): Promise<Submitted> {
-  const { context, api, intents, pauses, observe } = shared
+  batch.isSending = true
+  try {
+    return await send(shared, batch)
+  } finally {
+    batch.isSending = false
+    shared.pauses.wake()
+  }
+}
+
+async function send(shared: Shared, batch: OutstandingBatch): Promise<Submitted> {
+  const { context, api, pauses, observe } = shared
+  // What was before says nothing of how long this one has been waiting.
+  shared.success.at = Math.max(shared.success.at, context.clock.now())
   for (let tries = 0; shared.stopping() === undefined; tries++) {
     const sentAt = context.clock.wallTime()
     const isFirst = batch.intent.firstSentAt === 0
     batch.intent = { ...batch.intent, sentAt, ...(isFirst && { firstSentAt: sentAt }) }
     await writeIntent(shared, batch.intent)
+    if (shared.stopping() !== undefined) return notSent(shared, batch)
     const called = await api.create(bodyOf(shared, batch.intent))
     if (called.kind === 'done') {
       shared.success.at = context.clock.now()
@@ -38,14 +52,20 @@ export async function submit(shared: Shared, batch: OutstandingBatch): Promise<S
       shared.notice(lostNotice(called.error.message))
       return 'unresolved'
     }
-    // It was refused for certain; one that is never sent must not be looked for.
-    if (batch.intent.lostSends === 0) intents.forget(batch.intent.nonce)
-    if (shared.outstanding.batches.size <= 1) checkPatience(shared)
+    notSent(shared, batch)
     const delayMs = delayAfter(shared, called, tries)
     if (delayMs === undefined) break
     observe({ type: 'binding_changed', at: context.clock.now(), binds: bindsOf(called) })
     await pauses.wait(delayMs)
+    // Others that are polled succeed meanwhile: a queue that they fill is no outage.
+    checkPatience(shared)
   }
+  return 'not sent'
+}
+
+/** It was refused for certain; one that is never sent must not be looked for. */
+function notSent({ intents }: Shared, { intent }: OutstandingBatch): Submitted {
+  if (intent.lostSends === 0) intents.forget(intent.nonce)
   return 'not sent'
 }
 
@@ -57,28 +77,33 @@ export async function created(
 ): Promise<void> {
   const { context, intents, observe } = shared
   batch.intent = { ...batch.intent, batch: { id, createdAt, expiresAt } }
-  await writeIntent(shared, batch.intent)
-  intents.removeBody(batch.intent.nonce)
-  const { rows } = batch.intent
+  const { nonce, rows } = batch.intent
   observe({ type: 'batch_submitted', at: context.clock.now(), id, rows, isEarlier: false })
+  await writeIntent(shared, batch.intent)
+  intents.removeBody(nonce)
 }
 
-/** Writes it, and waits where the disk is full. */
+/** Writes it, and waits where the disk is full. @throws {RunError} `OUTPUT_UNWRITABLE` */
 export async function writeIntent(shared: Shared, intent: Intent): Promise<void> {
-  const { context, intents, observe, pauses } = shared
-  const { clock } = context
-  for (let isBlocked = false; ; isBlocked = true) {
-    try {
-      intents.write(intent)
-      if (isBlocked) observe({ type: 'output_blocked', at: clock.now(), code: null })
-      return
-    } catch (error) {
-      const code = systemErrorCode(error)
-      const mayWait = code === 'ENOSPC' || code === 'EDQUOT'
-      if (!mayWait || shared.stopping() !== undefined) throw unwritable(error)
-      if (!isBlocked) observe({ type: 'output_blocked', at: clock.now(), code })
-      await pauses.wait(fullDiskRetryMs)
+  const { intents, pauses, hold } = shared
+  let isBlocked = false
+  try {
+    for (;;) {
+      try {
+        return intents.write(intent)
+      } catch (error) {
+        const code = systemErrorCode(error)
+        if (code === undefined) throw error
+        const mayWait = code === 'ENOSPC' || code === 'EDQUOT'
+        const path = intents.path(intent.nonce)
+        if (!mayWait || shared.stopping() !== undefined) throw unwritable(path, error)
+        if (!isBlocked) hold('intent', code)
+        isBlocked = true
+        await pauses.wait(fullDiskRetryMs)
+      }
     }
+  } finally {
+    if (isBlocked) hold('intent', null)
   }
 }
 
@@ -140,12 +165,4 @@ function lostNotice(message: string): string {
 function refusedError(message: string): RunError {
   const hint = 'no row was failed for it; sluice check tells what batches do not take'
   return new RunError('BATCH_REFUSED', `Stopped as the API refused a batch: ${message}`, { hint })
-}
-
-function unwritable(error: unknown): unknown {
-  if (error instanceof RunError || systemErrorCode(error) === undefined) return error
-  const reason = error instanceof Error ? error.message : String(error)
-  const message = `Cannot write the record of a batch: ${reason}`
-  const hint = 'make room, then run the same command again'
-  return new RunError('OUTPUT_UNWRITABLE', message, { hint, cause: error })
 }

@@ -1,10 +1,10 @@
 /**
  * What became of a batch whose creation was not answered: decided from lists of batches.
  *
- * Creating has no idempotency key, and a listed batch does not show the ids of its rows. So any batch
- * of the same size that was created at about that time, and is no one else's, may be it: while such
- * a one runs, the rows are not sent again. Its first result tells by the nonce in its id. When three
- * lists over ten minutes have no candidate, there is no such batch, as far as anybody can know.
+ * Creating has no idempotency key, and a listed batch does not show the ids of its rows. So any
+ * batch of the same size that was created at about that time, and is no one else's, may be it:
+ * while such a one runs, the rows are not sent again. Its first result tells, by its nonce.
+ * When three lists over ten minutes have no candidate, there is none, as far as can be known.
  */
 
 import type { Batch } from './batch-api.ts'
@@ -28,6 +28,8 @@ export type Resolution =
 export interface Search {
   readonly now: number
   readonly listed: readonly Batch[]
+  /** The server's wall time less ours. */
+  readonly skewMs: number
   /** Ids of batches that are others' for certain. */
   readonly owned: ReadonlySet<string>
   /** Lists without a candidate since the intent was sent last, this one not counted. */
@@ -37,13 +39,16 @@ export interface Search {
 /** Those of the listed batches that may be the intent's. */
 export function candidatesFor(
   { sentAt, firstSentAt, rows, notOurs }: Intent,
-  { listed, owned }: Pick<Search, 'listed' | 'owned'>,
+  { listed, owned, skewMs }: Pick<Search, 'listed' | 'owned' | 'skewMs'>,
 ): readonly Batch[] {
+  // Nobody knows whether our clock was set since: either reading of it may be right.
+  const from = firstSentAt + Math.min(0, skewMs) - aboutMs
+  const to = sentAt + Math.max(0, skewMs) + aboutMs
   return listed.filter(
     ({ id, requests, createdAt }) =>
       requests === rows &&
-      createdAt >= firstSentAt - aboutMs &&
-      createdAt <= sentAt + aboutMs &&
+      createdAt >= from &&
+      createdAt <= to &&
       !owned.has(id) &&
       !notOurs.includes(id),
   )
@@ -61,6 +66,6 @@ export function resolve(intent: Intent, search: Search): Resolution {
 }
 
 /** Lists need go back no further than this. */
-export function listedSince({ firstSentAt }: Intent): number {
-  return firstSentAt - aboutMs
+export function listedSince({ firstSentAt }: Intent, skewMs: number): number {
+  return firstSentAt + Math.min(0, skewMs) - aboutMs
 }

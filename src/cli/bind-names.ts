@@ -32,6 +32,8 @@ const stateNames: Readonly<Record<string, string>> = {
   budget: 'the budget',
   'cache writer': 'what a row writes to the cache',
   results: 'results to be taken',
+  batches: 'batches under way',
+  'batch queue': "the API's batch queue",
 }
 
 /** The flags of what is named otherwise. */

@@ -11,6 +11,7 @@ import { type Flag, type Layer, LayerBuilder } from './flag.ts'
 
 /** What a command is, for the parser, the help and the reference. */
 export interface CommandSpec {
+  /** Of one among others of its kind, both names: `batches list`. */
   readonly name: string
   /** How a line of it begins. @default `sluice NAME`, its argument and `[options]` */
   readonly usage?: string
@@ -31,7 +32,7 @@ export interface CommandLine extends Layer {
 /** Makes a command of its spec; `act` gets the line with all its faults. */
 export function makeCommand(spec: CommandSpec, act: (line: CommandLine) => Promise<void>): Command {
   const layer = new LayerBuilder('flag')
-  const command = new CollectingCommand(spec.name, layer.faults)
+  const command = new CollectingCommand(spec.name.split(' ').at(-1) ?? '', layer.faults)
   command.description(spec.about).allowExcessArguments()
   if (spec.argument) command.argument(`[${spec.argument.name}]`, spec.argument.about)
   // The argument is optional to the parser only, so that its absence is told with the rest.

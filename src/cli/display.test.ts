@@ -170,6 +170,30 @@ describe('Display', () => {
     ])
   })
 
+  test('tells of batches, and says again what has not changed only now and then', async () => {
+    const { paper, display, pass } = scene('lines')
+    const batch = { at: 0, id: 'msgbatch_1', rows: 1200 }
+    display.observe(started)
+    display.observe({ type: 'batch_submitted', ...batch, isEarlier: false })
+    display.observe({ type: 'batch_submitted', ...batch, id: 'msgbatch_0', isEarlier: true })
+    await pass(60_000)
+    display.observe({ type: 'batch_collected', ...batch })
+    await pass(60_000)
+    expect(paper.printed).toEqual([
+      'submitted msgbatch_1: 1,200 rows',
+      'going on with msgbatch_0: 1,200 rows',
+      '0 rows  2 batches under way  2,400 rows in them  failed 0  $0.00',
+      'collected msgbatch_1: 1,200 rows',
+      '0 rows  1 batch under way  1,200 rows in it  failed 0  $0.00',
+    ])
+    await pass(300_000)
+    expect(paper.printed).toHaveLength(6)
+    display.interrupted(25_000)
+    expect(paper.printed.at(-1)).toBe(
+      'note: stopping; 1 batch runs on at the API; ^C again to exit at once',
+    )
+  })
+
   test('says when the output cannot be written, and when it can again', () => {
     const { paper, display } = scene('lines')
     display.observe({ type: 'output_blocked', at: 0, code: 'ENOSPC' })

@@ -7,13 +7,21 @@
  */
 
 import type { Cancel, Clock } from '../clock.ts'
-import type { RowFailed, RunEvent, RunStarted } from '../events.ts'
+import type { BatchSubmitted, RowFailed, RunEvent, RunStarted } from '../events.ts'
 import { type Snapshot, Stats } from '../stats.ts'
 import type { Spellings } from './bind-names.ts'
 import type { Paint } from './paint.ts'
 import { progressLine, progressLines, type ShownBounds } from './progress.ts'
 import type { Surface } from './terminal.ts'
-import { formatCount, formatDuration, plural, printable, shownPath, truncate } from './text.ts'
+import {
+  formatCount,
+  formatDuration,
+  plural,
+  pluralBatches,
+  printable,
+  shownPath,
+  truncate,
+} from './text.ts'
 
 /** How a run is shown. */
 export interface DisplayOptions {
@@ -31,6 +39,8 @@ export interface DisplayOptions {
 
 const liveEveryMs = 200
 const lineEveryMs = 5000
+/** Batches last: a line that says what the last one said is said so seldom. */
+const sameLineEveryMs = 300_000
 /** Of a file full of bad rows, so many are told; all are in the failed file. */
 const failuresToldMax = 5
 const failureColumns = 300
@@ -41,6 +51,7 @@ export class Display {
   #failuresTold = 0
   #failedOutput = ''
   #cancel: Cancel | undefined
+  #line = { text: '', at: -Infinity }
 
   constructor(options: DisplayOptions) {
     this.#options = options
@@ -55,6 +66,8 @@ export class Display {
     if (event.type === 'run_started') this.#started(event)
     else if (event.type === 'notice') this.note(event.message)
     else if (event.type === 'row_failed') this.#rowFailed(event)
+    else if (event.type === 'batch_submitted') this.#batchSubmitted(event)
+    else if (event.type === 'batch_collected') this.#tellBatch('collected', event)
     else if (event.type === 'run_stopping') this.#stopping(event.code)
     else if (event.type === 'output_blocked') this.#outputBlocked(event.code)
   }
@@ -68,9 +81,11 @@ export class Display {
 
   /** Says what the first signal does. */
   interrupted(graceMs: number): void {
-    const { inFlight } = this.#snapshot().attempts
+    const { attempts, batches } = this.#snapshot()
+    const { inFlight } = attempts
     const again = '^C again to exit at once'
-    if (inFlight === 0) return this.note(`stopping; ${again}`)
+    const going = goingText(batches.outstanding)
+    if (inFlight === 0) return this.note(`stopping${going}; ${again}`)
     const requests = plural(inFlight, 'request')
     this.note(`finishing ${requests} under way (up to ${formatDuration(graceMs)}); ${again}`)
   }
@@ -100,9 +115,14 @@ export class Display {
   }
 
   #printLine(): void {
-    const { terminal } = this.#options
+    const { terminal, clock } = this.#options
     const { columns } = terminal
-    terminal.print([progressLine(this.#snapshot(), { ...this.#options, columns })])
+    const snapshot = this.#snapshot()
+    const text = progressLine(snapshot, { ...this.#options, columns })
+    const isOld = clock.now() >= this.#line.at + sameLineEveryMs
+    if (snapshot.batches.outstanding > 0 && text === this.#line.text && !isOld) return
+    this.#line = { text, at: clock.now() }
+    terminal.print([text])
   }
 
   #started({ held, output, failedOutput }: RunStarted): void {
@@ -127,6 +147,14 @@ export class Display {
     this.note(`further failed rows are only ${place}`)
   }
 
+  #batchSubmitted(event: BatchSubmitted): void {
+    this.#tellBatch(event.isEarlier ? 'going on with' : 'submitted', event)
+  }
+
+  #tellBatch(what: string, { id, rows }: { readonly id: string; readonly rows: number }): void {
+    this.#options.terminal.print([`${what} ${printable(id)}: ${plural(rows, 'row')}`])
+  }
+
   #stopping(code: string): void {
     const { inFlight } = this.#snapshot().attempts
     // What a signal does was said when it came; with nothing under way the end is here.
@@ -138,4 +166,9 @@ export class Display {
     if (code === null) this.note('the output can be written again; going on')
     else this.note(`the output cannot be written (${code}): waiting, nothing is lost`)
   }
+}
+
+function goingText(batches: number): string {
+  if (batches === 0) return ''
+  return `; ${pluralBatches(batches)} ${batches === 1 ? 'runs' : 'run'} on at the API`
 }

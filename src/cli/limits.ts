@@ -10,14 +10,15 @@ import { readLimitGroups } from '../admin.ts'
 import type { LimitGroup } from '../ceilings.ts'
 import { systemContext } from '../context.ts'
 import { exitCodes, RunError } from '../errors.ts'
-import { optionFaults, readOptions, type RunOptions, type Settings } from '../options.ts'
+import { optionFaults, readOptions, type Settings } from '../options.ts'
 import { findModel, modelFacts } from '../models.ts'
 import { poolOf } from '../pools.ts'
 import { runStopError } from '../run-stop.ts'
 import { errorJson } from '../summary.ts'
+import { apiOptions, dataSurface } from './api-command.ts'
 import type { CommandLine } from './command.ts'
 import { adminKey } from './environment.ts'
-import { camelCase, type Layer } from './flag.ts'
+import type { Layer } from './flag.ts'
 import { limitsSurroundings } from './limits-flags.ts'
 import { type Probed, probe } from './limits-probe.ts'
 import {
@@ -31,14 +32,7 @@ import {
 import { complaintLines } from './messages.ts'
 import { painter } from './paint.ts'
 import { redactor } from './redact.ts'
-import {
-  credentialsOf,
-  faultsMessage,
-  headersOf,
-  placeOf,
-  readSecrets,
-  textIn,
-} from './run-setup.ts'
+import { credentialsOf, faultsMessage, placeOf, readSecrets, textIn } from './run-setup.ts'
 import { gather } from './sources.ts'
 import { printData, printMessage, stderrTakesColor } from './streams.ts'
 import { targetFault, targetNotice } from './target.ts'
@@ -50,7 +44,6 @@ interface Asked {
   readonly workspace: string | undefined
 }
 
-const columnsDefault = 80
 const answerMsMax = 30_000
 
 /** Shows limits; resolves to the exit code. */
@@ -68,7 +61,7 @@ export async function limitsCommand(line: CommandLine): Promise<number> {
     const notice = targetNotice(layer.values.get('base-url'))
     if (notice !== undefined) printMessage([redact(`note: ${notice}`)])
     const found = await find(asked)
-    const lines = isJson ? [limitsJson(found)] : limitsTable(found, surface(layer))
+    const lines = isJson ? [limitsJson(found)] : limitsTable(found, dataSurface(layer))
     if (isJson || found.pools.length > 0) await printData(redact(lines.join('\n')))
     for (const { model, message } of found.failed) {
       printMessage([redact(`failed ${model}: ${message}`)])
@@ -83,16 +76,6 @@ export async function limitsCommand(line: CommandLine): Promise<number> {
   }
 }
 
-function surface({ values }: Layer): Parameters<typeof limitsTable>[1] {
-  const { stdout } = process
-  const color = values.get('color')?.value
-  const takesColor = stdout.isTTY && stdout.hasColors()
-  return {
-    columns: stdout.isTTY ? stdout.columns : columnsDefault,
-    paint: painter(color === 'always' || (color !== 'never' && takesColor)),
-  }
-}
-
 /** Throws `RunError` with everything that is wrong. */
 function setUp(line: CommandLine, layer: Layer): Asked {
   const { values } = layer
@@ -102,7 +85,7 @@ function setUp(line: CommandLine, layer: Layer): Asked {
   const credentials = credentialsOf(values)
   const sent = [...(admin ? [admin] : []), ...(names.length > 0 ? credentials : [])]
   const workspace = textIn(line.values, 'workspace')
-  const options = optionsOf(layer, names.length > 0 ? credentials : [])
+  const options = apiOptions(layer, names.length > 0 ? credentials : [])
   const faults = [
     ...layer.faults,
     ...optionFaults(options).map(({ option, text }) => `${placeOf(option, values)} ${text}`),
@@ -117,26 +100,6 @@ function setUp(line: CommandLine, layer: Layer): Asked {
   // A key must be there for the options to be whole; without models none is sent.
   const whole = names.length > 0 ? options : { ...options, apiKey: String(admin?.value) }
   return { settings: readOptions(whole), models: names, workspace }
-}
-
-const taken = ['base-url', 'anthropic-version']
-
-function optionsOf(
-  { values, headers }: Layer,
-  credentials: ReturnType<typeof credentialsOf>,
-): RunOptions {
-  const options: Record<string, unknown> = {}
-  for (const name of taken) {
-    const given = values.get(name)
-    if (given !== undefined) options[camelCase(name)] = given.value
-  }
-  for (const { name, value } of credentials) options[camelCase(name)] = value
-  const admin = values.get(adminKey)
-  if (admin !== undefined) options['adminKey'] = admin.value
-  const betas = values.get('beta')
-  if (betas !== undefined) options['betas'] = betas.value
-  // It reads and writes no file.
-  return { ...options, input: '-', output: '-', headers: headersOf(headers) }
 }
 
 function nothingToAsk(): RunError {

@@ -9,10 +9,23 @@ import { exitCodes, RunError } from '../errors.ts'
 import { nearest } from '../nearest.ts'
 import { version } from '../version.ts'
 import { ancestorSpec, isAncestors } from './ancestor-flags.ts'
-import { type CommandLine, makeCommand } from './command.ts'
+import { type CommandLine, type CommandSpec, makeCommand } from './command.ts'
 import { bugComplaint, complaintLines } from './messages.ts'
 import { painter } from './paint.ts'
-import { about, checkSpec, epilogue, limitsSpec, runSpec, simulateSpec, specs } from './program.ts'
+import {
+  about,
+  batchesAbout,
+  batchesCancelSpec,
+  batchesCollectSpec,
+  batchesListSpec,
+  batchesStatusSpec,
+  checkSpec,
+  epilogue,
+  limitsSpec,
+  runSpec,
+  simulateSpec,
+  specs,
+} from './program.ts'
 import { printMessage, stderrTakesColor } from './streams.ts'
 
 /** Runs the command line and ends the process. */
@@ -22,14 +35,17 @@ export async function main(args: readonly string[]): Promise<void> {
   process.exit(await exitCodeOf(args))
 }
 
+/** Makes what a command does of how it is loaded. */
+type Act = (
+  load: () => Promise<(line: CommandLine) => Promise<number>>,
+) => (line: CommandLine) => Promise<void>
+
 async function exitCodeOf(args: readonly string[]): Promise<number> {
   let exitCode: number = exitCodes.succeeded
-  const act =
-    (load: () => Promise<(line: CommandLine) => Promise<number>>) =>
-    async (line: CommandLine): Promise<void> => {
-      const command = await load()
-      exitCode = await command(line)
-    }
+  const act: Act = (load) => async (line) => {
+    const command = await load()
+    exitCode = await command(line)
+  }
   const program = makeProgram()
   const isScripts = isAncestors(args)
   program.addCommand(
@@ -42,6 +58,7 @@ async function exitCodeOf(args: readonly string[]): Promise<number> {
       ),
     ),
   )
+  program.addCommand(makeBatches(act))
   program.addCommand(
     makeCommand(
       checkSpec,
@@ -78,12 +95,35 @@ function makeProgram(): Command {
   program.addHelpText('after', `\n${epilogue}`)
   // What commander would say is said below, in the form of every other error.
   program.configureOutput({ outputError: () => {} })
-  program.on('command:*', ([word = '']: readonly string[]) => {
-    const known = specs.map(({ name }) => name)
-    const message = `Cannot start: unknown command ${JSON.stringify(word)}${nearest(word, known)}`
-    throw new RunError('OPTIONS_INVALID', message, { hint: 'to send a file: sluice run FILE' })
-  })
+  const known = specs.map(({ name }) => name.split(' ')[0] ?? '')
+  nameUnknown(program, known, 'to send a file: sluice run FILE')
   return program
+}
+
+/** `sluice batches`, and what stands behind it. */
+function makeBatches(act: Act): Command {
+  const group = new Command('batches')
+  group.description(batchesAbout).helpOption('-h, --help', 'show this help').exitOverride()
+  const actions: readonly (readonly [CommandSpec, (line: CommandLine) => Promise<void>])[] = [
+    [batchesListSpec, act(async () => (await import('./batches.ts')).listCommand)],
+    [batchesStatusSpec, act(async () => (await import('./batches.ts')).statusCommand)],
+    [batchesCollectSpec, act(async () => (await import('./batches-collect.ts')).collectCommand)],
+    [batchesCancelSpec, act(async () => (await import('./batches.ts')).cancelCommand)],
+  ]
+  for (const [spec, action] of actions) group.addCommand(makeCommand(spec, action))
+  const names = actions.map(([{ name }]) => name.split(' ').at(-1) ?? '')
+  group.usage('COMMAND RESULTS [options]').helpCommand(false)
+  group.configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage()}` })
+  group.configureOutput({ outputError: () => {} })
+  nameUnknown(group, names, 'to see what there is: sluice batches list RESULTS')
+  return group
+}
+
+function nameUnknown(program: Command, known: readonly string[], hint: string): void {
+  program.on('command:*', ([word = '']: readonly string[]) => {
+    const message = `Cannot start: unknown command ${JSON.stringify(word)}${nearest(word, known)}`
+    throw new RunError('OPTIONS_INVALID', message, { hint })
+  })
 }
 
 function failedToStart(error: unknown): number {

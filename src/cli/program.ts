@@ -2,6 +2,7 @@
  * The commands and their flags; docs/cli.md is written from this.
  */
 
+import { cancelFlags, collectFlags, listFlags, statusFlags } from './batches-command-flags.ts'
 import { checkFlags } from './check-flags.ts'
 import { limitsFlags } from './limits-flags.ts'
 import { runFlags } from './run-flags.ts'
@@ -28,6 +29,7 @@ export const runSpec: CommandSpec = {
     'sluice run requests.jsonl',
     'sluice run requests.jsonl -o answers.jsonl --rpm 500 --max-failed 5%',
     'cat requests.jsonl | sluice run - > answers.jsonl',
+    'sluice run requests.jsonl --via batches',
   ],
 }
 
@@ -70,5 +72,61 @@ export const checkSpec: CommandSpec = {
   ],
 }
 
+/** `sluice batches`, of which its subcommands are. */
+export const batchesAbout = 'show, collect and cancel the batches that a run has submitted'
+
+const results = { name: 'RESULTS', about: 'the output of the run that has submitted them' }
+
+/** `sluice batches list`. */
+export const batchesListSpec: CommandSpec = {
+  name: 'batches list',
+  about: 'show the batches that are not collected yet; nobody is asked',
+  argument: results,
+  flags: listFlags,
+  examples: [
+    'sluice batches list requests.results.jsonl',
+    'sluice batches list requests.results.jsonl --json',
+  ],
+}
+
+/** `sluice batches status`. */
+export const batchesStatusSpec: CommandSpec = {
+  name: 'batches status',
+  about: 'ask the API how each of them stands',
+  argument: results,
+  flags: statusFlags,
+  examples: ['sluice batches status requests.results.jsonl'],
+}
+
+/** `sluice batches collect`. */
+export const batchesCollectSpec: CommandSpec = {
+  name: 'batches collect',
+  about: 'wait for them and write their answers; nothing is asked that they do not have',
+  argument: results,
+  flags: collectFlags,
+  examples: [
+    'sluice batches collect requests.results.jsonl',
+    'sluice batches collect requests.results.jsonl --detach',
+  ],
+}
+
+/** `sluice batches cancel`. */
+export const batchesCancelSpec: CommandSpec = {
+  name: 'batches cancel',
+  about: 'cancel those that run; what they have done is still to be collected',
+  argument: results,
+  flags: cancelFlags,
+  examples: ['sluice batches cancel requests.results.jsonl'],
+}
+
 /** All commands, in the order of the help. */
-export const specs: readonly CommandSpec[] = [runSpec, checkSpec, limitsSpec, simulateSpec]
+export const specs: readonly CommandSpec[] = [
+  runSpec,
+  checkSpec,
+  batchesListSpec,
+  batchesStatusSpec,
+  batchesCollectSpec,
+  batchesCancelSpec,
+  limitsSpec,
+  simulateSpec,
+]

@@ -51,6 +51,60 @@ const running: Snapshot = {
 
 const plain: ProgressOptions = { columns: 80, paint: painter(false), bounds: {} }
 
+/** Two batches are collected, and three are not. */
+const batched: Snapshot = {
+  ...empty,
+  rows: { ...empty.rows, read: 45_000, readAll: true, expected: 45_000, succeeded: 5000 },
+  batches: { outstanding: 3, rows: 40_000, collected: 2, answers: 5000 },
+  rates: { ...empty.rates, rowsPerSecond: 900 },
+  costNanoUsd: 1_230_000_000,
+  binds: 'batches',
+  bindsForMs: 39_400,
+}
+
+describe('while batches are under way', () => {
+  test('the block says how many, with how many rows, and when it is looked again', () => {
+    expect(progressLines(batched, plain)).toEqual([
+      'sluice   5,000 of 45,000 rows   11 %',
+      '3 batches under way   40,000 rows in them   5,000 rows collected',
+      'failed 0   $1.23   next look in 40 s',
+    ])
+  })
+
+  test('the line of a log says nothing that changes by itself', () => {
+    expect(progressLine(batched, { ...plain, columns: 120 })).toBe(
+      '5,000 of 45,000 rows  11 %  3 batches under way  40,000 rows in them  ' +
+        '5,000 rows collected  failed 0  $1.23',
+    )
+  })
+
+  test('rows that are asked live besides are told as ever', () => {
+    const attempts = { ...empty.attempts, started: 3, inFlight: 2 }
+    const lines = progressLines({ ...batched, attempts }, plain)
+    expect(lines.at(-1)).toMatch(/^in flight 2 {3}retries 0 {3}429s 0 {3}failed 0/)
+  })
+
+  test('one batch is one batch, and a run that stops looks no more', () => {
+    const batches = { outstanding: 1, rows: 1, collected: 0, answers: 0 }
+    const stopping = { code: 'INTERRUPTED', message: 'm' }
+    const lines = progressLines({ ...batched, batches, stopping }, plain)
+    expect(lines[1]).toBe('1 batch under way   1 row in it')
+    expect(lines[2]).toBe('failed 0   $1.23')
+  })
+
+  test('between batches there are no tries to be told either', () => {
+    const batches = { outstanding: 0, rows: 0, collected: 2, answers: 5000 }
+    const lines = progressLines({ ...batched, batches, binds: 'reading' }, plain)
+    expect(lines.at(-1)).toBe('failed 0   $1.23   binds reading the input')
+  })
+
+  test.each([20, 40, 60, 79])('no line is longer than %i columns', (columns) => {
+    for (const line of progressLines(batched, { ...plain, columns })) {
+      expect(displayWidth(line)).toBeLessThanOrEqual(columns)
+    }
+  })
+})
+
 describe('progressLines()', () => {
   test('shows rows, limits and state on three lines', () => {
     expect(progressLines(running, plain)).toEqual([

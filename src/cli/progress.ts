@@ -5,6 +5,12 @@
  *   requests 738 of 1,000/min   input 81k of 2M/min   output 12k of 400k/min
  *   in flight 42   retries 3   429s 0   failed 1   $0.0123   binds requests
  *
+ * While batches are under way, what is known of these takes the place of the limits:
+ *
+ *   sluice   5,000 of 45,000 rows   11 %
+ *   3 batches under way   40,000 rows in them   5,000 rows collected
+ *   failed 0   $1.23   next look in 40 s
+ *
  * Fields that do not fit are left out whole, the least telling first; no line is ever
  * longer than the terminal is wide.
  */
@@ -22,6 +28,8 @@ import {
   formatRate,
   formatShare,
   formatShort,
+  plural,
+  pluralBatches,
   printable,
   truncate,
 } from './text.ts'
@@ -53,8 +61,9 @@ export function progressLines(snapshot: Snapshot, options: ProgressOptions): str
   const name = { text: snapshot.stopping === null ? 'sluice' : 'stopping', tone: 'strong' } as const
   return [
     fitFields([name, ...rowFields(snapshot)], options),
+    ...batchLines(snapshot, options),
     ...limitLines(snapshot, options),
-    fitFields(stateFields(snapshot, options), options),
+    fitFields([...stateFields(snapshot, options), ...lookFields(snapshot)], options),
   ]
 }
 
@@ -63,15 +72,17 @@ export function progressLine(snapshot: Snapshot, options: ProgressOptions): stri
   const state = stateFields(snapshot, options).filter(
     ({ label, text }) => text !== '0' || label === 'failed',
   )
-  return fitFields([...rowFields(snapshot), ...state], { ...options, gap: '  ' })
+  const fields = [...rowFields(snapshot), ...batchFields(snapshot), ...state]
+  return fitFields(fields, { ...options, gap: '  ' })
 }
 
 function rowFields(snapshot: Snapshot): Field[] {
-  const { rows, rates, leftMs, stopping } = snapshot
+  const { rows, rates, leftMs, stopping, batches } = snapshot
   const done = rows.succeeded + rows.failed + rows.heldSucceeded + rows.heldFailed
   const fields: Field[] = [{ text: `${doneOf(done, snapshot)} rows`, tone: 'strong' }]
   if (rows.expected !== null) fields.push({ text: formatShare(done, rows.expected), rank: 2 })
-  if (rows.succeeded + rows.failed > 0) {
+  // Of batches all answers come at once: how fast says nothing.
+  if (rows.succeeded + rows.failed > 0 && batches.outstanding === 0) {
     fields.push({ text: formatRate(rates.rowsPerSecond), rank: 3 })
   }
   if (leftMs !== null && stopping === null) {
@@ -84,6 +95,29 @@ function rowFields(snapshot: Snapshot): Field[] {
 function doneOf(done: number, { rows }: Snapshot): string {
   if (rows.expected === null) return formatCount(done)
   return `${formatCount(done)} of ${rows.readAll ? '' : '~'}${formatCount(rows.expected)}`
+}
+
+function batchLines(snapshot: Snapshot, options: ProgressOptions): string[] {
+  const fields = batchFields(snapshot)
+  return fields.length === 0 ? [] : [fitFields(fields, options)]
+}
+
+function batchFields({ batches }: Snapshot): Field[] {
+  const { outstanding, rows, answers } = batches
+  if (outstanding === 0) return []
+  const fields: Field[] = [
+    { text: `${pluralBatches(outstanding)} under way` },
+    { text: `${plural(rows, 'row')} in ${outstanding === 1 ? 'it' : 'them'}`, rank: 2 },
+  ]
+  if (answers > 0) fields.push({ text: `${plural(answers, 'row')} collected`, rank: 3 })
+  return fields
+}
+
+/** Nothing moves between two looks: when the next one is shows that the run lives. */
+function lookFields({ batches, bindsForMs, stopping }: Snapshot): Field[] {
+  if (batches.outstanding === 0 || bindsForMs === null || stopping !== null) return []
+  const seconds = Math.ceil(bindsForMs / 1000)
+  return [{ label: 'next look in', text: formatDuration(seconds * 1000), rank: 4 }]
 }
 
 function limitLines(snapshot: Snapshot, options: ProgressOptions): string[] {
@@ -159,9 +193,10 @@ function stateFields(snapshot: Snapshot, { spellings }: ProgressOptions): Field[
   const { attempts, rows, costNanoUsd, unpriced, binds, outputBlocked, stopping } = snapshot
   const failed = rows.failed + rows.heldFailed
   const retries = attempts.overloaded + attempts.broken
-  const fields: Field[] = [
-    { label: 'in flight', text: formatCount(attempts.inFlight), rank: 3 },
-    ...cacheFields(snapshot),
+  // A batch has no tries.
+  const { outstanding, collected } = snapshot.batches
+  const hasTries = attempts.started > 0 || outstanding + collected === 0
+  const tries: readonly Field[] = [
     {
       label: 'retries',
       text: formatCount(retries),
@@ -174,13 +209,18 @@ function stateFields(snapshot: Snapshot, { spellings }: ProgressOptions): Field[
       tone: attempts.refused > 0 ? 'warn' : 'plain',
       rank: attempts.refused > 0 ? 4 : 6,
     },
+  ]
+  const fields: Field[] = [
+    ...(hasTries ? [{ label: 'in flight', text: formatCount(attempts.inFlight), rank: 3 }] : []),
+    ...cacheFields(snapshot),
+    ...(hasTries ? tries : []),
     { label: 'failed', text: formatCount(failed), tone: failed > 0 ? 'bad' : 'plain' },
     { text: `${formatCost(costNanoUsd)}${unpriced > 0 ? ' + unknown' : ''}` },
     ...budgetFields(snapshot),
   ]
   if (outputBlocked !== null) {
     fields.push({ text: `cannot write: ${outputBlocked}`, tone: 'bad' })
-  } else if (stopping === null && binds !== '') {
+  } else if (stopping === null && binds !== '' && binds !== 'batches') {
     fields.push({ label: 'binds', text: bindName(binds, spellings), rank: 5 })
   }
   return fields

@@ -199,7 +199,7 @@ export function placeOf(option: string, values: Layer['values']): string {
   return `"${option}"`
 }
 
-function noticesOf(values: Layer['values'], { output }: RunOptions): readonly string[] {
+function noticesOf(values: Layer['values'], { output, via }: RunOptions): readonly string[] {
   const notices: string[] = []
   const target = targetNotice(values.get('base-url'))
   if (target !== undefined) notices.push(target)
@@ -208,10 +208,25 @@ function noticesOf(values: Layer['values'], { output }: RunOptions): readonly st
   }
   const untold = adminFault(values)
   if (untold !== undefined) notices.push(untold)
+  if (via === 'batches') notices.push(...idleNotices(values))
   if (output === '-') {
     notices.push('results go to stdout: if the run stops, it cannot be resumed from there')
   }
   return notices
+}
+
+/** Bounds of requests, where rows are in none; only leftovers may be. */
+const liveBounds = [
+  'max-requests-per-minute',
+  'max-input-tokens-per-minute',
+  'max-output-tokens-per-minute',
+]
+
+function idleNotices(values: Layer['values']): readonly string[] {
+  if (values.get('batch-leftovers')?.value === 'live') return []
+  const idle = liveBounds.flatMap((name) => values.get(name)?.place ?? [])
+  if (idle.length === 0) return []
+  return [`rows in batches are not bound by ${idle.join(', ')}: batches have limits of their own`]
 }
 
 /** The price file, as JSON; throws `RunError` where it cannot be read. */

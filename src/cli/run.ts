@@ -31,7 +31,7 @@ import { faultText, gather } from './sources.ts'
 import { printData, stderrTakesColor } from './streams.ts'
 import { lastLine, summaryLines } from './summary-text.ts'
 import { Terminal } from './terminal.ts'
-import { shownPath } from './text.ts'
+import { plural, pluralBatches, shownPath } from './text.ts'
 
 /** What one command speaks with. */
 interface Voice {
@@ -43,6 +43,7 @@ interface Voice {
   readonly log: Log
   /** How the user wrote the flags of bounds. */
   readonly spellings: Spellings
+  readonly asking: Manner['asking']
 }
 
 /** What another command that is a run at heart does otherwise. */
@@ -55,6 +56,8 @@ export interface Manner {
   readonly notice?: (given: Layer) => string
   /** Called when everything is in order, before the run. */
   readonly prepare?: (options: RunOptions) => void
+  /** The command that asks rows which this one never asks. @default it asks all */
+  readonly asking?: readonly string[]
 }
 
 /** Runs the command; resolves to the exit code, with nothing left under way. */
@@ -68,7 +71,8 @@ export async function runCommand(line: CommandLine, manner: Manner = {}): Promis
   const paint = painter(takesColor(face))
   const spellings = { ...manner.spellings, ...typedSpellings(layer) }
   const quiet = { clock: new SystemClock(), log: noLog }
-  let voice: Voice = { face, redact, paint, terminal, spellings, ...quiet }
+  const { asking } = manner
+  let voice: Voice = { face, redact, paint, terminal, spellings, asking, ...quiet }
   try {
     const isAttended = process.stdin.isTTY || process.stderr.isTTY
     const setup = setUpRun(line, layer, { isAttended, stdin: process.stdin })
@@ -190,7 +194,7 @@ async function finish(voice: Voice, summary: RunSummary): Promise<number> {
     terminal.print(complaints)
     if (exitCode === exitCodes.someFailed) terminal.print([lastLine(seen, paint)])
   } else {
-    const ending = [...complaints, ...resumeLines(summary, paint)]
+    const ending = [...complaints, ...resumeLines(voice, seen)]
     const parts = [summaryLines(seen, paint, voice.spellings), ending, [lastLine(seen, paint)]]
     // A blank line between parts that are there.
     terminal.print(parts.filter((part) => part.length > 0).flatMap((part) => ['', ...part]))
@@ -204,21 +208,54 @@ function asSeenFrom(folder: string, summary: RunSummary): RunSummary {
   return { ...summary, output, failedOutput: shownPath(summary.failedOutput, folder) }
 }
 
-/** What stopped the run, and models that do not exist; a user's own ^C is no error. */
-function complaintsOf({ stopped, modelsGone }: RunSummary): readonly Complaint[] {
-  const all = stopped === null || stopped.code === 'INTERRUPTED' ? [] : [stopped]
+/** Whether the user asked for this end: that is no error. */
+function isAsked({ stopped, snapshot }: RunSummary): boolean {
+  if (stopped?.code === 'INTERRUPTED' || stopped?.code === 'ROWS_LEFT') return true
+  // A batch that cannot be found stops a run as well, by the same code.
+  return isDetached({ stopped, snapshot })
+}
+
+function isDetached({ stopped, snapshot }: Pick<RunSummary, 'stopped' | 'snapshot'>): boolean {
+  return stopped?.code === 'BATCHES_OUTSTANDING' && snapshot.stopping === null
+}
+
+/** What stopped the run, and models that do not exist. */
+function complaintsOf(summary: RunSummary): readonly Complaint[] {
+  const { stopped, modelsGone } = summary
+  const all = stopped === null || isAsked(summary) ? [] : [stopped]
   const further = modelsGone.filter(({ message }) => message !== stopped?.message)
   return [...all, ...further]
 }
 
-function resumeLines(summary: RunSummary, paint: Paint): readonly string[] {
+function resumeLines({ paint, asking }: Voice, summary: RunSummary): readonly string[] {
   const { stopped, output } = summary
   if (stopped === null || output === '-') return []
-  const args = raisedBudget(process.argv.slice(2), summary)
-  const command = resumeCommand(programName(process.argv[1], process.env), args, process.platform)
+  const shown = (args: readonly string[]): string => {
+    const program = programName(process.argv[1], process.env)
+    return paint('strong', resumeCommand(program, args, process.platform))
+  }
+  const typed = process.argv.slice(2)
+  if (stopped.code === 'ROWS_LEFT' && asking !== undefined) {
+    const left = plural(summary.rows.left, 'row')
+    return [`${left} without an answer; to ask what is left:`, `  ${shown(asking)}`]
+  }
+  if (isDetached(summary)) {
+    const collecting = typed.filter((word) => word !== '--detach')
+    const status = shown(['batches', 'status', output])
+    const lines = [`${goingText(summary)}; to collect:`, `  ${shown(collecting)}`]
+    return [...lines, 'to see whether they have ended:', `  ${status}`]
+  }
+  const args = raisedBudget(typed, summary)
   const input = args.includes('-') ? ', with the same input' : ''
-  const asked = stopped.code === 'INTERRUPTED' ? 'stopped as asked; ' : ''
-  return [`${asked}to go on${input}:`, `  ${paint('strong', command)}`]
+  const reason = stopped.code === 'INTERRUPTED' ? 'stopped as asked; ' : ''
+  const going = summary.snapshot.batches.outstanding > 0 ? `${goingText(summary)}; ` : ''
+  return [`${reason}${going}to go on${input}:`, `  ${shown(args)}`]
+}
+
+function goingText({ snapshot: { batches } }: RunSummary): string {
+  const { outstanding, rows } = batches
+  const run = outstanding === 1 ? 'runs' : 'run'
+  return `${pluralBatches(outstanding)} with ${plural(rows, 'row')} ${run} on at the API`
 }
 
 function twice({ limit, spent, unknown }: BudgetLine): number {

@@ -95,6 +95,35 @@ describe('summaryLines()', () => {
     ])
   })
 
+  test('says what batches gave, at which price, and what is under way', () => {
+    const summary: RunSummary = {
+      ...smooth,
+      snapshot: {
+        ...smooth.snapshot,
+        attempts: { ...empty.attempts },
+        batches: { outstanding: 1, rows: 300, collected: 2, answers: 100 },
+        tokens: { ...empty.tokens, input: 100, cacheWrite1h: 100, cacheRead: 800, output: 400 },
+      },
+    }
+    expect(summaryLines(summary, plain)).toEqual([
+      'rows      100: 100 answered, 0 failed',
+      'time      10 s, 10.0 rows/s',
+      'batches   2 collected, 100 answers; 1 under way, 300 rows',
+      'tokens    100 uncached input, 400 output',
+      'cache     800 tokens read, 100 written: $0.00 saved',
+      '          of the written: 100 for an hour',
+      '          80 % of all input was read from it',
+      'cost      $0.05, at the half price of batches',
+    ])
+  })
+
+  test('tells batches from rows that were asked live', () => {
+    const batches = { outstanding: 0, rows: 0, collected: 1, answers: 99 }
+    const lines = summaryLines({ ...smooth, snapshot: { ...smooth.snapshot, batches } }, plain)
+    expect(lines).toContain('cost      $0.05, 99 answers at the half price of batches')
+    expect(lines).toContain('tries     100: 429s 0')
+  })
+
   test('says nothing of what did not happen, but that no row failed and there were no 429s', () => {
     expect(summaryLines(smooth, plain)).toEqual([
       'rows      100: 100 answered, 0 failed',

@@ -4,6 +4,7 @@
  *   rows      3,201: 3,200 answered, 1 failed
  *             1,000 of them by earlier runs
  *   time      4 min 18 s, 12.4 rows/s
+ *   batches   2 collected, 2,900 answers; 1 under way, 300 rows
  *   tokens    1.23M uncached input, 640k output
  *   cache     8.1M tokens read, 40k written: $21.52 saved
  *   cost      $4.12
@@ -27,6 +28,7 @@ import {
   formatCount,
   formatDuration,
   formatRate,
+  formatShare,
   formatShort,
   plural,
   printable,
@@ -49,9 +51,11 @@ export function summaryLines(
     ['rows', rowsText(summary)],
     ['', heldText(summary)],
     ['time', timeText(summary)],
+    ['batches', batchesText(summary)],
     ['tokens', tokensText(summary)],
     ['cache', cacheText(summary)],
     ['', writtenText(summary)],
+    ['', hitText(summary)],
     ['cost', costText(summary)],
     ['budget', budgetText(summary.snapshot.budget?.usd, formatCost)],
     [
@@ -101,6 +105,16 @@ function timeText({ snapshot }: RunSummary): string {
   return `${elapsed}, ${formatRate((settled * 1000) / snapshot.elapsedMs)}`
 }
 
+function batchesText({ snapshot: { batches } }: RunSummary): string {
+  const { outstanding, rows, collected, answers } = batches
+  const parts: string[] = []
+  if (collected + answers > 0) {
+    parts.push(`${formatCount(collected)} collected, ${plural(answers, 'answer')}`)
+  }
+  if (outstanding > 0) parts.push(`${formatCount(outstanding)} under way, ${plural(rows, 'row')}`)
+  return parts.join('; ')
+}
+
 function tokensText({ snapshot: { tokens } }: RunSummary): string {
   const { input, cacheRead, output } = tokens
   const isCached = cacheRead + writtenTokens(tokens) > 0
@@ -127,6 +141,14 @@ function writtenText({ snapshot: { tokens } }: RunSummary): string {
   return parts.length === 0 ? '' : `of the written: ${parts.join(', ')}`
 }
 
+/** Within a batch the cache is found as it happens: how often is worth knowing. */
+function hitText({ snapshot: { tokens, batches } }: RunSummary): string {
+  const { input, cacheRead } = tokens
+  const written = writtenTokens(tokens)
+  if (batches.answers === 0 || cacheRead + written === 0) return ''
+  return `${formatShare(cacheRead, input + cacheRead + written)} of all input was read from it`
+}
+
 function savedText({ cacheSavedNanoUsd: saved, cacheLostNanoUsd: lost }: Snapshot): string {
   if (saved === null || lost === null) return 'price unknown'
   if (saved < 0) return `${formatCost(-saved)} more than without`
@@ -141,9 +163,16 @@ function writtenTokens({ cacheWrite5m, cacheWrite1h }: TokenTotals): number {
 function costText({ snapshot }: RunSummary): string {
   const { costNanoUsd, unpriced } = snapshot
   if (snapshot.rows.succeeded === 0) return ''
-  if (unpriced === 0) return formatCost(costNanoUsd)
+  if (unpriced === 0) return `${formatCost(costNanoUsd)}${halfText(snapshot)}`
   const without = `${plural(unpriced, 'answer')} at unknown prices`
   return costNanoUsd === 0 ? `unknown: ${without}` : `${formatCost(costNanoUsd)}, and ${without}`
+}
+
+/** The prices of batches are in it. */
+function halfText({ rows, batches: { answers } }: Snapshot): string {
+  if (answers === 0) return ''
+  const which = answers < rows.succeeded ? `${plural(answers, 'answer')} ` : ''
+  return `, ${which}at the half price of batches`
 }
 
 /** What earlier runs spent is in it, and what this one may have. */
@@ -174,7 +203,8 @@ function killedText({ snapshot: { possiblyBilledTwice: unknown } }: RunSummary):
   return unknown.rows === 0 ? `possibly twice: ${most}, ${rest}` : `${most} more, ${rest}`
 }
 
-function triesText({ snapshot: { attempts } }: RunSummary): string {
+function triesText({ snapshot: { attempts, batches } }: RunSummary): string {
+  if (attempts.started === 0 && batches.outstanding + batches.collected > 0) return ''
   const parts = [`429s ${formatCount(attempts.refused)}`]
   if (attempts.overloaded > 0) parts.push(`overloaded ${formatCount(attempts.overloaded)}`)
   if (attempts.broken > 0) parts.push(`broken ${formatCount(attempts.broken)}`)

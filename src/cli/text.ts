@@ -122,6 +122,19 @@ export function plural(count: number, noun: string): string {
 }
 
 /**
+ * So many batches.
+ *
+ * @example
+ * ```ts
+ * pluralBatches(1) // => '1 batch'
+ * pluralBatches(1200) // => '1,200 batches'
+ * ```
+ */
+export function pluralBatches(count: number): string {
+  return `${formatCount(count)} ${count === 1 ? 'batch' : 'batches'}`
+}
+
+/**
  * One line without control characters: what a file, a server or a name brings along must
  * not move the cursor, colour the terminal or forge a line of ours.
  */

@@ -33,6 +33,8 @@ export interface Stage {
   readonly tally: (name: string) => void
   /** Puts the limit on the length of writes back to what it is for now. */
   readonly limitWrites: () => void
+  /** The most of one batch. @default the product's */
+  readonly packBounds?: { readonly rowsMax: number; readonly bytesMax: number }
 }
 
 /** What one life is to be. */
@@ -91,6 +93,9 @@ export class Life {
     return this.#blockedAt < Infinity
   }
 
+  /** It is killed, now. */
+  kill: () => void = () => {}
+
   async live(): Promise<Ending> {
     const { clock } = this.#stage
     const interrupt = new AbortController()
@@ -98,6 +103,12 @@ export class Life {
     const hooks = { signal: interrupt.signal, observers }
     const ended = run(this.plan.options, hooks, this.#context())
     const died = new Promise<Ending>((resolve) => {
+      this.kill = () => {
+        if (!this.isAlive) return
+        this.isAlive = false
+        this.#fall('kill')
+        resolve({ type: 'kill' })
+      }
       this.#await(() => interrupt.abort(), resolve)
     })
     try {
@@ -178,7 +189,7 @@ export class Life {
   }
 
   #context(): RunContext {
-    const { clock: base, disk, drawn } = this.#stage
+    const { clock: base, disk, drawn, packBounds } = this.#stage
     const { number, boot } = this.plan
     const clock: Clock = {
       now: () => base.now(),
@@ -195,10 +206,11 @@ export class Life {
     return {
       clock,
       host,
-      files: disk,
+      files: filesOf(disk, () => this.isAlive),
       seed: () => drawn.seed,
       transport: () => this.#transport(),
       calls: () => this.#calls(),
+      ...(packBounds && { packBounds }),
     }
   }
 
@@ -263,4 +275,18 @@ export class Life {
       },
     }
   }
+}
+
+/** The disk as a process has it: a dead one does nothing more to it. */
+function filesOf(disk: SimFiles, isAlive: () => boolean): SimFiles {
+  return new Proxy(disk, {
+    get: (target, name) => {
+      const member: unknown = Reflect.get(target, name)
+      if (typeof member !== 'function') return member
+      return (...given: readonly unknown[]): unknown => {
+        if (!isAlive()) throw systemError('EBADF', String(name), String(given[0]))
+        return Reflect.apply(member, target, given)
+      }
+    },
+  })
 }

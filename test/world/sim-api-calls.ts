@@ -33,14 +33,15 @@ export class SimApiCalls implements ApiCalls {
       const onData = (bytes: Uint8Array, status: number): void => {
         if (hears() && status === 200) onBytes?.(bytes)
       }
-      void this.#calls.call(asked, onData).then((reply) => {
+      const hear = async (): Promise<void> => {
+        const { status, headers, isCut, body: read } = await this.#calls.call(asked, onData)
         if (!hears()) return
         signal.removeEventListener('abort', giveUp)
-        const { status, headers, isCut } = reply
         const isTaken = onBytes !== undefined && status === 200
-        const text = isTaken ? '' : Buffer.from(reply.body).toString()
+        const text = isTaken ? '' : Buffer.from(read).toString()
         resolve({ status, headers, body: text, isWhole: !isCut, wasSent: true })
-      })
+      }
+      void hear()
     })
   }
 

@@ -12,7 +12,7 @@ import { type Death, draw } from './draw.ts'
 import { type Ending, Life, type Stage } from './life.ts'
 import { SimClock } from './sim-clock.ts'
 
-const input = '/data/in.jsonl'
+export const input = '/data/in.jsonl'
 export const output = '/data/out.jsonl'
 
 /** Its lives share files and server; see above. */
@@ -24,7 +24,11 @@ export class SmallWorld {
   readonly #stage: Stage
   #lives = 0
 
-  constructor(rows: readonly object[], server: SimulatorOptions | SimulatorModel = {}) {
+  constructor(
+    rows: readonly object[],
+    server: SimulatorOptions | SimulatorModel = {},
+    packBounds?: Stage['packBounds'],
+  ) {
     this.disk.put(input, rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
     this.model = server instanceof SimulatorModel ? server : new SimulatorModel(smallServer(server))
     this.#stage = {
@@ -35,6 +39,7 @@ export class SmallWorld {
       apiKey: () => this.key,
       tally: () => {},
       limitWrites: () => {},
+      ...(packBounds && { packBounds }),
     }
   }
 
@@ -55,6 +60,7 @@ export class SmallWorld {
     options: Partial<RunOptions>,
     death?: Death,
     heard: (event: RunEvent) => void = () => {},
+    born: (life: Life) => void = () => {},
   ): Promise<{ readonly life: Life; readonly ending: Ending }> {
     this.#lives += 1
     const life = new Life(this.#stage, {
@@ -65,6 +71,7 @@ export class SmallWorld {
       random: new Random(this.#lives),
     })
     life.heard = heard
+    born(life)
     return { life, ending: await life.live() }
   }
 }
