@@ -123,7 +123,9 @@ describe.concurrent('sluice run --via batches', () => {
     expect(first.stderr).toMatch(
       /^ {2}node \S+sluice\.js run in\.jsonl --base-url \S+ --via batches --json$/m,
     )
-    expect(first.stderr).toMatch(/^ {2}node \S+sluice\.js batches status in\.results\.jsonl$/m)
+    expect(first.stderr).toMatch(
+      /^ {2}node \S+sluice\.js batches status in\.results\.jsonl --base-url \S+$/m,
+    )
 
     // Asking nobody, without a key: the records tell.
     const list = await sluice(['batches', 'list', results], {
@@ -239,7 +241,7 @@ describe.concurrent('sluice batches collect', () => {
     })
     expect(told.stderr).not.toContain('error[')
     expect(told.stderr).toMatch(
-      /^3 rows without an answer; to ask what is left:\n {2}\S+ \S+ run in\.jsonl -o in\.results\.jsonl --via batches$/m,
+      /^3 rows without an answer; to ask what is left:\n {2}\S+ \S+ run in\.jsonl -o in\.results\.jsonl --via batches --base-url \S+$/m,
     )
     expect(idsIn(read(cwd, results)).toSorted()).toEqual(wanted(5))
     expect(await batchesOf(url)).toHaveLength(1)
@@ -327,8 +329,8 @@ describe.concurrent('sluice batches cancel', () => {
     const { code, stdout, stderr } = await sluice([...args, '--yes'], { cwd })
     expect(code).toBe(0)
     expect(stdout).toMatch(/^msgbatch_\w+ +6 {2}(canceling|ended)/m)
-    expect(stderr).toContain('batches collect in.results.jsonl\n')
-    expect(stderr).toContain('run in.jsonl -o in.results.jsonl --via batches\n')
+    expect(stderr).toContain(`batches collect in.results.jsonl --base-url ${url}\n`)
+    expect(stderr).toContain(`-o in.results.jsonl --via batches --base-url ${url}\n`)
     expect(await batchesOf(url)).toMatchObject([{ processing_status: 'ended' }])
 
     const again = await sluice([...args, '--yes', '--json'], { cwd })

@@ -66,7 +66,7 @@ export function wireId(nonce: string, index: number): string {
 export function indexOf(nonce: string, wire: string): number | undefined {
   if (!wire.startsWith(`${nonce}-`)) return undefined
   const index = Number.parseInt(wire.slice(nonce.length + 1), 36)
-  return wireId(nonce, index) === wire ? index : undefined
+  return index >= 0 && wireId(nonce, index) === wire ? index : undefined
 }
 
 /** See above. */

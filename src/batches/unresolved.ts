@@ -3,8 +3,8 @@
  *
  * Creating has no idempotency key, and a listed batch does not show the ids of its rows. So any
  * batch of the same size that was created at about that time, and is no one else's, may be it:
- * while such a one runs, the rows are not sent again. Its first result tells, by its nonce.
- * When three lists over ten minutes have no candidate, there is none, as far as can be known.
+ * while such a one runs, the rows are not sent again. Its first result tells by the nonce in its
+ * id. When three lists over ten minutes have no candidate, there is none, as far as can be known.
  */
 
 import type { Batch } from './batch-api.ts'

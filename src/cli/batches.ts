@@ -28,7 +28,7 @@ import type { Layer } from './flag.ts'
 import { complaintLines } from './messages.ts'
 import { painter } from './paint.ts'
 import { type Redact, redactor } from './redact.ts'
-import { programName, resumeCommand } from './resume.ts'
+import { programName, resumeCommand, sameApi } from './resume.ts'
 import { runFlags } from './run-flags.ts'
 import { credentialsOf, faultsMessage, keyMissing, placeOf, readSecrets } from './run-setup.ts'
 import { gather } from './sources.ts'
@@ -234,7 +234,7 @@ async function agreed(batches: readonly ShownBatch[]): Promise<boolean> {
 function canceledLines(results: string, input: string): readonly string[] {
   const program = programName(process.argv[1], process.env)
   const command = (...args: readonly string[]): string =>
-    `  ${resumeCommand(program, args, process.platform)}`
+    `  ${resumeCommand(program, [...args, ...sameApi(process.argv.slice(2))], process.platform)}`
   const output = shownPath(results, process.cwd())
   return [
     'what was done until then is billed, and still to be collected:',

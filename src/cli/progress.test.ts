@@ -92,6 +92,14 @@ describe('while batches are under way', () => {
     expect(lines[2]).toBe('failed 0   $1.23')
   })
 
+  test('of a batch whose creation was not answered there is nothing to count', () => {
+    const lines = progressLines({ ...batched, batches: empty.batches, rows: empty.rows }, plain)
+    expect(lines).toEqual([
+      'sluice   0 rows',
+      'in flight 0   failed 0   $1.23   binds batches under way   next look in 40 s',
+    ])
+  })
+
   test('between batches there are no tries to be told either', () => {
     const batches = { outstanding: 0, rows: 0, collected: 2, answers: 5000 }
     const lines = progressLines({ ...batched, batches, binds: 'reading' }, plain)

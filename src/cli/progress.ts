@@ -114,8 +114,8 @@ function batchFields({ batches }: Snapshot): Field[] {
 }
 
 /** Nothing moves between two looks: when the next one is shows that the run lives. */
-function lookFields({ batches, bindsForMs, stopping }: Snapshot): Field[] {
-  if (batches.outstanding === 0 || bindsForMs === null || stopping !== null) return []
+function lookFields({ binds, bindsForMs, stopping }: Snapshot): Field[] {
+  if (binds !== 'batches' || bindsForMs === null || stopping !== null) return []
   const seconds = Math.ceil(bindsForMs / 1000)
   return [{ label: 'next look in', text: formatDuration(seconds * 1000), rank: 4 }]
 }
@@ -220,7 +220,7 @@ function stateFields(snapshot: Snapshot, { spellings }: ProgressOptions): Field[
   ]
   if (outputBlocked !== null) {
     fields.push({ text: `cannot write: ${outputBlocked}`, tone: 'bad' })
-  } else if (stopping === null && binds !== '' && binds !== 'batches') {
+  } else if (stopping === null && binds !== '' && (binds !== 'batches' || outstanding === 0)) {
     fields.push({ label: 'binds', text: bindName(binds, spellings), rank: 5 })
   }
   return fields

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { programName, resumeCommand, withBudget } from './resume.ts'
+import { programName, resumeCommand, sameApi, withBudget } from './resume.ts'
 
 function command(...args: readonly string[]): string {
   return resumeCommand('sluice', args)
@@ -71,4 +71,15 @@ describe('withBudget()', () => {
     const wanted = ['run', '--budget', '1', 'x', '--max-total-tokens', '18']
     expect(withBudget(given, '--max-total-tokens', '18')).toEqual(wanted)
   })
+})
+
+test.each([
+  [['run', 'x', '--base-url=u', '--via', 'batches'], ['--base-url=u']],
+  [
+    ['run', 'x', '--api-key', 'k', '--env-file', '.e', '--detach'],
+    ['--env-file', '.e'],
+  ],
+  [['run', 'x'], []],
+])('sameApi() of %j', (args, expected) => {
+  expect(sameApi(args)).toEqual(expected)
 })

@@ -59,6 +59,23 @@ export function withBudget(args: readonly string[], flag: string, value: string)
   return [...kept, flag, value]
 }
 
+/** Flags that say which API is meant, and as whom it is asked. */
+const apiFlags = new Set(['--base-url', '--anthropic-version', '--env-file', '--config'])
+
+/**
+ * What another command needs to reach the same API, of what was typed.
+ *
+ * @example
+ * ```ts
+ * sameApi(['run', 'x', '--base-url', 'u', '-q']) // => ['--base-url', 'u']
+ * ```
+ */
+export function sameApi(args: readonly string[]): readonly string[] {
+  return args.filter(
+    (word, index) => apiFlags.has(word.split('=')[0] ?? '') || apiFlags.has(args[index - 1] ?? ''),
+  )
+}
+
 /** A word as it is typed into a shell. */
 export function quote(word: string, platform: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word

@@ -22,7 +22,7 @@ import { FileSink, type Log, noLog, openLog } from './log.ts'
 import { bugComplaint, type Complaint, complaintLines } from './messages.ts'
 import { type Paint, painter } from './paint.ts'
 import { type Redact, redactor } from './redact.ts'
-import { programName, resumeCommand, withBudget } from './resume.ts'
+import { programName, resumeCommand, sameApi, withBudget } from './resume.ts'
 import type { Layer } from './flag.ts'
 import { runFlags } from './run-flags.ts'
 import { type Face, readFace, readSecrets, setUpRun } from './run-setup.ts'
@@ -237,12 +237,18 @@ function resumeLines({ paint, asking }: Voice, summary: RunSummary): readonly st
   const typed = process.argv.slice(2)
   if (stopped.code === 'ROWS_LEFT' && asking !== undefined) {
     const left = plural(summary.rows.left, 'row')
-    return [`${left} without an answer; to ask what is left:`, `  ${shown(asking)}`]
+    return [
+      `${left} without an answer; to ask what is left:`,
+      `  ${shown([...asking, ...sameApi(typed)])}`,
+    ]
   }
   if (isDetached(summary)) {
     const collecting = typed.filter((word) => word !== '--detach')
-    const status = shown(['batches', 'status', output])
-    const lines = [`${goingText(summary)}; to collect:`, `  ${shown(collecting)}`]
+    const status = shown(['batches', 'status', output, ...sameApi(typed)])
+    // One whose creation was not answered is not counted yet.
+    const isCounted = summary.snapshot.batches.outstanding > 0
+    const going = isCounted ? goingText(summary) : stopped.message
+    const lines = [`${going}; to collect:`, `  ${shown(collecting)}`]
     return [...lines, 'to see whether they have ended:', `  ${status}`]
   }
   const args = raisedBudget(typed, summary)

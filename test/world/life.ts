@@ -101,7 +101,6 @@ export class Life {
     const interrupt = new AbortController()
     const observers = [(event: RunEvent) => this.#hear(event)]
     const hooks = { signal: interrupt.signal, observers }
-    const ended = run(this.plan.options, hooks, this.#context())
     const died = new Promise<Ending>((resolve) => {
       this.kill = () => {
         if (!this.isAlive) return
@@ -111,6 +110,7 @@ export class Life {
       }
       this.#await(() => interrupt.abort(), resolve)
     })
+    const ended = run(this.plan.options, hooks, this.#context())
     try {
       const finished = ended.then((summary): Ending => ({ type: 'summary', summary }))
       return await clock.runUntil(Promise.race([finished, died]))

@@ -45,7 +45,7 @@ const servers = {
 } as const
 
 describe.each(Object.entries(servers))('killed, with %s', (_, faults) => {
-  test.each([1, 2, 3, 4, 5])('seed %i: none lost, none doubled', async (seed) => {
+  test.each([1, 2, 3])('seed %i: none lost, none doubled', async (seed) => {
     const tally = await killTable(seed, faults)
     expect(tally.problems).toEqual([])
     expect(tally.kills).toBe(killsPerSeed)
@@ -84,7 +84,8 @@ async function killTable(seed: number, faults: Readonly<Record<string, number>>)
   world.server.setFaults({})
   const { summary } = await world.live(options)
   const problems = [...judge(world, idsOf(rows))]
-  if (String(counts(summary)) !== `${rows},0,0`) problems.push(`it ended with ${counts(summary)}`)
+  const ended = counts(summary).join()
+  if (ended !== `${rows},0,0`) problems.push(`it ended with ${ended}`)
   problems.push(...world.beside().map((path) => `${path} was left`))
   tally.batches = world.server.batches(world.clock.now()).length
   for (const count of world.paid().values()) tally.paidTwice += count - 1
