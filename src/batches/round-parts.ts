@@ -84,12 +84,12 @@ export interface Shared extends RoundParts {
 
 /** Waits that end early when something has happened. */
 export class Pauses {
-  readonly #context: RunContext
+  readonly #context: Pick<RunContext, 'clock'>
   #waiting: (() => void)[] = []
   #isOver = false
   #wakes = 0
 
-  constructor(context: RunContext) {
+  constructor(context: Pick<RunContext, 'clock'>) {
     this.#context = context
   }
 

@@ -73,6 +73,7 @@ export class Round {
       ...(settings.cache === 'auto' && { cachePoints: 'all' as const }),
       ...(settings.cache === 'marked' && { cachePoints: 'marked' as const }),
       retryFailed: settings.retryFailed && parts.number === 1,
+      wasRetried: (key) => this.#outstanding.wasRetried(key),
     })
     this.#shared = this.#makeShared()
     this.#packing = new Packing(this.#shared, () => this.#readOn())

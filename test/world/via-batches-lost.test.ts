@@ -156,10 +156,45 @@ describe('a create whose reply was lost', () => {
   })
 })
 
+describe('a create that is answered late', () => {
+  test('is waited for, and not looked for meanwhile', async () => {
+    const world = new BatchWorld(30, { batchDurationMs: minute })
+    const { server } = world
+    const receive = server.receive.bind(server)
+    const advance = server.advance.bind(server)
+    let late: ReturnType<typeof receive> | undefined
+    server.receive = (now, wallTime, wire) => {
+      const reception = receive(now, wallTime, wire)
+      if (wire.method !== 'POST') return reception
+      late = reception
+      return { id: -7, step: { actions: [], nextAt: now + 30 * minute } }
+    }
+    server.advance = (now, wallTime, id) =>
+      id === -7 && late !== undefined ? late.step : advance(now, wallTime, id)
+    const { life, summary } = await world.live(via)
+    expect(counts(summary)).toEqual([30, 0, 0])
+    const types = life.events.map(({ type }) => type)
+    expect(types.filter((type) => type === 'batch_submitted')).toHaveLength(1)
+    expect(types).not.toContain('batch_lost')
+    expect(world.beside()).toEqual([])
+    expect(judge(world, idsOf(30))).toEqual([])
+  })
+})
+
 describe('results of others', () => {
   test('that cannot be read for now decide nothing', async () => {
-    const world = new BatchWorld(30, { batchDurationMs: 0, faults: { 'batch-not-found': 0.7 } })
+    const world = new BatchWorld(30, { batchDurationMs: 0 })
     losing(world, [0], 'back')
+    const { server } = world
+    const receive = server.receive.bind(server)
+    let downloads = 0
+    server.receive = (now, wallTime, wire) => {
+      const isLost = wire.path.endsWith('/results') && downloads++ < 3
+      if (isLost) server.setFaults({ 'batch-not-found': 1 })
+      const reception = receive(now, wallTime, wire)
+      server.setFaults({})
+      return reception
+    }
     const { life, summary } = await world.live(via)
     expect(counts(summary)).toEqual([30, 0, 0])
     expect(lostOf(life)).toEqual([])
