@@ -3,7 +3,7 @@
  */
 
 import { Readable } from 'node:stream'
-import { type Dispatcher, errors } from 'undici'
+import type { Dispatcher } from 'undici'
 
 import type { ApiCall, ApiCalls, CallReply } from './api-calls.ts'
 import { bounds } from './bounds.ts'
@@ -61,7 +61,12 @@ export class HttpCalls implements ApiCalls {
       }
       return { ...progress, body: read(), isWhole: true }
     } catch (error) {
-      return { ...progress, body: read(), isWhole: false, failure: this.#reasonOf(error, progress) }
+      return {
+        ...progress,
+        body: read(),
+        isWhole: false,
+        failure: this.#reasonOf(error, call.signal, progress),
+      }
     }
   }
 
@@ -83,8 +88,8 @@ export class HttpCalls implements ApiCalls {
     return { ...to, method, headers, body: stream }
   }
 
-  #reasonOf(error: unknown, { wasSent, status }: Progress): string {
-    if (error instanceof errors.RequestAbortedError) return 'it was given up'
+  #reasonOf(error: unknown, { aborted }: AbortSignal, { wasSent, status }: Progress): string {
+    if (aborted) return 'it was given up'
     const stage = status > 0 ? 'replying' : wasSent ? 'sent' : 'connecting'
     return readConnectionError(error, this.#root.host, stage).error.message
   }

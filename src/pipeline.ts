@@ -33,8 +33,15 @@ export interface Ends {
   /** Which starts were too steep; absent where nothing is kept beside the results. */
   readonly ramps?: RampMemory | undefined
   readonly observers: readonly Observer[]
-  /** What the run came to before this part of it, in which the input was read. @default nothing */
-  readonly before?: Stats | undefined
+  /** The part of the run before this one. @default there was none */
+  readonly before?: Before | undefined
+}
+
+/** A part of a run, in which the input was read, and after which another asks what it left. */
+export interface Before {
+  readonly stats: Stats
+  /** Whether a row of this key that is held as failed was asked again then, and left. */
+  readonly wasRetried: (key: string) => boolean
 }
 
 /** The joined parts. */
@@ -51,7 +58,7 @@ export interface Pipeline {
 export function join(context: RunContext, settings: Settings, ends: Ends): Pipeline {
   const { observers } = ends
   const scheduler = makeScheduler(context, settings, ends)
-  const stats = ends.before ?? new Stats()
+  const stats = ends.before?.stats ?? new Stats()
   const learning = learnCeilings(context, settings, {
     loop: () => loop,
     notice: (message) => observe({ type: 'notice', at: context.clock.now(), message }),
@@ -62,6 +69,7 @@ export function join(context: RunContext, settings: Settings, ends: Ends): Pipel
     ...parseOptionsOf(settings),
     cachePoints: settings.cache === 'auto' ? ('all' as const) : ('marked' as const),
     retryFailed: settings.retryFailed,
+    ...(ends.before && { wasRetried: ends.before.wasRetried }),
   })
   const parts = { ...ends, context, settings, plan, scheduler, observe }
   const loop = new Loop(parts)

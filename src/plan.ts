@@ -39,6 +39,8 @@ export type Planned =
 export interface PlanOptions extends ParseOptions {
   /** Rows held as failed are asked again. */
   readonly retryFailed: boolean
+  /** Of a row held as failed: an earlier run has asked it again. @default none has */
+  readonly wasRetried?: (key: string) => boolean
 }
 
 const encoder = new TextEncoder()
@@ -75,7 +77,7 @@ export class Plan {
     const isWhole = line.truncated === undefined
     const whole = isWhole ? keyOfLine(line.bytes, this.#options) : undefined
     const held = whole === undefined ? undefined : this.#held.take(whole)
-    if (whole !== undefined && held !== undefined && !this.#asksAgain(held)) {
+    if (whole !== undefined && held !== undefined && !this.#asksAgain(held, whole)) {
       this.#ids.claim(this.#idOf(line, held), line.number)
       return { type: 'held', as: held, key: whole }
     }
@@ -83,7 +85,7 @@ export class Plan {
     // A failed line given as input has a key that leaves its result out; a repeated id, one of its
     // own.
     const taken = row.key === whole ? held : this.#held.take(row.key)
-    if (taken !== undefined && !this.#asksAgain(taken)) {
+    if (taken !== undefined && !this.#asksAgain(taken, row.key)) {
       return { type: 'held', as: taken, key: row.key }
     }
     const retriesFailed = held === 'failed' || taken === 'failed'
@@ -91,8 +93,9 @@ export class Plan {
     return { type: 'work', work: workOf(row, sequence, retriesFailed) }
   }
 
-  #asksAgain(held: Holding): boolean {
-    return held === 'failed' && this.#options.retryFailed
+  #asksAgain(held: Holding, key: string): boolean {
+    const { retryFailed, wasRetried } = this.#options
+    return held === 'failed' && (retryFailed || wasRetried?.(key) === true)
   }
 
   /** The row, or the fault that its id belongs to another. */

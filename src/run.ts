@@ -20,12 +20,11 @@ import type { Loop } from './loop.ts'
 import { loadPrices, type Prices } from './money.ts'
 import { isBudgeted, readOptions, type RunOptions, type Settings } from './options.ts'
 import { refuseOutstanding } from './outstanding-batches.ts'
-import { join } from './pipeline.ts'
+import { type Before, join } from './pipeline.ts'
 import { RampMemory } from './ramp-memory.ts'
 import { fileSource, type Source, streamSource } from './source.ts'
 import { SpendRecord, type SpendRecordOptions } from './spend-record.ts'
 import { Spending } from './spending.ts'
-import type { Stats } from './stats.ts'
 import { type RunSummary, summarize } from './summary.ts'
 
 /** What a caller may hold on to while a run goes on. */
@@ -72,7 +71,7 @@ export async function run(
   }
   const { observers = [], signal } = hooks
   const parts = { context, settings, prices, observers, signal }
-  const { summary, stats, observe } = await runBatches(parts)
+  const { summary, stats, observe, retriedLeft } = await runBatches(parts)
   const { left } = summary.rows
   if (summary.stopped !== null || left === 0) return summary
   const at = context.clock.now()
@@ -80,7 +79,8 @@ export async function run(
   observe({ type: 'rows_again', at, count: left })
   // What failed in a batch was asked in this run, and is not asked again.
   const own = { via: 'live', overwrite: false, retryFailed: false } as const
-  return runLive({ settings: { ...settings, ...own }, prices, hooks, context, stats })
+  const before = { stats, wasRetried: (key: string) => retriedLeft.get(key) > 0 }
+  return runLive({ settings: { ...settings, ...own }, prices, hooks, context, before })
 }
 
 /** A run, or the end of one: of rows that batches have left. */
@@ -89,17 +89,11 @@ interface LiveRun {
   readonly prices: Prices
   readonly hooks: RunHooks
   readonly context: RunContext
-  /** Of the part before; its rows were read then. @default there was none */
-  readonly stats?: Stats
+  /** The part before, in which the rows were read. @default there was none */
+  readonly before?: Before
 }
 
-async function runLive({
-  settings,
-  prices,
-  hooks,
-  context,
-  stats: before,
-}: LiveRun): Promise<RunSummary> {
+async function runLive({ settings, prices, hooks, context, before }: LiveRun): Promise<RunSummary> {
   const source = openSource(context, settings)
   if (settings.onInvalidRow === 'stop') await checkInput(source, settings)
   const { clock } = context

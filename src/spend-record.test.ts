@@ -58,6 +58,20 @@ describe('what a later run finds', () => {
     expect(place.open().carried).toEqual({ spent: usd(2), unknown: usd(4020) })
   })
 
+  test('is what was noted elsewhere until then, too', () => {
+    const place = new Place()
+    const record = place.open()
+    record.send([{ number: 1, most: usd(100) }])
+    record.add('spent', { nanoUsd: 0, tokens: 7 })
+    record.add('unknown', usd(30))
+    record.add('unknown', usd(12))
+    record.settle(1, 'spent', none)
+    record.close(true)
+    expect(place.open().carried).toEqual({ spent: { nanoUsd: 0, tokens: 7 }, unknown: usd(42) })
+    place.files.kill()
+    expect(place.open().carried.unknown).toEqual(usd(42))
+  })
+
   test('is on disk before a send returns', () => {
     const place = new Place()
     expect(place.open().send([{ number: 1, most: usd(7) }])).toBe(true)

@@ -117,7 +117,7 @@ function* mutations(value: Json, prefix = ''): Generator<Mutation> {
 /** Whether a schema lets it pass: it is optional, or the user's or the API's to shape. */
 function isAllowed({ path, what }: Mutation): boolean {
   if (what === 'gone') {
-    if (/unknown_attempts$|^metadata$|^request$|^raw_encoding$|^error\.code$/.test(path))
+    if (/unknown_attempts$|^batchId$|^metadata$|^request$|^raw_encoding$|^error\.code$/.test(path))
       return true
     if (/^(bound|bound_excess|limits)\.|^result\.message\.(?!type$|usage$)/.test(path)) {
       return !/usage\.(in|out)put_tokens$|^limits\.\w+\.\w/.test(path)
@@ -147,6 +147,7 @@ describe.each([
   [1, {}],
   [2, {}],
   [3, budget],
+  [4, { via: 'batches' as const, maxAttempts: 9 }],
 ])('what a run with failures gives, seed %i', (seed, more) => {
   test('its answers, failures, summary and events are what the schemas say', async () => {
     const { answers, failures, summary, events } = await written(seed, {}, more)
@@ -162,7 +163,10 @@ describe.each([
     expect(faults('summary', summary)).toBe('')
     for (const event of events) expect(faults('event', event)).toBe('')
     expect(failures.some((line) => 'raw_encoding' in line)).toBe(true)
-    expect(failures.some((line) => Reflect.get(Object(line['run']), 'attempts') === 2)).toBe(true)
+    const asked = 'via' in more ? 1 : 2
+    expect(failures.some((line) => Reflect.get(Object(line['run']), 'attempts') === asked)).toBe(
+      true,
+    )
   })
 
   test('what lacks a member, has one more, or one of a wrong type is refused', async () => {
@@ -238,6 +242,9 @@ const rare: readonly RunEvent[] = [
   { type: 'notice', at: 1.5, message: 'slept' },
   { type: 'row_left', at: 1, line: 1, id: 'a', model: 'm' },
   { type: 'limits_read', at: 1, pool: 'p', limits: {} },
+  { type: 'rows_again', at: 1, count: 1 },
+  { type: 'batch_lost', at: 1, id: null, rows: 2, costNanoUsdMax: null },
+  { type: 'batch_lost', at: 1, id: 'msgbatch_1', rows: 2, costNanoUsdMax: 5 },
 ]
 
 test.each(rare)('an event of type $type', (event) => {
@@ -246,6 +253,27 @@ test.each(rare)('an event of type $type', (event) => {
     expect(faults('event', value), `${path} ${what}`).not.toBe('')
   }
 })
+
+test('a run by batches says which of them ended a row', async () => {
+  const rates = { 'batch-request-error': 0.2 }
+  const more = { via: 'batches', maxAttempts: 9, retryFailed: true } as const
+  const { answers, failures, events } = await written(1, { faults: rates }, more)
+  const types = new Set(events.map(({ type }) => type))
+  for (const type of ['batch_submitted', 'batch_collected', 'rows_again'])
+    expect(types.has(type)).toBe(true)
+  const runs = [...answers, ...failures].map(({ run }) => run as Json)
+  expect(runs.filter((run) => 'batch_id' in run).length).toBeGreaterThan(50)
+  for (const run of runs) expect('batch_id' in run).toBe('batch_request' in run)
+  const [line] = answers
+  const half = { ...(line?.['run'] as Json) }
+  Reflect.deleteProperty(half, 'batch_request')
+  expect(faultsWith(line, half)).not.toBe('')
+})
+
+/** What is wrong with a line that has this run. */
+function faultsWith(line: Json | undefined, half: Json): string {
+  return faults('result-line', { ...line, run: half })
+}
 
 test('an answer whose prefix was written to the cache again', async () => {
   const { events } = await written(1)

@@ -11,6 +11,7 @@ import { Random } from '../src/random.ts'
 import { SimulatorModel, type SimulatorOptions } from '../src/simulator/index.ts'
 import { SimFiles } from './sim-files.ts'
 import { SimClock } from './world/sim-clock.ts'
+import { SimApiCalls } from './world/sim-api-calls.ts'
 import { SimTransport } from './world/sim-transport.ts'
 
 const host: Host = {
@@ -49,6 +50,8 @@ export class StreamWorld {
       files: this.files,
       host,
       seed: () => 1,
+      calls: () =>
+        new SimApiCalls({ clock: this.clock, model, random: new Random(2), networkMs: 5 }),
       transport: () => {
         const transport = new SimTransport({
           clock: this.clock,

@@ -95,7 +95,7 @@ export class Collector {
     work.attempts += 1
     if (outcome.kind === 'broken' && number < settings.maxAttempts) {
       this.#leftovers += 1
-      return settling.leave(work, false)
+      return this.#shared.leave(work)
     }
     if (outcome.kind === 'broken' && outcome.unknown) work.unknownAttempts += 1
     work.body = this.#shared.bodyOf(work.row)

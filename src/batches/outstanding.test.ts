@@ -49,7 +49,7 @@ describe('rows of earlier batches', () => {
     const { outstanding, expectAll } = world([work('a', 1), work('b', 2)], [work('c', 3)])
     const [first, second] = expectAll()
     expect(outstanding.match(work('new', 1))).toBe(false)
-    for (const [line, text] of [...'cab'].entries()) {
+    for (const [line, text] of ['c', 'a', 'b'].entries()) {
       expect(outstanding.match(work(text, line + 2))).toBe(true)
     }
     expect(first?.row(0)).toMatchObject({ sequence: 2, record: { line: 3, offset: 3000 } })

@@ -98,6 +98,8 @@ export class Outstanding {
   readonly #batches = new Set<OutstandingBatch>()
   /** Of rows to be matched: the first of its key, counted from 1, and of each the next. */
   readonly #first = new Fingerprints()
+  /** Those of them that had failed before, by their key. */
+  readonly #retried = new Fingerprints()
   #next: Uint32Array = new Uint32Array(1)
   #expected = 0
   readonly #owners: { readonly batch: OutstandingBatch; readonly from: number }[] = []
@@ -119,7 +121,8 @@ export class Outstanding {
     // From the last to the first: of identical rows, the first is matched first.
     for (let index = intent.rows - 1; index >= 0; index--) {
       if (batch.done.has(index)) continue
-      const { key } = batch.record(index)
+      const { key, retriesFailed } = batch.record(index)
+      if (retriesFailed) this.#retried.add(key, 1)
       next[from + index] = this.#first.get(key)
       this.#first.set(key, from + index)
     }
@@ -137,12 +140,18 @@ export class Outstanding {
     batch.close()
   }
 
+  /** Whether a batch has a row of this key that had failed before. */
+  wasRetried(key: string): boolean {
+    return this.#retried.get(key) > 0
+  }
+
   /** Whether a batch has this row; then it must not be asked by another. */
   match(work: Pick<Work, 'sequence' | 'row'>): boolean {
     const { key } = work.row
     const number = this.#first.get(key)
     if (number === 0) return false
     this.#first.set(key, this.#next[number] ?? 0)
+    if (this.wasRetried(key)) this.#retried.add(key, -1)
     const owner = this.#owners.findLast(({ from }) => from <= number)
     owner?.batch.match(number - owner.from, work)
     return true

@@ -182,7 +182,7 @@ export class Packing {
 
   #defer(work: Work): void {
     this.#deferred += 1
-    this.#shared.settling.leave(work, false)
+    this.#shared.leave(work)
   }
 
   #put(pack: Pack, work: Work): void {

@@ -10,6 +10,7 @@ import type { RunError } from '../errors.ts'
 import type { Estimator } from '../estimate.ts'
 import type { Observer } from '../events.ts'
 import type { RowPlace } from '../feed.ts'
+import type { Fingerprints } from '../fingerprints.ts'
 import type { Prices } from '../money.ts'
 import type { Settings } from '../options.ts'
 import type { Random } from '../random.ts'
@@ -51,6 +52,10 @@ export interface RoundParts {
   readonly random: Random
   /** From 1. A row is in one batch of each round at most. */
   readonly number: number
+  /** Rows that had failed before this run, by their key: those that the round before has left. */
+  readonly retried: Fingerprints
+  /** Those that this one leaves. */
+  readonly retriedLeft: Fingerprints
   /** The most of one batch. */
   readonly packBounds: PackBounds
   /** Ends calls that are under way. */
@@ -78,18 +83,20 @@ export interface Shared extends RoundParts {
   /** It cannot be written for now (`ENOSPC`…), or it can again (null). */
   hold: (writer: Writer, code: string | null) => void
   notice: (message: string) => void
+  /** It is left for the next round. */
+  leave: (work: Work) => void
   /** The body of a row; undefined when the input has changed. */
   bodyOf: (row: RowPlace) => Uint8Array | undefined
 }
 
 /** Waits that end early when something has happened. */
 export class Pauses {
-  readonly #context: RunContext
+  readonly #context: Pick<RunContext, 'clock'>
   #waiting: (() => void)[] = []
   #isOver = false
   #wakes = 0
 
-  constructor(context: RunContext) {
+  constructor(context: Pick<RunContext, 'clock'>) {
     this.#context = context
   }
 

@@ -19,6 +19,7 @@ import { systemErrorCode } from '../files.ts'
 import { parseOptionsOf } from '../options.ts'
 import { Plan, type Planned } from '../plan.ts'
 import { Settling } from '../settling.ts'
+import type { Work } from '../work.ts'
 import { Account } from './account.ts'
 import { unwritable } from './disk-file.ts'
 import { resultsKeptMs } from './find.ts'
@@ -73,6 +74,7 @@ export class Round {
       ...(settings.cache === 'auto' && { cachePoints: 'all' as const }),
       ...(settings.cache === 'marked' && { cachePoints: 'marked' as const }),
       retryFailed: settings.retryFailed && parts.number === 1,
+      wasRetried: (key) => this.#outstanding.wasRetried(key) || parts.retried.get(key) > 0,
     })
     this.#shared = this.#makeShared()
     this.#packing = new Packing(this.#shared, () => this.#readOn())
@@ -166,6 +168,7 @@ export class Round {
       failed: (error) => this.#failed(error),
       hold: (writer, code) => this.hold(writer, code),
       notice: (message) => observe({ type: 'notice', at: context.clock.now(), message }),
+      leave: (work) => this.#leave(work),
       bodyOf: (row) => this.#bodyOf(row),
     }
   }
@@ -227,6 +230,11 @@ export class Round {
       const ageMs = context.clock.wallTime() - known.createdAt
       if (ageMs >= warnAgeMs && ageMs < resultsKeptMs) notice(oldNotice(known.id, ageMs))
     }
+  }
+
+  #leave(work: Work): void {
+    if (work.retriesFailed) this.#parts.retriedLeft.add(work.row.key, 1)
+    this.#settling.leave(work, false)
   }
 
   // Reading.

@@ -13,6 +13,7 @@ import { RunError } from '../errors.ts'
 import { Estimator } from '../estimate.ts'
 import type { Observer } from '../events.ts'
 import { checkInput } from '../input-check.ts'
+import { Fingerprints } from '../fingerprints.ts'
 import { Ledger } from '../ledger.ts'
 import type { Prices } from '../money.ts'
 import { isBudgeted, type Settings } from '../options.ts'
@@ -50,6 +51,8 @@ export interface BatchRun {
   readonly summary: RunSummary
   readonly stats: Stats
   readonly observe: Observer
+  /** Rows that had failed before, and are among those left, by their key. */
+  readonly retriedLeft: Fingerprints
 }
 
 /** What a round and its files came to. */
@@ -75,19 +78,24 @@ export async function runBatches(parts: BatchRunParts): Promise<BatchRun> {
   }
   const stats = new Stats()
   const estimator = new Estimator()
+  let retried = new Fingerprints()
   let number = 1
   const observe = toAll([(event) => stats.observe(event), ...observers])
   const again = toldBefore(observe)
   for (;;) {
-    const round = { ...parts, estimator, observe: number === 1 ? observe : again, number }
+    const retriedLeft = new Fingerprints()
+    const own = { estimator, retried, retriedLeft, number }
+    const round = { ...parts, ...own, observe: number === 1 ? observe : again }
     const ended = await playRound(round)
     const { stopping, leftovers, deferred, outstanding } = ended.end
     const mayGoOn = stopping === undefined && outstanding === 0 && ended.unwritten === 0
     const isAgain = deferred > 0 || (leftovers > 0 && settings.batchLeftovers === 'resubmit')
     if (!mayGoOn || !isAgain || settings.collectOnly) {
-      return { summary: summaryOf(parts, ended, { stats, estimator }), stats, observe }
+      const summary = summaryOf(parts, ended, { stats, estimator })
+      return { summary, stats, observe, retriedLeft }
     }
     number += 1
+    retried = retriedLeft
     const at = context.clock.now()
     const count = leftovers + deferred
     observe({ type: 'notice', at, message: `${count} rows go into another batch` })
@@ -97,6 +105,8 @@ export async function runBatches(parts: BatchRunParts): Promise<BatchRun> {
 
 interface RoundGiven extends BatchRunParts {
   readonly estimator: Estimator
+  readonly retried: Fingerprints
+  readonly retriedLeft: Fingerprints
   readonly observe: Observer
   readonly number: number
 }
@@ -193,7 +203,7 @@ function join(given: RoundGiven, ledger: Ledger, joined: Joined): Ends {
 }
 
 function joinOpen(given: RoundGiven, ledger: Ledger, { collected, blocked, lost }: Joined): Ends {
-  const { context, settings, prices, observe, estimator, number } = given
+  const { context, settings, prices, observe, estimator, retried, retriedLeft, number } = given
   const { clock, files } = context
   const calls = context.calls?.(settings)
   assert(calls !== undefined, 'A run by batches needs a way to call the API')
@@ -223,6 +233,8 @@ function joinOpen(given: RoundGiven, ledger: Ledger, { collected, blocked, lost 
     estimator,
     random: new Random(context.seed()).fork(`batches ${clock.wallTime()} ${settings.seed}`),
     number,
+    retried,
+    retriedLeft,
     packBounds: context.packBounds ?? packBounds,
     giveUp: () => ending.abort(),
     written: () => Promise.race([flushed(), givenUp]),

@@ -156,10 +156,47 @@ describe('a create whose reply was lost', () => {
   })
 })
 
+describe('a create that is answered late', () => {
+  test('is waited for, and not looked for meanwhile', async () => {
+    // One that is watched meanwhile keeps the run awake.
+    const world = new BatchWorld(60, { batchDurationMs: 10 * minute }, { rowsMax: 30 })
+    const { server } = world
+    const receive = server.receive.bind(server)
+    let creations = 0
+    const advance = server.advance.bind(server)
+    let late: ReturnType<typeof receive> | undefined
+    server.receive = (now, wallTime, wire) => {
+      const reception = receive(now, wallTime, wire)
+      if (wire.method !== 'POST' || ++creations !== 2) return reception
+      late = reception
+      return { id: -7, step: { actions: [], nextAt: now + 30 * minute } }
+    }
+    server.advance = (now, wallTime, id) =>
+      id === -7 && late !== undefined ? late.step : advance(now, wallTime, id)
+    const { life, summary } = await world.live(via)
+    expect(counts(summary)).toEqual([60, 0, 0])
+    const types = life.events.map(({ type }) => type)
+    expect(types.filter((type) => type === 'batch_submitted')).toHaveLength(2)
+    expect(types).not.toContain('batch_lost')
+    expect(world.beside()).toEqual([])
+    expect(judge(world, idsOf(60))).toEqual([])
+  })
+})
+
 describe('results of others', () => {
   test('that cannot be read for now decide nothing', async () => {
-    const world = new BatchWorld(30, { batchDurationMs: 0, faults: { 'batch-not-found': 0.7 } })
+    const world = new BatchWorld(30, { batchDurationMs: 0 })
     losing(world, [0], 'back')
+    const { server } = world
+    const receive = server.receive.bind(server)
+    let downloads = 0
+    server.receive = (now, wallTime, wire) => {
+      const isLost = wire.path.endsWith('/results') && downloads++ < 3
+      if (isLost) server.setFaults({ 'batch-not-found': 1 })
+      const reception = receive(now, wallTime, wire)
+      server.setFaults({})
+      return reception
+    }
     const { life, summary } = await world.live(via)
     expect(counts(summary)).toEqual([30, 0, 0])
     expect(lostOf(life)).toEqual([])

@@ -55,6 +55,19 @@ describe('--detach', () => {
     expect(world.server.bodies).toHaveLength(2)
   })
 
+  test('of rows that had failed: the run after need not say so again', async () => {
+    const server = { faults: { 'batch-request-error': 1 } }
+    const world = new BatchWorld(6, server)
+    await world.live({ ...via, maxAttempts: 1 })
+    expect(world.lines(failed)).toHaveLength(6)
+    world.server.setFaults({})
+    await detach(world, { retryFailed: true })
+    const { summary } = await world.live(via)
+    expect(counts(summary)).toEqual([6, 0, 0])
+    expect(summary.notInInput).toBe(0)
+    expect(judge(world, idsOf(6))).toEqual([])
+  })
+
   test('keeps rows from being asked live, and the output from being put aside', async () => {
     const world = new BatchWorld(20, { batchDurationMs: hour })
     await world.live(detached)
@@ -184,10 +197,12 @@ describe('^C', () => {
     const afterMs = [1, 5, 10, 14, 18, 22, 30, 45, 60, 5000, 61_000, 65_000][index % 12] ?? 0
     const stopped = await world.live(via, { kind: 'interrupt', afterMs, midWrite: false })
     if (stopped.summary.stopped !== null) expect(stopped.summary.stopped.code).toBe('INTERRUPTED')
+    // What was being sent was answered within the grace, and noted.
+    for (const path of world.beside().filter((each) => each.endsWith('.json')))
+      expect(world.disk.readText(path)).toContain('"batch":{"id":"msgbatch_')
     const { summary } = await world.live(via)
     expect(counts(summary)).toEqual([60, 0, 0])
     expect(judge(world, idsOf(60))).toEqual([])
-    // What was asked within the grace was answered within it.
     expect(summary.snapshot.possiblyBilledTwice.rows).toBe(0)
     expect(world.server.bodies).toHaveLength(3)
     expect(world.beside()).toEqual([])

@@ -155,6 +155,20 @@ describe('leftovers', () => {
     expect(live.length).toBeLessThan(20)
   })
 
+  test.each(['resubmit', 'live'] as const)(
+    'of rows that had failed are asked again: %s',
+    async (batchLeftovers) => {
+      const world = new BatchWorld(20, { faults: { 'batch-request-error': 1 } })
+      await world.live({ ...via, maxAttempts: 1 })
+      world.server.setFaults({ 'batch-request-error': 0.5 })
+      const options = { ...via, retryFailed: true, maxAttempts: 20, batchLeftovers }
+      const { summary } = await world.live(options)
+      expect(counts(summary)).toEqual([20, 0, 0])
+      expect(summary.exitCode).toBe(0)
+      expect([...world.lineCounts().values()]).toEqual(Array.from({ length: 20 }, () => 1))
+    },
+  )
+
   test('fail in the end, if none of the tries is answered', async () => {
     const world = new BatchWorld(6, { faults: { 'batch-request-error': 1 } })
     const { summary } = await world.live({ ...via, maxAttempts: 3 })
