@@ -53,6 +53,7 @@ const end = Buffer.from('}')
 /** A mark for an hour, and what a text needs to be a block that has one. */
 const markBytesMax = 4 * 100
 const marksMax = 4
+const rowsAtOnce = 256
 const cacheTokensMinUnknown = 1024
 /** An estimate of a prefix must be this much above the least that is cached. */
 const tokensMargin = 1.1
@@ -197,6 +198,8 @@ export class Pack {
         if (place > 0) write(Buffer.from(between))
         write(this.#marked(row, this.#read(from, row), arrangement))
         if (to.isBlocked) await to.ready()
+        // Others have their turn: 100,000 rows take seconds.
+        if (place % rowsAtOnce === 0) await turn(clock)
       }
       write(Buffer.from(tail))
       await to.finish()
@@ -227,6 +230,12 @@ export class Pack {
 
 function keyOf({ key }: { readonly key: number }): number {
   return key
+}
+
+function turn(clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    clock.after(0, resolve)
+  })
 }
 
 /** The longest prefixes that enough rows have, are long enough, and nobody marked. */
