@@ -22,9 +22,9 @@ export interface PoolSnapshot {
 
 /** That of one pool. */
 export class PoolStats {
-  readonly requests = new RecentRate(60)
-  readonly input = new RecentRate(60)
-  readonly output = new RecentRate(60)
+  readonly requests: RecentRate = new RecentRate(60)
+  readonly input: RecentRate = new RecentRate(60)
+  readonly output: RecentRate = new RecentRate(60)
   limits: LimitReadings | undefined
 
   constructor(now: number) {

@@ -16,7 +16,7 @@ import type { Watched } from './watched.ts'
 /** Pages of the list that are read; a page has a hundred batches. */
 const pagesMax = 50
 /** Results are kept for 29 days from creation (Message Batches reference). */
-export const resultsKeptMs = 29 * 86_400_000
+export const resultsKeptMs: number = 29 * 86_400_000
 
 /** See above. */
 export class Finder {

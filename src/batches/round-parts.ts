@@ -109,7 +109,7 @@ export class Pauses {
    * Resolves after so long, or sooner when woken. Infinity: when woken. `since`: the count of
    * `wakes` when it was last looked; nothing that has happened after is slept through.
    */
-  wait(delayMs: number, since = this.#wakes): Promise<void> {
+  wait(delayMs: number, since: number = this.#wakes): Promise<void> {
     return new Promise((resolve) => {
       if (this.#isOver || delayMs <= 0 || since !== this.#wakes) return resolve()
       const finish = (): void => {
