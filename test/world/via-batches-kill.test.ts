@@ -71,8 +71,7 @@ async function killTable(seed: number, faults: Readonly<Record<string, number>>)
   while (tally.kills < killsPerSeed && tally.lives < livesMax) {
     tally.lives += 1
     const since = world.clock.wallTime()
-    // A file that is not made larger has so many batches and no more to be killed at.
-    const isBetween = isLarge ? tally.between < betweenMin + 2 : random.chance(0.7)
+    const isBetween = random.chance(0.7)
     // There is always something left to submit, of a file that is made larger.
     if (!isLarge && rows - new Set(world.server.asked.values()).size < rowsMore) {
       rows += rowsMore
