@@ -13,6 +13,7 @@ import { counts } from './small-world.ts'
 
 /** 200,000 for the table of docs/testing.md. */
 const rowsAtFirst = Number(process.env['SLUICE_KILL_ROWS'] ?? 300)
+const isLarge = rowsAtFirst >= 1000
 const batchRows = rowsAtFirst / 20
 const rowsMore = 4 * batchRows
 const killsPerSeed = 20
@@ -72,7 +73,7 @@ async function killTable(seed: number, faults: Readonly<Record<string, number>>)
     const since = world.clock.wallTime()
     const isBetween = random.chance(0.7)
     // There is always something left to submit, of a file that is made larger.
-    if (rowsAtFirst < 1000 && rows - new Set(world.server.asked.values()).size < rowsMore) {
+    if (!isLarge && rows - new Set(world.server.asked.values()).size < rowsMore) {
       rows += rowsMore
       world.edit(namedRows(rows))
     }
@@ -106,7 +107,7 @@ async function killTable(seed: number, faults: Readonly<Record<string, number>>)
 function killBetween(world: BatchWorld, life: Life, random: Random): void {
   const known = new Set(intents(world).map(([path]) => path))
   const inWrite = random.chance(0.4)
-  let left = rowsAtFirst < 1000 ? random.integer(1, 3) : 1
+  let left = isLarge ? 1 : random.integer(1, 3)
   let chosen: string | undefined
   world.disk.onOperation = (operation, path) => {
     if (operation !== 'writeText' || !path.endsWith('.json') || !path.startsWith(folder)) return
