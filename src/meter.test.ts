@@ -273,16 +273,13 @@ describe('ServerMeter', () => {
   })
 
   test.each([
-    [10, 4000],
-    [3, 3000],
-    [0, 0],
-  ])(
-    'delay() of a row that %i more will follow keeps back no more than these want',
-    (behind, ms) => {
-      const meter = inputMeter(1000)
-      expect(meter.delay(0, { ...need(1000), behind })).toBe(ms)
-    },
-  )
+    ['half a minute of them and more', 30, 4000],
+    ['fewer', 29, 0],
+    ['none', 0, 0],
+  ])('delay() of a row after which come %s', (_, behind, ms) => {
+    // 1,000 a second, and 1,000 each.
+    expect(inputMeter(1000).delay(0, { ...need(1000), behind })).toBe(ms)
+  })
 
   test('a capacity that several readings in a row show to be short is believed, and its end too', () => {
     const meter = inputMeter(60_000)

@@ -125,6 +125,8 @@ const climbedMs = 500
  * largest of their requests, or it finds none among our small ones.
  */
 const reserveSeconds = 4
+/** At the end of a run, when no more is left than the limit gains in this time, nothing stays. */
+const lastSeconds = 30
 /** A debt of more minutes than this is no debt of ours, or a `reset` that means something else. */
 const debtMinutesMax = 10
 
@@ -308,9 +310,9 @@ export class ServerMeter {
     const reserve = (reserveSeconds * this.#minute.perMinute) / 60
     // What is larger itself has waited for its room long enough, unless it passes who waits.
     const excess = isPasser ? 0 : Math.max(0, amount - reserve)
-    // What no request of ours will want any more is for whoever comes.
-    const most = behind === undefined ? reserve : Math.min(reserve, behind * amount)
-    return Math.max(0, Math.min(most, reserve - excess))
+    // Whoever is nearly done takes what is there: the others will soon have all of it.
+    if (behind !== undefined && behind * amount < (lastSeconds / reserveSeconds) * reserve) return 0
+    return Math.max(0, reserve - excess)
   }
 
   /**
