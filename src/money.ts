@@ -85,9 +85,31 @@ export class Prices {
    * `at` is when it was given: wall time, ms since the epoch.
    */
   costNanoUsd(model: string, usage: Usage, { at }: { readonly at: number }): number | null {
+    return this.sumNanoUsd(model, usage, {
+      at,
+      isLong: this.isLong(model, promptTokens(usage), at),
+    })
+  }
+
+  /** Whether a prompt of so many tokens has the dearer prices of long ones. */
+  isLong(model: string, prompt: number, at: number): boolean {
+    const prices = this.#find(model)
+    const above = prices === undefined ? undefined : planAt(prices, at).above
+    return above !== undefined && prompt > above.promptTokens
+  }
+
+  /**
+   * What many answers cost together, in nano-dollars: `usage` is the sum of theirs, and `isLong` is
+   * what their prompts are, each by itself. Null where their price is not known.
+   */
+  sumNanoUsd(
+    model: string,
+    usage: Usage,
+    { at, isLong }: { readonly at: number; readonly isLong: boolean },
+  ): number | null {
     const prices = this.#find(model)
     if (prices === undefined) return null
-    const rates = ratesOf(prices, usage, at)
+    const rates = ratesOf(planAt(prices, at), usage, isLong)
     const factor = this.#factorOf(prices, usage)
     if (rates === null || factor === null) return null
     const picoUsd =
@@ -301,12 +323,10 @@ function planAt(prices: CompiledModel, at: number): Plan {
   return prices.earlier.find(({ beforeAt }) => at < beforeAt)?.plan ?? prices.now
 }
 
-function ratesOf(prices: CompiledModel, usage: Usage, at: number): TokenRates | null {
-  const plan = planAt(prices, at)
-  if (usage.speed === 'fast') return plan.fast ?? null
-  if (usage.speed !== null && usage.speed !== 'standard') return null
-  const isAbove = plan.above !== undefined && promptTokens(usage) > plan.above.promptTokens
-  return isAbove ? plan.above.rates : plan.standard
+function ratesOf(plan: Plan, { speed }: Usage, isLong: boolean): TokenRates | null {
+  if (speed === 'fast') return plan.fast ?? null
+  if (speed !== null && speed !== 'standard') return null
+  return isLong && plan.above !== undefined ? plan.above.rates : plan.standard
 }
 
 /** What is not marked is neither written nor read. */

@@ -15,7 +15,7 @@ import type { CheckProgress } from '../check.ts'
 import type { CheckReport, FoundKind } from '../check-report.ts'
 import type { Finding, FindingLevel } from '../finding.ts'
 import type { PrefixGroup, PrefixReport } from '../prefix-savings.ts'
-import { type Field, fitFields, type Paint } from './paint.ts'
+import { type Field, fitFields } from './paint.ts'
 import {
   displayWidth,
   formatCost,
@@ -26,16 +26,7 @@ import {
   printable,
   truncate,
 } from './text.ts'
-
-/** Where lines are shown. */
-export interface Sheet {
-  readonly columns: number
-  readonly paint: Paint
-  /** The input, as the user would write it in a command. */
-  readonly name: string
-  /** What a run is to be told as well, because the check was: ` --model NAME`. @default '' */
-  readonly runFlags?: string
-}
+import type { ProgressSheet, Sheet } from './watched.ts'
 
 /** All of it. */
 export function checkLines(report: CheckReport, sheet: Sheet): readonly string[] {
@@ -55,7 +46,7 @@ export function checkLines(report: CheckReport, sheet: Sheet): readonly string[]
 /** How far a check has come, on one line. */
 export function checkProgressLine(
   { rows, bytes, faults, warnings }: CheckProgress,
-  { columns, paint, name, size }: Sheet & { readonly size: number | undefined },
+  { columns, paint, name, size }: ProgressSheet,
 ): string {
   const share = size === undefined || size === 0 ? [] : [{ text: formatShare(bytes, size) }]
   const fields: Field[] = [
