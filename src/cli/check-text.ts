@@ -27,6 +27,7 @@ import {
   truncate,
 } from './text.ts'
 import type { ProgressSheet, Sheet } from './watched.ts'
+import { nextCommand, wrap } from './wrapped.ts'
 
 /** All of it. */
 export function checkLines(report: CheckReport, sheet: Sheet): readonly string[] {
@@ -104,22 +105,6 @@ function placeOf({ line, id, field, value }: Finding): string {
   const thing = field ?? ''
   const shown = value === null ? thing : field === null ? value : `${field} = ${value}`
   return printable(`line ${formatCount(line)}${name}${shown === '' ? '' : `: ${shown}`}`)
-}
-
-/** The text on lines that begin with a margin; a word too long for one is cut. */
-function wrap(text: string, margin: string, columns: number): readonly string[] {
-  const lines: string[] = []
-  let line = ''
-  const room = Math.max(20, columns - margin.length)
-  for (const word of printable(text).split(' ')) {
-    const longer = line === '' ? word : `${line} ${word}`
-    if (displayWidth(longer) <= room) line = longer
-    else {
-      if (line !== '') lines.push(line)
-      line = truncate(word, room)
-    }
-  }
-  return [...lines, line].map((each) => `${margin}${each}`)
 }
 
 const levelNames = { tools: 'tools', system: 'system', messages: 'messages' } as const
@@ -247,10 +232,4 @@ function nextLines(
       columns,
     ),
   ]
-}
-
-/** A command is never cut: one that is too long has a line of its own. */
-function nextCommand(command: string, columns: number): readonly string[] {
-  const line = `next: ${command}`
-  return displayWidth(line) <= columns ? [line] : ['next:', `  ${command}`]
 }

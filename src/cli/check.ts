@@ -5,13 +5,13 @@
  * come. With `--online` the Models API is asked after models that no table has, and nothing else.
  */
 
-import { type ModelRequest, readModelKnown } from '../admin.ts'
+import { readModelKnown } from '../admin.ts'
 import { check, type CheckProgress } from '../check.ts'
 import { type CheckOptions, checkOptionFaults } from '../check-options.ts'
 import { checkErrorJson, checkJson, type CheckReport } from '../check-report.ts'
 import type { Clock } from '../clock.ts'
 import { exitCodes, RunError } from '../errors.ts'
-import { optionFaults } from '../options.ts'
+import { askedOf, askFaults } from './asked.ts'
 import { checkSurroundings } from './check-flags.ts'
 import { checkLines, checkProgressLine } from './check-text.ts'
 import type { CommandLine } from './command.ts'
@@ -19,17 +19,10 @@ import type { Layer } from './flag.ts'
 import { complaintLines } from './messages.ts'
 import { painter } from './paint.ts'
 import { redactor } from './redact.ts'
-import {
-  credentialsOf,
-  faultsMessage,
-  headersOf,
-  readPrices,
-  readSecrets,
-  textIn,
-} from './run-setup.ts'
+import { faultsMessage, readPrices, readSecrets, textIn } from './run-setup.ts'
 import { gather } from './sources.ts'
 import { printData, stderrTakesColor } from './streams.ts'
-import { targetFault, targetNotice } from './target.ts'
+import { targetNotice } from './target.ts'
 import { Terminal } from './terminal.ts'
 import { outputSheet, watched } from './watched.ts'
 
@@ -90,7 +83,7 @@ function setUp(line: CommandLine, layer: Layer): CheckOptions {
     // A missing INPUT was told already, by its name.
     if (option !== 'input' || argument !== undefined) faults.push(`--${option} ${text}`)
   }
-  if (flags.get('online')?.value === true) faults.push(...onlineFaults(layer))
+  if (flags.get('online')?.value === true) faults.push(...askFaults(layer, '--online'))
   if (faults.length > 0) throw new RunError('OPTIONS_INVALID', faultsMessage(faults))
   const prices = textIn(values, 'prices')
   return prices === undefined ? options : { ...options, prices: readPrices(prices) }
@@ -99,20 +92,6 @@ function setUp(line: CommandLine, layer: Layer): CheckOptions {
 function given(values: Layer['values'], name: string, option: string): Record<string, unknown> {
   const value = values.get(name)?.value
   return value === undefined ? {} : { [option]: value }
-}
-
-/** What keeps the Models API from being asked. */
-function onlineFaults({ values }: Layer): readonly string[] {
-  const credentials = credentialsOf(values)
-  if (credentials.length === 0) return ['--online needs a key: ANTHROPIC_API_KEY is not set']
-  const baseUrl = textIn(values, 'base-url')
-  const urlFaults =
-    baseUrl === undefined ? [] : optionFaults({ input: '-', output: '-', apiKey: 'k', baseUrl })
-  const strange = targetFault(values.get('base-url'), credentials)
-  return [
-    ...urlFaults.map(({ text }) => `--base-url ${text}`),
-    ...(strange === undefined ? [] : [strange]),
-  ]
 }
 
 /** The check itself, seen and stoppable. */
@@ -144,18 +123,7 @@ function modelAsker(
   clock: Clock,
   signal: AbortSignal,
 ): (model: string) => Promise<boolean> {
-  const { values, headers } = layer
-  const version = textIn(values, 'anthropic-version') ?? '2023-06-01'
-  const [credential] = credentialsOf(values)
-  const asked: Omit<ModelRequest, 'model' | 'signal'> = {
-    baseUrl: textIn(values, 'base-url') ?? 'https://api.anthropic.com',
-    key: String(credential?.value),
-    isToken: credential?.name === 'auth-token',
-    version,
-    headers: headersOf(headers),
-    userAgent: 'sluice',
-    environment: process.env,
-  }
+  const asked = askedOf(layer)
   return async (model) => {
     const late = new AbortController()
     const reason = new Error('no answer came in time')

@@ -12,7 +12,16 @@ import { ancestorSpec, isAncestors } from './ancestor-flags.ts'
 import { type CommandLine, makeCommand } from './command.ts'
 import { bugComplaint, complaintLines } from './messages.ts'
 import { painter } from './paint.ts'
-import { about, checkSpec, epilogue, limitsSpec, runSpec, simulateSpec, specs } from './program.ts'
+import {
+  about,
+  checkSpec,
+  epilogue,
+  estimateSpec,
+  limitsSpec,
+  runSpec,
+  simulateSpec,
+  specs,
+} from './program.ts'
 import { printMessage, stderrTakesColor } from './streams.ts'
 
 /** Runs the command line and ends the process. */
@@ -46,6 +55,12 @@ async function exitCodeOf(args: readonly string[]): Promise<number> {
     makeCommand(
       checkSpec,
       act(async () => (await import('./check.ts')).checkCommand),
+    ),
+  )
+  program.addCommand(
+    makeCommand(
+      estimateSpec,
+      act(async () => (await import('./estimate.ts')).estimateCommand),
     ),
   )
   program.addCommand(
