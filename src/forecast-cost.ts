@@ -51,12 +51,12 @@ export class CacheUse {
 
   constructor(
     way: Way,
-    shared: SharedPrefixes | undefined,
+    shared: SharedPrefixes,
     isLong: (model: string, prompt: number) => boolean,
   ) {
     this.#way = way
     this.hitShares = hitSharesOf(way)
-    if (shared === undefined || way.cache === 'strip') return
+    if (way.cache === 'strip') return
     for (const part of cacheableParts(shared)) {
       const { model, tokens } = part.entry
       this.#add(part, isLong(model, tokens))

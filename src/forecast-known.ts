@@ -132,10 +132,11 @@ export async function countRows(
   { run, learned, countTokens, signal }: Learning & { readonly countTokens: CountTokens },
 ): Promise<void> {
   const places = await spreadLines(source, rows, run, signal)
-  const counts: [LearnedRow, number | undefined][] = []
-  const waiting = places.toReversed()
+  const counts: (readonly [LearnedRow, number | undefined] | undefined)[] = []
+  const waiting = [...places.entries()].toReversed()
   const work = async (): Promise<void> => {
-    for (let place = waiting.pop(); place !== undefined; place = waiting.pop()) {
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      const [index, place] = next
       const bytes = source.reread?.(place.offset, place.length)
       if (bytes === undefined) return
       const line: Line = { number: place.number, offset: place.offset, bytes }
@@ -143,11 +144,12 @@ export async function countRows(
       if (row.kind === 'fault') continue
       const tokens = await countTokens(row.body, signal)
       if (signal?.aborted === true) return
-      counts.push([{ model: row.model, features: row.features }, tokens])
+      counts[index] = [{ model: row.model, features: row.features }, tokens]
     }
   }
   await Promise.all(Array.from({ length: countsAtOnce }, work))
-  learned.learnCounts(counts)
+  // In the order of the rows, whichever was counted first.
+  learned.learnCounts(counts.filter((each) => each !== undefined))
 }
 
 interface Place {

@@ -12,7 +12,7 @@ import type { Settings } from './options.ts'
  * given, and no key. What has no bearing on tokens, money or time is passed over.
  */
 export interface ForecastOptions extends RunOptions {
-  /** Find what rows share, and what caching it is worth. @default true */
+  /** Find what rows share that nobody marked, and what caching it is worth. @default true */
   readonly sharing?: boolean | undefined
   /** Have the API count the tokens of so many rows, spread over the file. @default none */
   readonly exact?: number | undefined

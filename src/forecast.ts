@@ -105,12 +105,12 @@ async function foresee(source: Source, asked: Asked): Promise<Forecast> {
   }
   const at = context.clock.wallTime()
   const isLong = (model: string, prompt: number): boolean => prices.isLong(model, prompt, at)
-  const shared = sharing ? new SharedPrefixes() : undefined
+  const shared = new SharedPrefixes()
   const sums = new RowSums(learned, isLong)
   const counts = { asked: 0, held: 0, atFault: 0 }
   const plan = new Plan(known.held, {
     ...parseOptionsOf(run),
-    ...(sharing && { cachePoints: 'all' as const }),
+    cachePoints: sharing ? 'all' : 'marked',
     retryFailed: run.retryFailed,
   })
   const isWhole = await readAll(source, plan, asked, {
@@ -119,7 +119,7 @@ async function foresee(source: Source, asked: Asked): Promise<Forecast> {
     row: (row) => {
       counts.asked += 1
       const tokens = sums.add(row)
-      shared?.addPoints(row.cachePoints, { model: row.model, line: row.lineNumber, tokens })
+      shared.addPoints(row.cachePoints, { model: row.model, line: row.lineNumber, tokens })
     },
   })
   const models = sums.models()
@@ -136,8 +136,8 @@ async function foresee(source: Source, asked: Asked): Promise<Forecast> {
     rows: counts,
     inputTokens,
     outputTokens,
-    shared: shared === undefined ? null : sharedTokens(shared),
-    sharedFullAtLine: shared?.fullAtLine ?? null,
+    shared: sharing ? sharedTokens(shared) : null,
+    sharedFullAtLine: shared.fullAtLine ?? null,
     models: models.map((model) => ({ ...model, isPriced: prices.knows(model.model) })),
     ways,
     answersLearned: learned.answers,
@@ -197,7 +197,7 @@ function waysOf({ run, sharing }: ForecastSettings): readonly (Way & { isRun: bo
 
 interface Found {
   readonly order: Parameters<typeof costOf>[0]
-  readonly shared: SharedPrefixes | undefined
+  readonly shared: SharedPrefixes
   readonly isLong: (model: string, prompt: number) => boolean
 }
 

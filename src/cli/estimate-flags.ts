@@ -39,7 +39,7 @@ const ownFlags: readonly Flag[] = [
     name: 'sharing',
     negated: true,
     group: what,
-    about: 'leave out what rows share, and what caching it is worth: faster',
+    about: 'leave out what rows share unmarked, and what --cache auto is worth: faster',
     variable: null,
     inConfig: false,
   },

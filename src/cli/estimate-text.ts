@@ -203,8 +203,14 @@ function inputNote({ answersLearned, counted, rows }: Forecast): string {
   )
 }
 
-function outputNote({ answersLearned }: Forecast): string {
-  if (answersLearned > 0) return `output: learned from ${plural(answersLearned, 'answer')}`
+function outputNote({ answersLearned, models }: Forecast): string {
+  if (answersLearned > 0) {
+    const [first, ...rest] = models.filter(({ answers }) => answers === 0)
+    const others = rest.length === 0 ? '' : ` and ${plural(rest.length, 'other model')}`
+    const name = first === undefined ? '' : truncate(printable(first.model), modelColumnsMax)
+    const none = first === undefined ? '' : `; of ${name}${others} there is none, and it is a guess`
+    return `output: learned from ${plural(answersLearned, 'answer')}${none}`
+  }
   return (
     'output: a guess, for no answer is known yet; the high end is max_tokens, ' +
     'which no answer exceeds'
