@@ -28,12 +28,7 @@ function sum(model: string, inputOff = 0): ModelSum {
 }
 
 /** So many rows that begin with a prefix of so many tokens. */
-function sharing(
-  model: string,
-  rows: number,
-  tokens: number,
-  mark?: '5m' | '1h',
-): SharedPrefixes {
+function sharing(model: string, rows: number, tokens: number, mark?: '5m' | '1h'): SharedPrefixes {
   const shared = new SharedPrefixes()
   const place = { level: 'system', message: 0, index: 0 } as const
   for (let line = 1; line <= rows; line++) {

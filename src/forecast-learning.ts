@@ -10,6 +10,7 @@
 
 import { bounds } from './bounds.ts'
 import { InputEstimate } from './input-estimate.ts'
+import { findModel } from './models.ts'
 import { type Usage, promptTokens } from './outcome.ts'
 import { OutputEstimate } from './output-estimate.ts'
 import type { RequestFeatures } from './request-features.ts'
@@ -28,6 +29,9 @@ const deviations = 2
 const ownAnswers = 4
 /** What an answer is at the least, before any is known. */
 const answerLeast = 40
+
+/** No answer of any model is longer; more is refused, or is no cap. */
+const outputTokensMost = 1_000_000
 
 /** A number and squares, of which mean and deviation are made. */
 class Moments {
@@ -72,9 +76,11 @@ export class ModelLearned {
   readonly #all = new Moments()
   /** Rows whose input is known. */
   #inputs = 0
+  readonly #outputMost: number
 
   constructor(model: string) {
     this.#input = new InputEstimate(model)
+    this.#outputMost = findModel(model)?.outputTokensMax ?? outputTokensMost
   }
 
   /** Rows whose output is known. */
@@ -87,7 +93,8 @@ export class ModelLearned {
     return Math.max(1, Math.round(this.#input.tokens(features)))
   }
 
-  answer({ shape }: RequestFeatures, maxTokens: number): ExpectedAnswer {
+  answer({ shape }: RequestFeatures, cap: number): ExpectedAnswer {
+    const maxTokens = Math.min(cap, this.#outputMost)
     if (this.#all.count === 0) {
       const { tokens } = this.#guess.expected(shape, maxTokens)
       return { tokens, least: Math.min(tokens, answerLeast), most: maxTokens, kind: undefined }

@@ -100,7 +100,8 @@ export class Prices {
 
   /**
    * What many answers cost together, in nano-dollars: `usage` is the sum of theirs, and `isLong` is
-   * what their prompts are, each by itself. Null where their price is not known.
+   * what their prompts are, each by itself. Null where their price is not known, or the sum is
+   * beyond exact integers: nine million dollars.
    */
   sumNanoUsd(
     model: string,
@@ -118,7 +119,8 @@ export class Prices {
       tokens(usage.cacheWrite1hTokens) * rates.write1h +
       tokens(usage.cacheReadTokens) * rates.read +
       tokens(usage.outputTokens) * rates.output
-    return this.#total(picoUsd, factor, usage.webSearches)
+    const total = this.#rounded(picoUsd, factor, usage.webSearches)
+    return Number.isSafeInteger(total) ? total : null
   }
 
   /**
@@ -200,10 +202,14 @@ export class Prices {
     return (batch ? this.#batchFactor : one) * (us ? prices.usFactor : one)
   }
 
-  #total(picoUsd: bigint, factor: bigint, searches: number): number {
+  #rounded(picoUsd: bigint, factor: bigint, searches: number): number {
     const unit = one * one * 1000n
     const nanoUsd = (picoUsd * factor + unit / 2n) / unit
-    const total = Number(nanoUsd + tokens(searches) * this.#nanoUsdPerSearch)
+    return Number(nanoUsd + tokens(searches) * this.#nanoUsdPerSearch)
+  }
+
+  #total(picoUsd: bigint, factor: bigint, searches: number): number {
+    const total = this.#rounded(picoUsd, factor, searches)
     assert(Number.isSafeInteger(total), `A cost of ${total} nano-dollars is beyond exact integers`)
     return total
   }
