@@ -62,6 +62,17 @@ describe('a million tokens in and a million out', () => {
     expect(cost([bill('claude-opus-5'), bill('claude-next')], live)).toBeNull()
   })
 
+  test('a sum beyond exact integers is unknown: of nine million dollars', () => {
+    const output = same(400_000 * million)
+    expect(cost([bill('claude-opus-5', { output })], live)).toBeNull()
+    const models = ['claude-opus-5', 'claude-fable-5']
+    const [opus, fable] = models.map((model) => bill(model, { output: same(150_000 * million) }))
+    if (opus === undefined || fable === undefined) throw new Error('two bills')
+    expect(cost([opus], live)).not.toBeNull()
+    expect(cost([fable], live)).not.toBeNull()
+    expect(cost([opus, fable], live)).toBeNull()
+  })
+
   test('each end of the interval is priced by its own tokens', () => {
     const input = { low: 500_000, expected: million, high: 2 * million }
     const output = { low: 100_000, expected: million, high: 3 * million }

@@ -168,7 +168,8 @@ function costAt(
     // What has no price has none as plain input either, and was found out above.
     total += (cached ?? 0) - (uncached ?? 0)
   }
-  return Math.max(0, total)
+  // Beyond exact integers nothing is said.
+  return Number.isSafeInteger(total) ? Math.max(0, total) : null
 }
 
 /** Tokens that are read from the cache, and so are not counted to the limit on input, by model. */

@@ -85,10 +85,9 @@ export class Prices {
    * `at` is when it was given: wall time, ms since the epoch.
    */
   costNanoUsd(model: string, usage: Usage, { at }: { readonly at: number }): number | null {
-    return this.sumNanoUsd(model, usage, {
-      at,
-      isLong: this.isLong(model, promptTokens(usage), at),
-    })
+    const isLong = this.isLong(model, promptTokens(usage), at)
+    const total = this.#costOf(model, usage, at, isLong)
+    return total === null ? null : exact(total)
   }
 
   /** Whether a prompt of so many tokens has the dearer prices of long ones. */
@@ -108,19 +107,8 @@ export class Prices {
     usage: Usage,
     { at, isLong }: { readonly at: number; readonly isLong: boolean },
   ): number | null {
-    const prices = this.#find(model)
-    if (prices === undefined) return null
-    const rates = ratesOf(planAt(prices, at), usage, isLong)
-    const factor = this.#factorOf(prices, usage)
-    if (rates === null || factor === null) return null
-    const picoUsd =
-      tokens(usage.inputTokens) * rates.input +
-      tokens(usage.cacheWrite5mTokens) * rates.write5m +
-      tokens(usage.cacheWrite1hTokens) * rates.write1h +
-      tokens(usage.cacheReadTokens) * rates.read +
-      tokens(usage.outputTokens) * rates.output
-    const total = this.#rounded(picoUsd, factor, usage.webSearches)
-    return Number.isSafeInteger(total) ? total : null
+    const total = this.#costOf(model, usage, at, isLong)
+    return total !== null && Number.isSafeInteger(total) ? total : null
   }
 
   /**
@@ -184,7 +172,7 @@ export class Prices {
     )
     const us = request.us === false ? one : greater(one, prices.usFactor)
     const factor = us * (request.batch === true ? this.#batchFactor : one)
-    return this.#total(worst.reduce(greater), factor, request.webSearchesMax ?? 0)
+    return exact(this.#total(worst.reduce(greater), factor, request.webSearchesMax ?? 0))
   }
 
   #find(model: string): CompiledModel | undefined {
@@ -202,17 +190,32 @@ export class Prices {
     return (batch ? this.#batchFactor : one) * (us ? prices.usFactor : one)
   }
 
-  #rounded(picoUsd: bigint, factor: bigint, searches: number): number {
+  #costOf(model: string, usage: Usage, at: number, isLong: boolean): number | null {
+    const prices = this.#find(model)
+    if (prices === undefined) return null
+    const rates = ratesOf(planAt(prices, at), usage, isLong)
+    const factor = this.#factorOf(prices, usage)
+    if (rates === null || factor === null) return null
+    const picoUsd =
+      tokens(usage.inputTokens) * rates.input +
+      tokens(usage.cacheWrite5mTokens) * rates.write5m +
+      tokens(usage.cacheWrite1hTokens) * rates.write1h +
+      tokens(usage.cacheReadTokens) * rates.read +
+      tokens(usage.outputTokens) * rates.output
+    return this.#total(picoUsd, factor, usage.webSearches)
+  }
+
+  #total(picoUsd: bigint, factor: bigint, searches: number): number {
     const unit = one * one * 1000n
     const nanoUsd = (picoUsd * factor + unit / 2n) / unit
     return Number(nanoUsd + tokens(searches) * this.#nanoUsdPerSearch)
   }
+}
 
-  #total(picoUsd: bigint, factor: bigint, searches: number): number {
-    const total = this.#rounded(picoUsd, factor, searches)
-    assert(Number.isSafeInteger(total), `A cost of ${total} nano-dollars is beyond exact integers`)
-    return total
-  }
+/** Of one answer, nothing is so dear. */
+function exact(total: number): number {
+  assert(Number.isSafeInteger(total), `A cost of ${total} nano-dollars is beyond exact integers`)
+  return total
 }
 
 /**
