@@ -4,7 +4,8 @@
  *
  * They go where all others go, through the same proxies, and are few: a page or two at the start of
  * a run, or of `sluice limits`, one for each model of `sluice check --online` that no table
- * has, and those that `sluice estimate --exact` is told. What goes wrong is thrown, in words that never hold the key.
+ * has, and those that `sluice estimate --exact` is told. What goes wrong is thrown, in words that
+ * never hold the key.
  */
 
 import { Agent, type Dispatcher, ProxyAgent, request } from 'undici'

@@ -33,7 +33,7 @@ export function hitSharesOf({ via, cache }: Way): HitShares {
   return { low: 0.9, expected: 1, high: 1 }
 }
 
-/** Tokens of one model that the cache takes a part in; those of the first rows, and of the others. */
+/** Tokens of one model that the cache takes a part in: of the first rows, and of the others. */
 interface CacheTokens {
   readonly model: string
   readonly isLong: boolean

@@ -61,7 +61,7 @@ describe('durationOf()', () => {
     expect(found).toEqual({ ms: same(300_000), binds: 'output', pool: 'p' })
     // Somebody who knows better says that one of them is of another pool.
     const poolOf = (name: string): string | undefined => (name === 'b' ? 'q' : undefined)
-    expect(durationOf([...models.slice(0, 2)], nothingRead, { ...limits, poolOf })?.ms).toEqual(
+    expect(durationOf(models.slice(0, 2), nothingRead, { ...limits, poolOf })?.ms).toEqual(
       same(120_000),
     )
   })

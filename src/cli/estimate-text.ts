@@ -173,7 +173,10 @@ function budgetNote({ unit, limit, spent, isEnough }: BudgetForecast): string {
   const head = `budget: ${text(limit)}${earlier}`
   if (isEnough === 'yes') return `${head} is enough, at the high end too`
   if (isEnough === 'expected') {
-    return `${head} is enough for what is expected, and not for the high end: the run may stop at it`
+    return (
+      `${head} is enough for what is expected, and not for the high end: ` +
+      'the run may stop at it'
+    )
   }
   if (isEnough === 'no') return `${head} is not enough: the run stops at it, and can be resumed`
   return `${head} cannot be held against a cost that is unknown`
@@ -193,7 +196,8 @@ function inputNote({ answersLearned, counted, rows }: Forecast): string {
     const how =
       off === 0 ? 'within 1 % of it' : `${Math.abs(off)} % too ${off > 0 ? 'high' : 'low'}`
     const refused = counted.refused === 0 ? '' : ` (${formatCount(counted.refused)} it would not)`
-    return `input: the API counted ${plural(counted.rows, 'row')}${refused}; the estimate of them was ${how}`
+    const many = `${plural(counted.rows, 'row')}${refused}`
+    return `input: the API counted ${many}; the estimate of them was ${how}`
   }
   if (answersLearned > 0)
     return `input: learned from ${plural(answersLearned, 'answer')} in the output`
@@ -227,8 +231,8 @@ function cacheNotes({ shared, sharedFullAtLine, ways }: Forecast): readonly stri
   const [batches] = ways.filter(({ via }) => via === 'batches')
   if (live === undefined || batches === undefined) return full
   return [
-    `caching: one row writes what others share, and ${percents(live.hitShares)} of them are taken to ` +
-      `read it; in batches ${percents(batches.hitShares)}, written for an hour`,
+    `caching: one row writes what others share, and ${percents(live.hitShares)} of them are ` +
+      `taken to read it; in batches ${percents(batches.hitShares)}, written for an hour`,
     ...full,
   ]
 }
@@ -243,8 +247,8 @@ function timeNotes({ ways }: Forecast): readonly string[] {
   const duration = live?.duration ?? null
   if (duration === null) {
     return [
-      'time: unknown without limits: give --rpm, --itpm and --otpm, or an admin key and --online; ' +
-        batches,
+      'time: unknown without limits: give --rpm, --itpm and --otpm, or an admin key and ' +
+        `--online; ${batches}`,
     ]
   }
   const { binds, pool } = duration
