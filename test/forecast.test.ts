@@ -146,6 +146,31 @@ describe('before anything is known', () => {
     expect(unknown.outputTokens).toEqual({ low: 40, expected: 400, high: 1_000_000 })
   })
 
+  test('what a request asks for is priced: the United States, fast mode, a long prompt', async () => {
+    const costOf = async (changes: object): Promise<number> => {
+      const row = { ...good, model: 'claude-opus-5', ...changes }
+      return (await foreseen([row])).ways[0]?.cost?.expected ?? NaN
+    }
+    const plain = await costOf({})
+    expect(await costOf({ inference_geo: 'us' })).toBe(plain * 1.1)
+    expect(await costOf({ inference_geo: 'global' })).toBe(plain)
+    expect(await costOf({ speed: 'fast' })).toBe(plain * 2)
+    // Fast mode is none of batches.
+    const fast = await foreseen([{ ...good, model: 'claude-opus-5', speed: 'fast' }])
+    expect(fast.ways.map(({ via, cost }) => [via, cost === null])).toEqual([
+      ['live', false],
+      ['live', false],
+      ['batches', true],
+      ['batches', true],
+    ])
+    const haiku = { model: 'claude-haiku-5-5', max_tokens: 1 }
+    const words = (count: number): object => [{ role: 'user', content: 'lock '.repeat(count) }]
+    const found = await foreseen([{ ...haiku, messages: words(200_000) }], { sharing: false })
+    expect(found.inputTokens.expected).toBeGreaterThan(100_000)
+    // Five times the price of prompts up to 100,000: 500 and 2,500 a token.
+    expect(found.ways[0]?.cost?.expected).toBe(found.inputTokens.expected * 500 + 2500)
+  })
+
   test('models that nobody priced are unknown, and their tokens are not', async () => {
     const { models, ways, inputTokens } = await foreseen([good, { ...good, model: 'claude-new' }])
     expect(ways.map(({ cost }) => cost)).toEqual([null, null, null, null])
@@ -393,8 +418,12 @@ describe('after a run has begun', () => {
       .reduce((sum, line) => sum + Math.round(line.run.cost_usd * 1e9), 0)
     const found = await forecast({ ...options, maxBudgetUsd: 1 }, {}, world.context)
     expect(found.budgets).toMatchObject([{ spent, limit: 1e9, isEnough: 'yes' }])
-    const tight = { ...options, maxBudgetUsd: (spent + 1000) / 1e9 }
-    expect((await forecast(tight, {}, world.context)).budgets).toMatchObject([{ isEnough: 'no' }])
+    // As much as the rest may cost, and what was spent, less a billionth of a dollar.
+    const { high = 0 } = found.ways[0]?.cost ?? {}
+    const tight = { ...options, maxBudgetUsd: usdNumber(high + spent - 1) }
+    expect((await forecast(tight, {}, world.context)).budgets).toMatchObject([
+      { isEnough: 'expected' },
+    ])
     const over = await forecast({ ...tight, overwrite: true }, {}, world.context)
     expect(over.rows).toEqual({ asked: 10, held: 0, atFault: 0 })
     expect(over.budgets).toMatchObject([{ spent: 0 }])
