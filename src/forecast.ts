@@ -111,6 +111,7 @@ async function foresee(source: Source, asked: Asked): Promise<Forecast> {
   const plan = new Plan(known.held, {
     ...parseOptionsOf(run),
     cachePoints: sharing ? 'all' : 'marked',
+    withoutBody: true,
     retryFailed: run.retryFailed,
   })
   const isWhole = await readAll(source, plan, asked, {
