@@ -158,7 +158,9 @@ const countedMembers = [
   'cache_control',
   'speed',
 ]
-const countTriesMax = 5
+/** A limit that is low is waited for; others may use it too. */
+const countRefusalsMax = 100
+const countFailuresMax = 4
 const refusedWaitMs = 2000
 
 /** A counter of tokens, which costs nothing to use but a request of a limit of its own. */
@@ -180,11 +182,13 @@ export function tokenCounter(asked: CountsRequest): TokenCounter {
   }
   const count = async (body: Uint8Array): Promise<number | undefined> => {
     const text = countedPart(body)
-    for (let tries = 1; ; tries++) {
+    for (let [refusals, failures] = [0, 0]; ;) {
       const reply = await send(text)
       const { status, retryAfterMs = refusedWaitMs } = reply
-      const isLate = status === 429 || status >= 500
-      if (!isLate || tries === countTriesMax) return tokensIn(reply, key)
+      if (status === 429) refusals += 1
+      else if (status >= 500) failures += 1
+      else return tokensIn(reply, key)
+      if (refusals > countRefusalsMax || failures > countFailuresMax) return tokensIn(reply, key)
       await wait(retryAfterMs)
     }
   }

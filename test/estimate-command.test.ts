@@ -216,6 +216,18 @@ describe.concurrent('sluice estimate', () => {
     expect(again.stdout).toMatch(/^ {2}input: the API counted 5 rows; the estimate of them was/m)
   })
 
+  test('--exact waits where the API says so', async () => {
+    const cwd = folder()
+    write(cwd, 'requests.jsonl', rows(100))
+    // Of thirty a minute the first go at once, and then there is one every two seconds.
+    const url = await simulate({ countRequestsPerMinute: 30 })
+    const args = ['estimate', 'requests.jsonl', '--exact', '34', '--json', '--base-url', url]
+    const { code, stdout, stderr } = await sluice(args, { cwd })
+    expect(code, stderr).toBe(0)
+    const told: Told = JSON.parse(stdout)
+    expect(told.counted).toMatchObject({ rows: 34, refused: 0 })
+  })
+
   test('--exact says why it could not count, and never the key', async () => {
     const cwd = folder()
     write(cwd, 'requests.jsonl', rows(3))

@@ -159,11 +159,7 @@ function notesOf(found: Forecast, sheet: ForecastSheet): readonly string[] {
     ...cacheNotes(found),
     ...timeNotes(found),
   ]
-  // The first line of a note begins at the margin, and the others a little to the right.
-  return notes.flatMap((note) => {
-    const [first = '', ...rest] = wrap(note, indent, sheet.columns)
-    return [first, ...rest]
-  })
+  return notes.flatMap((note) => wrap(note, indent, sheet.columns))
 }
 
 function budgetNote({ unit, limit, spent, isEnough }: BudgetForecast): string {
