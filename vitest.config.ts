@@ -10,6 +10,7 @@ const commandTests = [
   'test/cli.test.ts',
   'test/limits.test.ts',
   'test/check-command.test.ts',
+  'test/estimate-command.test.ts',
   'test/ancestor.test.ts',
   'test/batches-command.test.ts',
   'test/examples.test.ts',

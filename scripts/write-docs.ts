@@ -37,7 +37,7 @@ function intro(): string {
 value. Where a value comes from several places, the first of these counts: flag, environment,
 \`.env\`, config file. Everything wrong with a command line is told at once, before any input is read.`,
     `Standard output carries data only: results with \`-o -\`, the summary with \`--json\`, what
-\`sluice check\`, \`sluice limits\` and \`sluice batches\` found, otherwise nothing. Progress and messages go to standard error; the last line
+\`sluice check\`, \`estimate\`, \`limits\` and \`batches\` found, otherwise nothing. Progress and messages go to standard error; the last line
 of a run is always: done, failed, cost, output path.`,
   ].join('\n\n')
 }

@@ -1,10 +1,11 @@
 /**
  * Asks the API what it knows: what limits an organisation has, the only requests that carry an
- * admin key, and whether there is a model of a name.
+ * admin key; whether there is a model of a name; and how many tokens a prompt has.
  *
  * They go where all others go, through the same proxies, and are few: a page or two at the start of
- * a run, or of `sluice limits`, and one for each model of `sluice check --online` that no table
- * has. What goes wrong is thrown, in words that never hold the key.
+ * a run, or of `sluice limits`, one for each model of `sluice check --online` that no table
+ * has, and those that `sluice estimate --exact` is told. What goes wrong is thrown, in words that
+ * never hold the key.
  */
 
 import { type Dispatcher, request } from 'undici'
@@ -117,9 +118,103 @@ export async function readModelKnown(asked: ModelRequest): Promise<boolean> {
 
 const withoutOnline = 'try again later, or check without --online'
 
+/** Whose key has prompts counted, and how to wait. */
+export interface CountsRequest extends Omit<ModelRequest, 'model'> {
+  /** Names for `anthropic-beta`. */
+  readonly betas: readonly string[]
+  readonly wait: (ms: number) => Promise<void>
+}
+
+/** Has prompts counted, one after another or several at once. */
+export interface TokenCounter {
+  /**
+   * Input tokens of a request; undefined where the API will not count it.
+   *
+   * @throws RunError `KEY_REFUSED`, or `TOKENS_UNCOUNTED` where nothing can be had
+   */
+  count(body: Uint8Array): Promise<number | undefined>
+  close(): Promise<void>
+}
+
+/** What of a request is counted; the API refuses anything else. */
+const countedMembers = [
+  'model',
+  'messages',
+  'system',
+  'tools',
+  'tool_choice',
+  'thinking',
+  'output_config',
+  'cache_control',
+  'speed',
+]
+/** A limit that is low is waited for; others may use it too. */
+const countRefusalsMax = 100
+const countFailuresMax = 4
+const refusedWaitMs = 2000
+
+/** A counter of tokens, which costs nothing to use but a request of a limit of its own. */
+export function tokenCounter(asked: CountsRequest): TokenCounter {
+  const { baseUrl, key, isToken, betas, wait } = asked
+  const url = new URL(`${baseUrl.replace(/\/+$/, '')}/v1/messages/count_tokens`)
+  const dispatcher = dispatcherTo(asked)
+  const headers = {
+    'content-type': 'application/json',
+    ...(betas.length > 0 && { 'anthropic-beta': betas.join(',') }),
+    ...(isToken ? { authorization: `Bearer ${key}` } : { 'x-api-key': key }),
+  }
+  const send = async (body: string): Promise<Reply> => {
+    try {
+      return await get(asked, url, dispatcher, headers, body)
+    } catch (error) {
+      throw uncounted(reasonOf(error, key), error)
+    }
+  }
+  const count = async (body: Uint8Array): Promise<number | undefined> => {
+    const text = countedPart(body)
+    for (let [refusals, failures] = [0, 0]; ;) {
+      const reply = await send(text)
+      const { status, retryAfterMs = refusedWaitMs } = reply
+      if (status === 429) refusals += 1
+      else if (status >= 500) failures += 1
+      else return tokensIn(reply, key)
+      if (refusals > countRefusalsMax || failures > countFailuresMax) return tokensIn(reply, key)
+      await wait(retryAfterMs)
+    }
+  }
+  return { count, close: () => dispatcher.destroy() }
+}
+
+function countedPart(body: Uint8Array): string {
+  const request: Readonly<Record<string, unknown>> = JSON.parse(Buffer.from(body).toString())
+  const kept = countedMembers.filter((name) => request[name] !== undefined)
+  return JSON.stringify(Object.fromEntries(kept.map((name) => [name, request[name]])))
+}
+
+function tokensIn({ status, text }: Reply, key: string): number | undefined {
+  if (status === 200) {
+    const { input_tokens: tokens }: { input_tokens?: unknown } = JSON.parse(text)
+    if (typeof tokens === 'number' && Number.isSafeInteger(tokens)) return tokens
+    throw uncounted('the answer has no number of tokens')
+  }
+  // The row itself is what the API will not have.
+  if (status === 400 || status === 404 || status === 413) return undefined
+  const said = withoutKey(messageIn(text), key)
+  const reason = `the API answered ${status}${said === '' ? '' : `: ${said}`}`
+  if (status !== 401 && status !== 403) throw uncounted(reason)
+  const hint = 'set ANTHROPIC_API_KEY to a key that is active'
+  throw new RunError('KEY_REFUSED', `Cannot count tokens: ${reason}`, { hint })
+}
+
+function uncounted(reason: string, cause?: unknown): RunError {
+  const hint = 'try again later, or estimate without --exact'
+  return new RunError('TOKENS_UNCOUNTED', `Cannot count tokens: ${reason}`, { hint, cause })
+}
+
 interface Reply {
   readonly status: number
   readonly text: string
+  readonly retryAfterMs?: number
 }
 
 async function get(
@@ -127,6 +222,7 @@ async function get(
   url: URL,
   dispatcher: Dispatcher,
   key: Readonly<Record<string, string>>,
+  body?: string,
 ): Promise<Reply> {
   const own = Object.entries(asked.headers ?? {}).filter(
     ([name]) => !keyHeaders.has(name.toLowerCase()),
@@ -137,8 +233,14 @@ async function get(
     ...Object.fromEntries(own),
     ...key,
   }
-  const reply = await request(url, { headers, signal: asked.signal, dispatcher })
-  return { status: reply.statusCode, text: await readText(reply.body) }
+  const posted = body === undefined ? {} : { method: 'POST' as const, body }
+  const reply = await request(url, { headers, signal: asked.signal, dispatcher, ...posted })
+  const seconds = Number(reply.headers['retry-after'])
+  return {
+    status: reply.statusCode,
+    text: await readText(reply.body),
+    ...(seconds > 0 && { retryAfterMs: seconds * 1000 }),
+  }
 }
 
 async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {

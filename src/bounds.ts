@@ -53,6 +53,12 @@ export const bounds = {
   findingsShownMax: 10_000,
   /** Places that a check for shared prefixes tells apart, in some 36 bytes each (ours). */
   prefixPointsMax: 4_194_304,
+  /** Answers that a forecast learns from, spread over all there are (ours). */
+  answersLearnedMax: 2_000,
+  /** Rows whose tokens a forecast has counted by the API (ours). */
+  rowsCountedMax: 2_000,
+  /** Models that a forecast tells apart; the others are summed up as one (ours). */
+  forecastModelsMax: 100,
 } as const
 
 // A row the API would take must fit into a line, the window and the bytes in flight,

@@ -47,6 +47,7 @@ export type ErrorCode =
   | 'URL_NOT_FOUND'
   | 'LIMITS_UNREADABLE'
   | 'MODELS_UNREADABLE'
+  | 'TOKENS_UNCOUNTED'
   | 'MODEL_NOT_FOUND'
   | 'SAME_ERROR'
   | 'TOO_MANY_FAILED'
@@ -80,6 +81,7 @@ export const errorCodes: Readonly<Record<ErrorCode, number>> = {
   URL_NOT_FOUND: exitCodes.stopped,
   LIMITS_UNREADABLE: exitCodes.stopped,
   MODELS_UNREADABLE: exitCodes.stopped,
+  TOKENS_UNCOUNTED: exitCodes.stopped,
   MODEL_NOT_FOUND: exitCodes.stopped,
   SAME_ERROR: exitCodes.stopped,
   TOO_MANY_FAILED: exitCodes.stopped,

@@ -1,6 +1,7 @@
 /**
  * sluice as a library: `run` takes what the command takes, and tells what the command shows;
- * `stream` takes and gives objects; `check` tells what the API would refuse, and sends nothing.
+ * `stream` takes and gives objects; `check` tells what the API would refuse, and `forecast` what a
+ * run would cost: neither sends anything.
  */
 
 export type * from './api-types.ts'
@@ -27,6 +28,15 @@ export type {
   RunStarted,
   RunStopping,
 } from './events.ts'
+export { forecast } from './forecast.ts'
+export type { ForecastHooks, ForecastProgress } from './forecast.ts'
+export type { HitShares, Way } from './forecast-cost.ts'
+export type { CountTokens } from './forecast-known.ts'
+export type { CountedRows } from './forecast-learning.ts'
+export type { ForecastOptions } from './forecast-options.ts'
+export type { BudgetForecast, Forecast, WayForecast } from './forecast-report.ts'
+export type { ModelSum, Range } from './forecast-sums.ts'
+export type { Duration } from './forecast-time.ts'
 export type { Finding, FindingKind, FindingLevel } from './finding.ts'
 export type { CacheMode, RunOptions } from './options.ts'
 export type { ApiError, LimitReading, LimitReadings, Usage } from './outcome.ts'

@@ -85,18 +85,30 @@ export class Prices {
    * `at` is when it was given: wall time, ms since the epoch.
    */
   costNanoUsd(model: string, usage: Usage, { at }: { readonly at: number }): number | null {
+    const isLong = this.isLong(model, promptTokens(usage), at)
+    const total = this.#costOf(model, usage, at, isLong)
+    return total === null ? null : exact(total)
+  }
+
+  /** Whether a prompt of so many tokens has the dearer prices of long ones. */
+  isLong(model: string, prompt: number, at: number): boolean {
     const prices = this.#find(model)
-    if (prices === undefined) return null
-    const rates = ratesOf(prices, usage, at)
-    const factor = this.#factorOf(prices, usage)
-    if (rates === null || factor === null) return null
-    const picoUsd =
-      tokens(usage.inputTokens) * rates.input +
-      tokens(usage.cacheWrite5mTokens) * rates.write5m +
-      tokens(usage.cacheWrite1hTokens) * rates.write1h +
-      tokens(usage.cacheReadTokens) * rates.read +
-      tokens(usage.outputTokens) * rates.output
-    return this.#total(picoUsd, factor, usage.webSearches)
+    const above = prices === undefined ? undefined : planAt(prices, at).above
+    return above !== undefined && prompt > above.promptTokens
+  }
+
+  /**
+   * What many answers cost together, in nano-dollars: `usage` is the sum of theirs, and `isLong` is
+   * what their prompts are, each by itself. Null where their price is not known, or the sum is
+   * beyond exact integers: nine million dollars.
+   */
+  sumNanoUsd(
+    model: string,
+    usage: Usage,
+    { at, isLong }: { readonly at: number; readonly isLong: boolean },
+  ): number | null {
+    const total = this.#costOf(model, usage, at, isLong)
+    return total !== null && Number.isSafeInteger(total) ? total : null
   }
 
   /**
@@ -160,7 +172,7 @@ export class Prices {
     )
     const us = request.us === false ? one : greater(one, prices.usFactor)
     const factor = us * (request.batch === true ? this.#batchFactor : one)
-    return this.#total(worst.reduce(greater), factor, request.webSearchesMax ?? 0)
+    return exact(this.#total(worst.reduce(greater), factor, request.webSearchesMax ?? 0))
   }
 
   #find(model: string): CompiledModel | undefined {
@@ -178,13 +190,32 @@ export class Prices {
     return (batch ? this.#batchFactor : one) * (us ? prices.usFactor : one)
   }
 
+  #costOf(model: string, usage: Usage, at: number, isLong: boolean): number | null {
+    const prices = this.#find(model)
+    if (prices === undefined) return null
+    const rates = ratesOf(planAt(prices, at), usage, isLong)
+    const factor = this.#factorOf(prices, usage)
+    if (rates === null || factor === null) return null
+    const picoUsd =
+      tokens(usage.inputTokens) * rates.input +
+      tokens(usage.cacheWrite5mTokens) * rates.write5m +
+      tokens(usage.cacheWrite1hTokens) * rates.write1h +
+      tokens(usage.cacheReadTokens) * rates.read +
+      tokens(usage.outputTokens) * rates.output
+    return this.#total(picoUsd, factor, usage.webSearches)
+  }
+
   #total(picoUsd: bigint, factor: bigint, searches: number): number {
     const unit = one * one * 1000n
     const nanoUsd = (picoUsd * factor + unit / 2n) / unit
-    const total = Number(nanoUsd + tokens(searches) * this.#nanoUsdPerSearch)
-    assert(Number.isSafeInteger(total), `A cost of ${total} nano-dollars is beyond exact integers`)
-    return total
+    return Number(nanoUsd + tokens(searches) * this.#nanoUsdPerSearch)
   }
+}
+
+/** Of one answer, nothing is so dear. */
+function exact(total: number): number {
+  assert(Number.isSafeInteger(total), `A cost of ${total} nano-dollars is beyond exact integers`)
+  return total
 }
 
 /**
@@ -301,12 +332,10 @@ function planAt(prices: CompiledModel, at: number): Plan {
   return prices.earlier.find(({ beforeAt }) => at < beforeAt)?.plan ?? prices.now
 }
 
-function ratesOf(prices: CompiledModel, usage: Usage, at: number): TokenRates | null {
-  const plan = planAt(prices, at)
-  if (usage.speed === 'fast') return plan.fast ?? null
-  if (usage.speed !== null && usage.speed !== 'standard') return null
-  const isAbove = plan.above !== undefined && promptTokens(usage) > plan.above.promptTokens
-  return isAbove ? plan.above.rates : plan.standard
+function ratesOf(plan: Plan, { speed }: Usage, isLong: boolean): TokenRates | null {
+  if (speed === 'fast') return plan.fast ?? null
+  if (speed !== null && speed !== 'standard') return null
+  return isLong && plan.above !== undefined ? plan.above.rates : plan.standard
 }
 
 /** What is not marked is neither written nor read. */

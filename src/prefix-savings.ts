@@ -68,14 +68,11 @@ export function reportPrefixes(
   rows: number,
   options: SavingsOptions,
 ): PrefixReport {
-  const covered = coveredEntries(shared)
   const top = new TopGroups(options.show)
   const unpriced = new Set<string>()
   const sums = { groupCount: 0, saved: 0, savedByMarks: 0, unsharedMarks: 0, wasted: 0 }
-  for (let index = 0; index < shared.size; index++) {
-    const entry = shared.entry(index)
-    if (covered[index] === 1 || (entry.rows < 2 && entry.marked === 0)) continue
-    const costs = costsOf(entry, ownTokens(shared, entry), prices, options)
+  for (const { entry, tokens } of cacheableParts(shared)) {
+    const costs = costsOf(entry, tokens, prices, options)
     if (costs === null) unpriced.add(entry.model)
     if (entry.rows < 2) {
       sums.unsharedMarks += 1
@@ -96,6 +93,22 @@ export function reportPrefixes(
     shortMarks: shared.shortMarks,
     unpricedModels: [...unpriced].toSorted(),
     fullAtLine: shared.fullAtLine ?? null,
+  }
+}
+
+/** A prefix that rows share or that a row marks, and the tokens it has beyond those before it. */
+export interface CacheablePart {
+  readonly entry: PrefixEntry
+  readonly tokens: number
+}
+
+/** All there is to be written to the cache, and nothing twice. */
+export function* cacheableParts(shared: SharedPrefixes): Generator<CacheablePart> {
+  const covered = coveredEntries(shared)
+  for (let index = 0; index < shared.size; index++) {
+    const entry = shared.entry(index)
+    if (covered[index] === 1 || (entry.rows < 2 && entry.marked === 0)) continue
+    yield { entry, tokens: ownTokens(shared, entry) }
   }
 }
 

@@ -30,6 +30,10 @@ export interface RecordPaths {
   readonly cost?: HeldCost | undefined
   /** Told of every line, whatever it says. @default nobody is */
   readonly witness?: LineWitness | undefined
+  /** Told of every line of the output. @default nobody */
+  readonly onOutputLine?: (line: ResultLine, place: LinePlace) => void
+  /** Only look: change no file. @default false */
+  readonly isReadOnly?: boolean
 }
 
 /** Who looks at the lines of earlier runs. */
@@ -70,7 +74,7 @@ export function recover(files: Files, paths: RecordPaths, form?: LineForm): Reco
   let succeededCount = 0
   let failedCount = 0
   // The type decides, not the file: an answer is one wherever the user's tools put it.
-  const { cost, witness } = paths
+  const { cost, witness, onOutputLine, isReadOnly = false } = paths
   const count = (line: ResultLine): void => {
     const { type, key } = line
     cost?.add(line)
@@ -83,14 +87,17 @@ export function recover(files: Files, paths: RecordPaths, form?: LineForm): Reco
       failedCount++
     }
   }
-  const spool = paths.folder === undefined ? undefined : findSpool(files, paths.folder)
+  const spool = paths.folder === undefined ? undefined : findSpool(files, paths.folder, !isReadOnly)
   const visit = (line: ResultLine, place: LinePlace): void => {
     count(line)
     if (line.type === 'succeeded') order.add(line.key)
     spool?.seeOutputLine(line.key, place)
+    onOutputLine?.(line, place)
   }
-  const outputBytes = readResultFile(files, paths.output, visit, form)
-  const failedBytes = paths.failed === undefined ? 0 : readResultFile(files, paths.failed, count)
+  const outputBytes = readResultFile(files, paths.output, visit, form, !isReadOnly)
+  const { failed: failedPath } = paths
+  const failedBytes =
+    failedPath === undefined ? 0 : readResultFile(files, failedPath, count, undefined, !isReadOnly)
   return {
     succeeded,
     failed,

@@ -8,7 +8,7 @@
  *
  * The body keeps the user's bytes; members are spliced in and out, never printed anew.
  *
- * Invariant: nothing in a row is a slice of the line, so a slow row keeps no chunk in memory.
+ * Invariant: nothing in a row to be sent is a slice of the line, so a slow row keeps no chunk.
  */
 
 import { assert } from './assert.ts'
@@ -48,6 +48,8 @@ export interface ParseOptions {
   readonly outputFormat?: OutputFormat
   /** The rows' `features` are not asked for, and stay empty. @default false */
   readonly withoutFeatures?: boolean
+  /** Rows are not sent: a `body` is what stands in the line, and no copy. @default false */
+  readonly withoutBody?: boolean
   /** Which of the rows' `cachePoints` are asked for; none `withoutFeatures`. @default none */
   readonly cachePoints?: 'marked' | 'all'
 }
@@ -220,7 +222,10 @@ function parseRequest(
   const request = readRequest(part.value, where, options.model)
   if (typeof request === 'string') return fault(invalid, request)
 
-  const body = cutOut(part, sentChanges(part.changes, part.value, request.model))
+  const whole = part.bytes.subarray(part.start, part.end)
+  const isWhole = options.withoutBody === true && whole.length <= bounds.bodyBytesMax / 2
+  const sent = sentChanges(part.changes, part.value, request.model)
+  const body = isWhole ? whole : cutOut(part, sent)
   if (body.length > bounds.bodyBytesMax) {
     const size = `the request has ${body.length} bytes`
     return fault('request_too_large', `${size}; the API takes at most ${bounds.bodyBytesMax}`)

@@ -34,7 +34,7 @@ export interface LinePlace {
 /**
  * Calls `visit` for each result line of the file, in order, after which the file ends with a
  * newline and may be appended to. Returns its size. A file that is not there, or is a device,
- * has no lines.
+ * has no lines. Where it is not to be mended (`mends`), it is read as if it were, and left alone.
  *
  * @throws {RunError} `OUTPUT_FOREIGN` when it holds something that is no result line;
  * `OUTPUT_UNWRITABLE` when it cannot be read or mended.
@@ -44,6 +44,7 @@ export function readResultFile(
   path: string,
   visit: (line: ResultLine, place: LinePlace) => void,
   form: LineForm = lineForms.results,
+  mends = true,
 ): number {
   let file: File | undefined
   try {
@@ -52,7 +53,10 @@ export function readResultFile(
     file = files.open(path, 'read')
     const scan = new LineScan(file)
     while (scan.next()) {
-      if (!scan.isTerminated) return readEnd(files, path, { scan, size: info.size, form }, visit)
+      if (!scan.isTerminated) {
+        const change = mends ? mend : unchanged
+        return readEnd(files, path, { scan, size: info.size, form, change }, visit)
+      }
       const line = readLine(scan, form)
       if (line !== undefined) visit(line, scan)
       else if (!isBlank(scan.buffer, scan.start, scan.end)) throw foreign(path, scan)
@@ -110,7 +114,7 @@ function readLine(scan: LineScan, form: LineForm): ResultLine | undefined {
 function readEnd(
   files: Files,
   path: string,
-  { scan, size, form }: { scan: LineScan; size: number; form: LineForm },
+  { scan, size, form, change }: { scan: LineScan; size: number; form: LineForm; change: Change },
   visit: (line: ResultLine, place: LinePlace) => void,
 ): number {
   const { buffer, start, offset } = scan
@@ -120,13 +124,18 @@ function readEnd(
   while (end > start && buffer[end - 1] === 0) end--
   const line = form.parse(buffer, start, end)
   if (line === undefined && form.isBeginning(buffer, start, end)) {
-    return mend(files, path, offset, '')
+    return change(files, path, offset, '')
   }
   if (line === undefined && !isBlank(buffer, start, end)) throw foreign(path, scan)
-  const newSize = mend(files, path, offset + end - start, '\n')
+  const newSize = change(files, path, offset + end - start, '\n')
   if (line !== undefined) visit(line, { buffer, start, end, offset })
   return newSize
 }
+
+type Change = (files: Files, path: string, size: number, end: '' | '\n') => number
+
+/** Of a file that is only looked at. */
+const unchanged: Change = (_files, _path, size) => size
 
 /** Cuts the file to `size` and appends `end`; returns the new size. */
 function mend(files: Files, path: string, size: number, end: '' | '\n'): number {

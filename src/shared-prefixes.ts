@@ -36,6 +36,15 @@ export interface PrefixEntry {
   readonly before: number | undefined
 }
 
+/** What there is to know of a prompt beside its places. */
+export interface PromptFacts {
+  readonly model: string
+  /** The number of its row. */
+  readonly line: number
+  /** All of it. */
+  readonly tokens: number
+}
+
 const entryWords = 7
 const blockEntries = 65_536
 const slotsFirst = 4096
@@ -95,9 +104,14 @@ export class SharedPrefixes {
   /** Takes in the prompt of a row. */
   add(request: JsonObject, model: string, line: number): void {
     const points = cachePointsOf(request, model, 'all')
-    const facts = findModel(model)
-    const least = facts?.cacheTokensMin ?? cacheTokensMinUnknown
-    const tokens = this.#estimateOf(model, facts === undefined).tokens(featuresOf(request, model))
+    const isUnknown = findModel(model) === undefined
+    const tokens = this.#estimateOf(model, isUnknown).tokens(featuresOf(request, model))
+    this.addPoints(points, { model, line, tokens })
+  }
+
+  /** The same of a prompt whose places and tokens are known. */
+  addPoints(points: readonly CachePoint[], { model, line, tokens }: PromptFacts): void {
+    const least = findModel(model)?.cacheTokensMin ?? cacheTokensMinUnknown
     let before = noEntry
     let isLong = false
     for (const point of points) {

@@ -18,6 +18,7 @@ import { LineReader } from './line-scan.ts'
 import { writeAll } from './replacement.ts'
 import { openToAppend, readResultFile } from './result-file.ts'
 import type { LinePlace } from './result-file.ts'
+import type { ResultLine } from './result-line.ts'
 
 /**
  * One file of the spool. Offsets in the spool count through its files: `base` is where this one
@@ -56,7 +57,7 @@ export function spoolPath(folder: string, number: number): string {
 }
 
 /** Reads the spool in the folder, and mends the ends of its files; undefined when there is none. */
-export function findSpool(files: Files, folder: string): SpoolSearch | undefined {
+export function findSpool(files: Files, folder: string, mends = true): SpoolSearch | undefined {
   const numbers = files
     .list(folder)
     .map((name) => /^ordered\.(\d+)\.spool$/.exec(name)?.[1])
@@ -69,7 +70,7 @@ export function findSpool(files: Files, folder: string): SpoolSearch | undefined
   let base = 0
   for (const number of numbers) {
     const path = spoolPath(folder, number)
-    const bytes = readResultFile(files, path, ({ key }) => keys.set(key, 1))
+    const bytes = readResultFile(files, path, ({ key }) => keys.set(key, 1), undefined, mends)
     spoolFiles.push({ number, path, base, bytes })
     base += bytes
   }
@@ -79,7 +80,7 @@ export function findSpool(files: Files, folder: string): SpoolSearch | undefined
       // Few lines of the output have a key that is in the spool; no other needs a digest.
       if (keys.get(key) > 0) inOutput.add(digestOf(place), 1)
     },
-    remaining: (cost) => indexSpool(files, spoolFiles, inOutput, cost),
+    remaining: (cost) => indexSpool(files, spoolFiles, { inOutput, cost, mends }),
   }
 }
 
@@ -128,16 +129,21 @@ export class SpoolReader {
   }
 }
 
+interface IndexOptions {
+  readonly inOutput: Fingerprints
+  readonly cost: HeldCost | undefined
+  readonly mends: boolean
+}
+
 function indexSpool(
   files: Files,
   spoolFiles: readonly SpoolFile[],
-  inOutput: Fingerprints,
-  cost: HeldCost | undefined,
+  { inOutput, cost, mends }: IndexOptions,
 ): Spooled {
   const counts = new Fingerprints()
   const index = new LineIndex()
   for (const { path, base } of spoolFiles) {
-    readResultFile(files, path, (line, place) => {
+    const visit = (line: ResultLine, place: LinePlace): void => {
       const { key } = line
       const name = inOutput.size > 0 ? digestOf(place) : ''
       if (name !== '' && inOutput.get(name) > 0) {
@@ -147,7 +153,8 @@ function indexSpool(
         counts.add(key, 1)
         index.add(key, base + place.offset)
       }
-    })
+    }
+    readResultFile(files, path, visit, undefined, mends)
   }
   index.seal()
   return { count: index.left, counts, index, files: spoolFiles }

@@ -76,6 +76,24 @@ export function worstCase(
   return { nanoUsd, tokens: inputTokens + maxTokens }
 }
 
+/** How a request asks to be billed, beside its model and tokens. */
+export interface Billing {
+  /** It is to run in the United States, which costs more. */
+  readonly us: boolean
+  readonly fast: boolean
+}
+
+/** Reads it from the body. */
+export function billingOf(body: Uint8Array): Billing {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+  const isSpecial = [geography, speed, escape].some((name) => bytes.includes(name))
+  if (!isSpecial) return plainBilling
+  const request: JsonObject = JSON.parse(bytes.toString())
+  return { us: request['inference_geo'] === 'us', fast: request['speed'] === 'fast' }
+}
+
+const plainBilling: Billing = { us: false, fast: false }
+
 const endless = 'nothing bounds what its tools on the server, or its fallbacks, read and answer'
 const unknownContext = "it holds files, and the model's context is not known to bound them"
 

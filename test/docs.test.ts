@@ -111,6 +111,7 @@ const programsOf = (page: string): readonly Program[] => {
 const pages = [
   'docs/library.md',
   'docs/checking.md',
+  'docs/estimating.md',
   'docs/batches.md',
   'docs/simulator.md',
   'docs/from-sdk-and-p-limit.md',

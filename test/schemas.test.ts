@@ -117,7 +117,11 @@ function* mutations(value: Json, prefix = ''): Generator<Mutation> {
 /** Whether a schema lets it pass: it is optional, or the user's or the API's to shape. */
 function isAllowed({ path, what }: Mutation): boolean {
   if (what === 'gone') {
-    if (/unknown_attempts$|^batchId$|^untilAt$|^metadata$|^request$|^raw_encoding$|^error\.code$/.test(path))
+    if (
+      /unknown_attempts$|^batchId$|^untilAt$|^metadata$|^request$|^raw_encoding$|^error\.code$/.test(
+        path,
+      )
+    )
       return true
     if (/^(bound|bound_excess|limits)\.|^result\.message\.(?!type$|usage$)/.test(path)) {
       return !/usage\.(in|out)put_tokens$|^limits\.\w+\.\w/.test(path)

@@ -15,7 +15,7 @@ import type { CheckProgress } from '../check.ts'
 import type { CheckReport, FoundKind } from '../check-report.ts'
 import type { Finding, FindingLevel } from '../finding.ts'
 import type { PrefixGroup, PrefixReport } from '../prefix-savings.ts'
-import { type Field, fitFields, type Paint } from './paint.ts'
+import { type Field, fitFields } from './paint.ts'
 import {
   displayWidth,
   formatCost,
@@ -26,16 +26,8 @@ import {
   printable,
   truncate,
 } from './text.ts'
-
-/** Where lines are shown. */
-export interface Sheet {
-  readonly columns: number
-  readonly paint: Paint
-  /** The input, as the user would write it in a command. */
-  readonly name: string
-  /** What a run is to be told as well, because the check was: ` --model NAME`. @default '' */
-  readonly runFlags?: string
-}
+import type { ProgressSheet, Sheet } from './watched.ts'
+import { nextCommand, wrap } from './wrapped.ts'
 
 /** All of it. */
 export function checkLines(report: CheckReport, sheet: Sheet): readonly string[] {
@@ -55,7 +47,7 @@ export function checkLines(report: CheckReport, sheet: Sheet): readonly string[]
 /** How far a check has come, on one line. */
 export function checkProgressLine(
   { rows, bytes, faults, warnings }: CheckProgress,
-  { columns, paint, name, size }: Sheet & { readonly size: number | undefined },
+  { columns, paint, name, size }: ProgressSheet,
 ): string {
   const share = size === undefined || size === 0 ? [] : [{ text: formatShare(bytes, size) }]
   const fields: Field[] = [
@@ -113,22 +105,6 @@ function placeOf({ line, id, field, value }: Finding): string {
   const thing = field ?? ''
   const shown = value === null ? thing : field === null ? value : `${field} = ${value}`
   return printable(`line ${formatCount(line)}${name}${shown === '' ? '' : `: ${shown}`}`)
-}
-
-/** The text on lines that begin with a margin; a word too long for one is cut. */
-function wrap(text: string, margin: string, columns: number): readonly string[] {
-  const lines: string[] = []
-  let line = ''
-  const room = Math.max(20, columns - margin.length)
-  for (const word of printable(text).split(' ')) {
-    const longer = line === '' ? word : `${line} ${word}`
-    if (displayWidth(longer) <= room) line = longer
-    else {
-      if (line !== '') lines.push(line)
-      line = truncate(word, room)
-    }
-  }
-  return [...lines, line].map((each) => `${margin}${each}`)
 }
 
 const levelNames = { tools: 'tools', system: 'system', messages: 'messages' } as const
@@ -256,10 +232,4 @@ function nextLines(
       columns,
     ),
   ]
-}
-
-/** A command is never cut: one that is too long has a line of its own. */
-function nextCommand(command: string, columns: number): readonly string[] {
-  const line = `next: ${command}`
-  return displayWidth(line) <= columns ? [line] : ['next:', `  ${command}`]
 }

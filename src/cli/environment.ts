@@ -22,7 +22,8 @@ export const otherVariables: readonly (readonly [name: string, about: string])[]
   ['ANTHROPIC_AUTH_TOKEN', 'a token, sent as `Authorization: Bearer`, instead of a key'],
   [
     'ANTHROPIC_ADMIN_KEY',
-    'an admin key: `sluice limits` shows all limits, and `run` learns pools and ceilings; it is ' +
+    'an admin key: `sluice limits` and `estimate --online` show all limits, and `run` learns ' +
+      'pools and ceilings; it is ' +
       'sent to the base URL, to ask for these, and never with a row',
   ],
   ['ANTHROPIC_CUSTOM_HEADERS', 'headers of every request, one `Name: value` a line'],

@@ -21,6 +21,7 @@ import {
   batchesStatusSpec,
   checkSpec,
   epilogue,
+  estimateSpec,
   limitsSpec,
   runSpec,
   simulateSpec,
@@ -63,6 +64,12 @@ async function exitCodeOf(args: readonly string[]): Promise<number> {
     makeCommand(
       checkSpec,
       act(async () => (await import('./check.ts')).checkCommand),
+    ),
+  )
+  program.addCommand(
+    makeCommand(
+      estimateSpec,
+      act(async () => (await import('./estimate.ts')).estimateCommand),
     ),
   )
   program.addCommand(

@@ -4,6 +4,7 @@
 
 import { cancelFlags, collectFlags, listFlags, statusFlags } from './batches-command-flags.ts'
 import { checkFlags } from './check-flags.ts'
+import { estimateFlags } from './estimate-flags.ts'
 import { limitsFlags } from './limits-flags.ts'
 import { runFlags } from './run-flags.ts'
 import { simulateFlags } from './simulate-flags.ts'
@@ -119,10 +120,24 @@ export const batchesCancelSpec: CommandSpec = {
   examples: ['sluice batches cancel requests.results.jsonl'],
 }
 
+/** `sluice estimate`. */
+export const estimateSpec: CommandSpec = {
+  name: 'estimate',
+  about: 'tell what a file would cost, in tokens, money and time; nothing is sent',
+  argument: { name: 'INPUT', about: 'a JSONL file of requests, or "-" for stdin' },
+  flags: estimateFlags,
+  examples: [
+    'sluice estimate requests.jsonl',
+    'sluice estimate requests.jsonl --rpm 1000 --itpm 450000 --otpm 90000',
+    'sluice estimate requests.jsonl --exact 100 --budget 20 --json',
+  ],
+}
+
 /** All commands, in the order of the help. */
 export const specs: readonly CommandSpec[] = [
   runSpec,
   checkSpec,
+  estimateSpec,
   batchesListSpec,
   batchesStatusSpec,
   batchesCollectSpec,

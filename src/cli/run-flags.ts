@@ -5,13 +5,13 @@
  */
 
 import { batchesFlags } from './batches-flags.ts'
+import { displayFlags } from './display-flags.ts'
 import type { Flag } from './flag.ts'
 import { apiFlags, limitsFlags } from './sending-flags.ts'
 import { readCount, readDuration, readMaxFailed, readOneOf, readText } from './values.ts'
 
 const files = 'Files'
 const rows = 'Rows'
-const display = 'Display'
 
 const filesFlags: readonly Flag[] = [
   {
@@ -140,65 +140,10 @@ const rowsFlags: readonly Flag[] = [
     variable: null,
     inConfig: false,
   },
-]
-
-const displayFlags: readonly Flag[] = [
   {
-    name: 'json',
-    group: display,
-    about: 'one summary object on stdout at the end, for every exit code but 130',
-  },
-  {
-    name: 'quiet',
-    short: 'q',
-    group: display,
-    about: 'say nothing but errors',
-  },
-  {
-    name: 'progress',
-    negated: true,
-    group: display,
-    about: 'no progress, only what happens and the summary',
-  },
-  {
-    name: 'color',
-    value: 'WHEN',
-    read: readOneOf('auto', 'always', 'never'),
-    group: display,
-    about: 'auto, always or never; NO_COLOR is honoured',
-    otherwise: 'auto',
-  },
-  {
-    name: 'log-file',
-    value: 'FILE',
-    read: readText,
-    group: display,
-    about: 'append a log of JSON lines: every failed try, failed rows, notices',
-  },
-  {
-    name: 'log-level',
-    value: 'LEVEL',
-    read: readOneOf('trace', 'debug', 'info', 'warn', 'error', 'off'),
-    group: display,
-    about: 'trace, debug, info, warn, error or off; without --log-file to stderr',
-    otherwise: 'info with --log-file, else off',
-    variable: 'ANTHROPIC_LOG',
-  },
-  {
-    name: 'env-file',
-    value: 'FILE',
-    read: readText,
-    group: display,
-    about: 'read variables from here instead of .env',
-    variable: null,
-    inConfig: false,
-  },
-  {
-    name: 'config',
-    value: 'FILE',
-    read: readText,
-    group: display,
-    about: 'read flags from here (.json, .js, .ts) instead of sluice.config.json',
+    name: 'dry-run',
+    group: rows,
+    about: 'tell what this run would ask and cost, as sluice estimate; send and change nothing',
     variable: null,
     inConfig: false,
   },

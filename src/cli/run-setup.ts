@@ -30,6 +30,8 @@ export interface Surroundings {
   /** Somebody is there who can answer a question. */
   readonly isAttended: boolean
   readonly stdin: AsyncIterable<Uint8Array>
+  /** Nothing can be sent without one. @default true */
+  readonly needsKey?: boolean
 }
 
 /** A run that can start. */
@@ -54,6 +56,7 @@ const handledApart = new Set([
   'header',
   'prices',
   'yes',
+  'dry-run',
   'json',
   'quiet',
   'progress',
@@ -94,7 +97,7 @@ export function setUpRun(line: CommandLine, layer: Layer, around: Surroundings):
   const options = optionsOf(line, layer, credentials, around)
   const faults = [...layer.faults, ...faultsOf(line, layer, credentials, options, around)]
   if (faults.length > 0) throw new RunError('OPTIONS_INVALID', faultsMessage(faults))
-  if (credentials.length === 0) throw keyMissing()
+  if (credentials.length === 0 && around.needsKey !== false) throw keyMissing()
   const prices = textIn(values, 'prices')
   return {
     options: prices === undefined ? options : { ...options, prices: readPrices(prices) },

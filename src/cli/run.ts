@@ -18,6 +18,7 @@ import { version } from '../version.ts'
 import { type Spellings, typedSpellings } from './bind-names.ts'
 import type { CommandLine } from './command.ts'
 import { Display, type DisplayOptions } from './display.ts'
+import { dryRun } from './dry-run.ts'
 import { FileSink, type Log, noLog, openLog } from './log.ts'
 import { bugComplaint, type Complaint, complaintLines } from './messages.ts'
 import { type Paint, painter } from './paint.ts'
@@ -65,6 +66,7 @@ export async function runCommand(line: CommandLine, manner: Manner = {}): Promis
   const { defaults } = manner
   const around = { folder: process.cwd(), variables: process.env, defaults }
   const layer = await gather(line, runFlags, around)
+  if (line.values.get('dry-run')?.value === true) return dryRun(line, layer)
   const face = readFace(layer)
   const redact = redactor(readSecrets(layer))
   const terminal = new Terminal(process.stderr, redact)
