@@ -4,6 +4,7 @@ import { sleep } from '../clock.ts'
 import type { RowFailed, RunEvent, RunStarted } from '../events.ts'
 import { Display, type DisplayOptions } from './display.ts'
 import { painter } from './paint.ts'
+import { redactor } from './redact.ts'
 import type { Surface } from './terminal.ts'
 
 /** Keeps what it is given. */
@@ -37,7 +38,9 @@ function scene(kind: DisplayOptions['kind']): Scene {
   const clock = new SimClock(0)
   const paper = new Paper()
   const paint = painter(false)
-  const display = new Display({ clock, terminal: paper, paint, bounds: {}, folder: '/data', kind })
+  const redact = redactor(['token-0123456789'])
+  const shown = { bounds: {}, folder: '/data', kind, redact }
+  const display = new Display({ clock, terminal: paper, paint, ...shown })
   return { clock, paper, display, pass: (ms) => clock.runUntil(sleep(clock, ms)) }
 }
 
@@ -95,6 +98,18 @@ describe('Display', () => {
     await pass(10_002)
     expect(paper.printed).toHaveLength(3)
     expect(paper.blocks).toEqual([])
+  })
+
+  test('a secret that is cut off is not shown in part', () => {
+    const { paper, display } = scene('messages')
+    const message = `${'x'.repeat(230)} token-0123456789`
+    const error = { type: 'api_error', message }
+    // With what stands before it, the line is cut in the midst of the token.
+    for (const more of [0, 5, 10, 15, 20, 25, 30]) {
+      display.observe(failure(1, { error: { ...error, message: 'y'.repeat(more) + message } }))
+    }
+    expect(paper.printed.some((line) => line.includes('token-'))).toBe(false)
+    expect(paper.printed.some((line) => line.includes('[secret]'))).toBe(true)
   })
 
   test('shows nothing more after its end', async () => {

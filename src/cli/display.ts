@@ -11,6 +11,7 @@ import type { BatchSubmitted, RowFailed, RunEvent, RunStarted } from '../events.
 import { type Snapshot, Stats } from '../stats.ts'
 import type { Spellings } from './bind-names.ts'
 import type { Paint } from './paint.ts'
+import type { Redact } from './redact.ts'
 import { progressLine, progressLines, type ShownBounds } from './progress.ts'
 import type { Surface } from './terminal.ts'
 import {
@@ -35,6 +36,8 @@ export interface DisplayOptions {
   readonly folder: string
   /** `live` needs a terminal; `silent` shows errors only, later and elsewhere. */
   readonly kind: 'live' | 'lines' | 'messages' | 'silent'
+  /** Of what is cut, a part of a secret would not be known for one. */
+  readonly redact: Redact
 }
 
 const liveEveryMs = 200
@@ -137,10 +140,10 @@ export class Display {
   #rowFailed({ line, id, error, status }: RowFailed): void {
     if (this.#failuresTold >= failuresToldMax) return
     this.#failuresTold += 1
-    const { terminal, paint } = this.#options
+    const { terminal, paint, redact } = this.#options
     const name = id === `line-${line}` ? '' : ` (${id})`
     const reply = status === 0 ? error.type : `${status} ${error.type}`
-    const text = printable(`line ${line}${name}: ${reply}: ${error.message}`)
+    const text = printable(redact(`line ${line}${name}: ${reply}: ${error.message}`))
     terminal.print([`${paint('bad', 'failed')} ${truncate(text, failureColumns)}`])
     if (this.#failuresTold < failuresToldMax) return
     const place = this.#failedOutput === '' ? 'counted' : `written to ${this.#failedOutput}`

@@ -102,7 +102,7 @@ async function runWatched(
   const bounds = shownBounds(options)
   const { spellings } = voice
   const folder = process.cwd()
-  const shown = { bounds, spellings, fraction, folder }
+  const shown = { bounds, spellings, fraction, folder, redact: voice.redact }
   const display = new Display({ clock, terminal, paint, kind, ...shown })
   const stop = new AbortController()
   const offSignals = onSignals(clock, process, {
