@@ -95,8 +95,8 @@ function findingOf({ work }: Attempt, usage: Usage): string {
     return `the prompt cache took ${written} tokens of ${line}: ${cheap}`
   }
   if (usage.cacheReadTokens > 0) {
-    const known = `the prompt cache has ${usage.cacheReadTokens} tokens of ${line} already`
-    return `${known}: rows that begin alike read them too`
+    const read = `${line} read ${usage.cacheReadTokens} tokens from the prompt cache`
+    return `${read}: rows that begin alike read them too`
   }
   const least = findModel(model)?.cacheTokensMin
   const known = least === undefined ? '' : ` (${least} tokens for ${model})`

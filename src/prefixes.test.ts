@@ -317,6 +317,16 @@ describe('what answers say', () => {
     expect(given.prefixes.useOf(5 * minuteMs, third)?.reads?.key).toBe(1)
   })
 
+  test('who reads what another writes may be answered first: nothing was written twice', () => {
+    const given = new Given('marked')
+    const [first, second] = [given.row([1]), given.row([1])]
+    const writer = given.start(0, first)
+    given.prefixes.firstByte(writer)
+    given.answer(500, second, { cacheRead: 2000 })
+    given.prefixes.ended(writer, answered({ cacheWrite: 2000 }))
+    expect(writer.cacheMissedTokens).toBe(0)
+  })
+
   test('written anew when its life was over, it was written again', () => {
     const given = new Given('marked')
     const [first, second] = [given.row([1]), given.row([1])]

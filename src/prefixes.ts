@@ -30,6 +30,8 @@ export interface CacheUse {
   /** The longest that it should read, and how long that had been left alone. */
   readonly reads: Prefix | undefined
   readonly unusedMs: number
+  /** Tokens of these that earlier answers had shown to be in the cache once. */
+  readonly knownTokens: number
   /** Blocks to be marked before it is sent. */
   readonly marks: readonly Mark[]
 }
@@ -141,7 +143,8 @@ export class Prefixes {
     const marks = links
       .filter(({ point }) => point.mark === undefined)
       .map(({ prefix, point: { at } }): Mark => ({ at, life: prefix.life }))
-    return { chain, writes, reads, unusedMs, marks }
+    const knownTokens = Math.max(...chain.map(({ tokens }) => tokens))
+    return { chain, writes, reads, unusedMs, knownTokens, marks }
   }
 
   /**
@@ -208,11 +211,14 @@ export class Prefixes {
   }
 
   /** Returns the tokens that it wrote though an answer before it had written them. */
-  #learn(attempt: Attempt, { chain, reads, writes, unusedMs }: CacheUse, usage: Usage): number {
+  #learn(
+    attempt: Attempt,
+    { reads, writes, unusedMs, knownTokens }: CacheUse,
+    usage: Usage,
+  ): number {
     const written = usage.cacheWrite5mTokens + usage.cacheWrite1hTokens
     const cached = written + usage.cacheReadTokens
-    const known = Math.max(0, ...chain.map(({ tokens }) => tokens))
-    const again = Math.min(written, Math.max(0, known - usage.cacheReadTokens))
+    const again = Math.min(written, Math.max(0, knownTokens - usage.cacheReadTokens))
     const longest = writes.at(-1)
     if (longest !== undefined) {
       longest.tokens = cached
