@@ -21,7 +21,11 @@ describe('of the first answer is said', () => {
       { ...none, cacheWrite5mTokens: 30, cacheWrite1hTokens: 40 },
       /took 70 .*line 3/,
     ],
-    ['what was read', { ...none, cacheReadTokens: 70 }, /line 3 read 70 tokens from the prompt cache/],
+    [
+      'what was read',
+      { ...none, cacheReadTokens: 70 },
+      /line 3 read 70 tokens from the prompt cache/,
+    ],
     ['both as written', { ...none, cacheReadTokens: 70, cacheWrite5mTokens: 9 }, /took 9 tokens/],
     ['nothing', none, /what line 3 marks is shorter .*\(4096 tokens for claude-haiku-4-5\)/],
   ])('%s', (_what, usage, said) => {

@@ -69,8 +69,10 @@ function realPath(files: Files, output: string): string {
   }
 }
 
+const decoder = new TextDecoder()
+
 function usageIn({ buffer, start, end }: LinePlace, isTuple: boolean): Usage | undefined {
-  const line = parseJson(buffer.toString('utf8', start, end))
+  const line = parseJson(decoder.decode(buffer.subarray(start, end)))
   if (isTuple) return Array.isArray(line) ? usageOf(line[1]) : undefined
   const result = isJsonObject(line) ? line['result'] : undefined
   return isJsonObject(result) ? usageOf(result['message']) : undefined

@@ -15,7 +15,7 @@ function read(content: string | Uint8Array): { keys: string[]; after: string; si
   const size = readResultFile(files, path, (line, { buffer, start, end }) => {
     keys.push(line.key)
     // What is visited is the line itself.
-    expect(JSON.parse(buffer.toString('utf8', start, end))).toMatchObject({
+    expect(JSON.parse(Buffer.from(buffer.subarray(start, end)).toString())).toMatchObject({
       run: { key: line.key },
     })
   })

@@ -25,7 +25,7 @@ import type { ResultLine } from './result-line.ts'
  * file.
  */
 export interface LinePlace {
-  readonly buffer: Buffer
+  readonly buffer: Uint8Array
   readonly start: number
   readonly end: number
   readonly offset: number

@@ -90,7 +90,7 @@ describe.concurrent('sluice check', () => {
   })
 
   test('^C tells what was found so far, and exits with 3', async () => {
-    const child = spawn(process.execPath, [bin, 'check', '-'], { cwd: folder() })
+    const child = spawn(process.execPath, [bin, 'check', '-'], { cwd: folder(), env: {} })
     toEnd.push(() => child.kill('SIGKILL'))
     let stdout = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))

@@ -179,7 +179,7 @@ describe.concurrent('sluice estimate', () => {
   })
 
   test('^C tells of the rows so far, and exits with 3', async () => {
-    const child = spawn(process.execPath, [bin, 'estimate', '-'], { cwd: folder() })
+    const child = spawn(process.execPath, [bin, 'estimate', '-'], { cwd: folder(), env: {} })
     toEnd.push(() => child.kill('SIGKILL'))
     let stdout = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
