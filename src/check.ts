@@ -20,7 +20,7 @@ import { RowIds } from './row-ids.ts'
 import { checkRequest, type RuleSettings } from './row-rules.ts'
 import { checkLine, type LineRequest } from './row-rules-line.ts'
 import { SharedPrefixes } from './shared-prefixes.ts'
-import { fileSource, type Source, streamSource } from './source.ts'
+import { nameOf, type Source, sourceOf } from './source.ts'
 
 /** How far a check has come. */
 export interface CheckProgress {
@@ -69,14 +69,14 @@ export async function check(
   const settings = readCheckOptions(options)
   const prices = loadPrices(settings.prices)
   const { input } = settings
-  const source = typeof input === 'string' ? fileSource(context.files, input) : streamSource(input)
+  const source = sourceOf(context.files, input)
   const at = context.clock.wallTime()
   const checking = new Checking(settings, at, hooks)
   try {
     const isWhole = await checking.run(source, hooks)
     const { shared } = checking
     return {
-      input: typeof input === 'string' ? input : '-',
+      input: nameOf(input),
       isWhole,
       ...checking.fold.report(settings.show),
       prefixes:

@@ -10,7 +10,7 @@ import type { Bill, Level, ModelSum, Range } from './forecast-sums.ts'
 import { levels } from './forecast-sums.ts'
 import type { Prices } from './money.ts'
 import type { CacheMode } from './options.ts'
-import type { Usage } from './outcome.ts'
+import { noUsage, type Usage } from './outcome.ts'
 import { type CacheablePart, cacheableParts } from './prefix-savings.ts'
 import type { SharedPrefixes } from './shared-prefixes.ts'
 
@@ -195,16 +195,4 @@ function factorAt(models: readonly ModelSum[], model: string, level: Level): num
 
 function billedAs({ us, fast }: Pick<Bill, 'us' | 'fast'>): Partial<Usage> {
   return { ...(us && { inferenceGeo: 'us' }), ...(fast && { speed: 'fast' }) }
-}
-
-const noUsage: Usage = {
-  inputTokens: 0,
-  outputTokens: 0,
-  cacheWrite5mTokens: 0,
-  cacheWrite1hTokens: 0,
-  cacheReadTokens: 0,
-  webSearches: 0,
-  serviceTier: null,
-  speed: null,
-  inferenceGeo: null,
 }

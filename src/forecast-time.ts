@@ -10,6 +10,7 @@ import { type Level, levels, type ModelSum, type Range } from './forecast-sums.t
 import type { UnitLimits } from './ceilings.ts'
 import type { MeterUnit } from './meter.ts'
 import type { RampKind } from './ramp.ts'
+import { units } from './taken.ts'
 
 /** What bounds a run. */
 export interface LimitsKnown {
@@ -43,7 +44,6 @@ interface Wait {
 }
 
 const minuteMs = 60_000
-const units = ['requests', 'input', 'output', 'tokens'] as const
 const doublingMs = { fast: 1000, gentle: 4000, off: 0 } as const
 const startsPerSecondMin = 2
 const startShare = 0.2

@@ -29,7 +29,7 @@ import { parseOptionsOf, type Settings } from './options.ts'
 import { Plan } from './plan.ts'
 import { cacheableParts } from './prefix-savings.ts'
 import { SharedPrefixes } from './shared-prefixes.ts'
-import { fileSource, type Source, streamSource } from './source.ts'
+import { nameOf, type Source, sourceOf } from './source.ts'
 
 /** How far a forecast has come. */
 export interface ForecastProgress {
@@ -78,7 +78,7 @@ export async function forecast(
   const settings = readForecastOptions(options)
   const prices = loadPrices(settings.run.prices)
   const { input } = settings.run
-  const source = typeof input === 'string' ? fileSource(context.files, input) : streamSource(input)
+  const source = sourceOf(context.files, input)
   try {
     return await foresee(source, { settings, prices, hooks, context })
   } finally {
@@ -131,7 +131,7 @@ async function foresee(source: Source, asked: Asked): Promise<Forecast> {
   const outputTokens = sumOf(models.map((model) => model.output))
   const { input, output } = run
   return {
-    input: typeof input === 'string' ? input : '-',
+    input: nameOf(input),
     output,
     isWhole,
     rows: counts,

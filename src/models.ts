@@ -48,6 +48,8 @@ const mythos = 'claude-mythos-5.x'
 const opus = 'claude-opus-4.x'
 const sonnet = 'claude-sonnet-4.x'
 
+const cacheTokensMinUnknown = 1024
+
 const million = { contextTokensMax: 1_000_000, outputTokensMax: 128_000 } as const
 const smaller = { contextTokensMax: 200_000, outputTokensMax: 64_000 } as const
 // From 4.7 on, and of these the ones whose cache takes the shortest prefixes.
@@ -174,6 +176,11 @@ export const retiredModels: readonly RetiredModel[] = [
  */
 export function findModel(model: string): ModelFacts | undefined {
   return factsByName.get(model)
+}
+
+/** The shortest prefix that is cached, in tokens; of a model in no table, that of most. */
+export function cacheTokensMinOf(model: string): number {
+  return findModel(model)?.cacheTokensMin ?? cacheTokensMinUnknown
 }
 
 /**

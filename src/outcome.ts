@@ -36,6 +36,19 @@ export interface Usage {
   readonly inferenceGeo: string | null
 }
 
+/** Nothing of anything. */
+export const noUsage: Usage = {
+  inputTokens: 0,
+  outputTokens: 0,
+  cacheWrite5mTokens: 0,
+  cacheWrite1hTokens: 0,
+  cacheReadTokens: 0,
+  webSearches: 0,
+  serviceTier: null,
+  speed: null,
+  inferenceGeo: null,
+}
+
 /** One limit as a response's headers show it. */
 export interface LimitReading {
   /** Units a minute. */

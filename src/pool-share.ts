@@ -17,9 +17,8 @@ import { amountOf, type Cost, type MeterUnit } from './meter.ts'
 import type { LimitReadings } from './outcome.ts'
 import { PoolLimiter, type PoolReservation } from './pool-limiter.ts'
 import type { RampKind } from './ramp.ts'
+import { units } from './taken.ts'
 import { addRefill, type Refills, type Wait, type Waiting } from './wait.ts'
-
-const units = ['requests', 'input', 'output', 'tokens'] as const
 
 /** Until the limits are known, nobody can tell what a share of them is. */
 const firstMax = 2

@@ -11,7 +11,7 @@
  */
 
 import type { Prices } from './money.ts'
-import type { Usage } from './outcome.ts'
+import { noUsage } from './outcome.ts'
 import type { PrefixEntry, SharedPrefixes } from './shared-prefixes.ts'
 
 /** Rows that begin alike. */
@@ -143,18 +143,6 @@ interface Costs {
   readonly input: number
   readonly write: number
   readonly read: number
-}
-
-const noUsage: Usage = {
-  inputTokens: 0,
-  outputTokens: 0,
-  cacheWrite5mTokens: 0,
-  cacheWrite1hTokens: 0,
-  cacheReadTokens: 0,
-  webSearches: 0,
-  serviceTier: null,
-  speed: null,
-  inferenceGeo: null,
 }
 
 function costsOf(

@@ -12,7 +12,7 @@
 import { CacheFindings } from './cache-findings.ts'
 import type { CachePoint } from './cache-points.ts'
 import type { Mark } from './marked-body.ts'
-import { findModel } from './models.ts'
+import { cacheTokensMinOf } from './models.ts'
 import type { Cost } from './meter.ts'
 import type { Answered, Usage } from './outcome.ts'
 import { type LifeSeen, Prefix } from './prefix.ts'
@@ -46,7 +46,6 @@ const waitingMinForHour = 3
 const marksMax = 4
 /** An estimate of a prefix must be this much above the least that is cached. */
 const tokensMargin = 1.1
-const cacheTokensMinUnknown = 1024
 /** A prefix that nobody reads though it was there is none that the server keeps. */
 const missesMax = 3
 /** Gone sooner after its last use than this, it was not its life that was over. */
@@ -262,8 +261,7 @@ export class Prefixes {
     })
     // The user's own marks are all sent as they are.
     if (this.#kind === 'marked' || points[0]?.mark !== undefined) return links
-    const least =
-      (findModel(work.row.model)?.cacheTokensMin ?? cacheTokensMinUnknown) * tokensMargin
+    const least = cacheTokensMinOf(work.row.model) * tokensMargin
     const tokens = this.#parts.tokensOf(work)
     const paying = links.filter(
       ({ prefix, point }) => point.share * tokens >= least && isShared(prefix, now),

@@ -22,7 +22,7 @@ import { isBudgeted, readOptions, type RunOptions, type Settings } from './optio
 import { refuseOutstanding } from './outstanding-batches.ts'
 import { type Before, join } from './pipeline.ts'
 import { RampMemory } from './ramp-memory.ts'
-import { fileSource, type Source, streamSource } from './source.ts'
+import { nameOf, sourceOf } from './source.ts'
 import { SpendRecord, type SpendRecordOptions } from './spend-record.ts'
 import { Spending } from './spending.ts'
 import { type RunSummary, summarize } from './summary.ts'
@@ -94,7 +94,7 @@ interface LiveRun {
 }
 
 async function runLive({ settings, prices, hooks, context, before }: LiveRun): Promise<RunSummary> {
-  const source = openSource(context, settings)
+  const source = sourceOf(context.files, settings.input)
   if (settings.onInvalidRow === 'stop') await checkInput(source, settings)
   const { clock } = context
   const transport = context.transport(settings)
@@ -136,7 +136,7 @@ async function runLive({ settings, prices, hooks, context, before }: LiveRun): P
     spending?.tell(clock.now(), observe, true)
     isOver = loop.readAll && scheduler.stopping === undefined
     return summarize(scheduler, unwritten, {
-      input: nameOf(settings),
+      input: nameOf(settings.input),
       output: ledger.output,
       failedOutput: ledger.failedOutput,
       notInInput,
@@ -151,14 +151,6 @@ async function runLive({ settings, prices, hooks, context, before }: LiveRun): P
     ramps?.close(isOver && settings.first === Number.MAX_SAFE_INTEGER)
     ledger.close()
   }
-}
-
-function openSource({ files }: RunContext, { input }: Settings): Source {
-  return typeof input === 'string' ? fileSource(files, input) : streamSource(input)
-}
-
-function nameOf({ input }: Settings): string {
-  return typeof input === 'string' ? input : '-'
 }
 
 /** What a budget needs beside the rows; undefined without one. Lets go of the files if it fails. */
@@ -193,7 +185,7 @@ function opening(
 ): Omit<RunStarted, 'type' | 'at' | 'wallAt'> {
   const { input } = settings
   return {
-    input: nameOf(settings),
+    input: nameOf(settings.input),
     output: ledger.output,
     failedOutput: ledger.failedOutput,
     inputBytes: typeof input === 'string' ? (files.stat(input)?.size ?? null) : null,

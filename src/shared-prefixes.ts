@@ -14,7 +14,7 @@ import { bounds } from './bounds.ts'
 import { type BlockPlace, type CachePoint, cachePointsOf } from './cache-points.ts'
 import { InputEstimate } from './input-estimate.ts'
 import type { JsonObject } from './json.ts'
-import { findModel } from './models.ts'
+import { cacheTokensMinOf, findModel } from './models.ts'
 import { featuresOf } from './request-features.ts'
 
 /** One prefix, as it was counted. */
@@ -68,8 +68,6 @@ const beforeWord = 4
 const lineWord = 5
 const metaWord = 6
 
-/** A cached prefix of a model that is in no table is taken to be as short as of most. */
-const cacheTokensMinUnknown = 1024
 const noEntry = -1
 
 export class SharedPrefixes {
@@ -111,7 +109,7 @@ export class SharedPrefixes {
 
   /** The same of a prompt whose places and tokens are known. */
   addPoints(points: readonly CachePoint[], { model, line, tokens }: PromptFacts): void {
-    const least = findModel(model)?.cacheTokensMin ?? cacheTokensMinUnknown
+    const least = cacheTokensMinOf(model)
     let before = noEntry
     let isLong = false
     for (const point of points) {

@@ -26,6 +26,23 @@ export interface Source {
   close(): void
 }
 
+/** A path, or what is read once as it comes. */
+type Input = string | AsyncIterable<Uint8Array>
+
+/**
+ * The lines of an input.
+ *
+ * @throws {RunError} `INPUT_UNREADABLE` when it is a path at which there is no file to read.
+ */
+export function sourceOf(files: Files, input: Input): Source {
+  return typeof input === 'string' ? fileSource(files, input) : streamSource(input)
+}
+
+/** The input as reports name it: its path, or `-`. */
+export function nameOf(input: Input): string {
+  return typeof input === 'string' ? input : '-'
+}
+
 /**
  * The lines of a file.
  *

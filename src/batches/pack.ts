@@ -12,7 +12,7 @@ import { assert } from '../assert.ts'
 import type { File, Files } from '../files.ts'
 import { isJsonObject, parseJson } from '../json.ts'
 import { type Mark, withMarks, withoutMarks } from '../marked-body.ts'
-import { findModel } from '../models.ts'
+import { cacheTokensMinOf } from '../models.ts'
 import type { CacheMode } from '../options.ts'
 import type { Work } from '../work.ts'
 import type { Amount } from '../worst-case.ts'
@@ -54,7 +54,6 @@ const end = Buffer.from('}')
 const markBytesMax = 4 * 100
 const marksMax = 4
 const rowsAtOnce = 256
-const cacheTokensMinUnknown = 1024
 /** An estimate of a prefix must be this much above the least that is cached. */
 const tokensMargin = 1.1
 
@@ -249,7 +248,7 @@ function marksOf(
   if (!isJsonObject(request) || typeof model !== 'string') return []
   const points = cachePointsOf(request, model, 'all')
   if (points[0]?.mark !== undefined) return []
-  const least = (findModel(model)?.cacheTokensMin ?? cacheTokensMinUnknown) * tokensMargin
+  const least = cacheTokensMinOf(model) * tokensMargin
   const paying = points.filter(({ key, share }) => paysMark(key) && share * tokens >= least)
   // A shorter prefix that no more rows have is read by none that do not read the longer.
   const apart = paying.filter(({ key }, index) => {

@@ -27,7 +27,7 @@ import {
   truncate,
 } from './text.ts'
 import type { ProgressSheet, Sheet } from './watched.ts'
-import { nextCommand, wrap } from './wrapped.ts'
+import { joinParts, nextCommand, wrap } from './wrapped.ts'
 
 /** All of it. */
 export function checkLines(report: CheckReport, sheet: Sheet): readonly string[] {
@@ -38,10 +38,7 @@ export function checkLines(report: CheckReport, sheet: Sheet): readonly string[]
     prefixes === null ? [] : prefixLines(prefixes, sheet),
     endLines(report, sheet),
   ]
-  // A blank line between parts that are there.
-  return parts
-    .filter((part) => part.length > 0)
-    .flatMap((part, at) => (at > 0 ? ['', ...part] : part))
+  return joinParts(parts)
 }
 
 /** How far a check has come, on one line. */

@@ -30,7 +30,7 @@ import {
   truncate,
 } from './text.ts'
 import type { ProgressSheet, Sheet } from './watched.ts'
-import { nextCommand, wrap } from './wrapped.ts'
+import { joinParts, nextCommand, wrap } from './wrapped.ts'
 
 /** Where a forecast is shown. */
 export interface ForecastSheet extends Sheet {
@@ -52,9 +52,7 @@ export function forecastLines(found: Forecast, sheet: ForecastSheet): readonly s
     found.rows.asked === 0 ? [] : notesOf(found, sheet),
     nextLines(found, sheet),
   ]
-  return parts
-    .filter((part) => part.length > 0)
-    .flatMap((part, at) => (at > 0 ? ['', ...part] : part))
+  return joinParts(parts)
 }
 
 /** How far it has come, on one line. */

@@ -22,6 +22,13 @@ export function wrap(text: string, margin: string, columns: number): readonly st
   return [...lines, line].map((each) => `${margin}${each}`)
 }
 
+/** The lines of the parts that are there, with a blank line between parts. */
+export function joinParts(parts: readonly (readonly string[])[]): readonly string[] {
+  return parts
+    .filter((part) => part.length > 0)
+    .flatMap((part, at) => (at > 0 ? ['', ...part] : part))
+}
+
 /** A command is never cut: one that is too long has a line of its own. */
 export function nextCommand(command: string, columns: number): readonly string[] {
   const line = `next: ${command}`
