@@ -17,7 +17,8 @@ import { lastLine, summaryLines } from '../src/cli/summary-text.ts'
 import { SystemClock } from '../src/clock.ts'
 import { run } from '../src/run.ts'
 import { startSimulator } from '../src/simulator/index.ts'
-import { type Snapshot, Stats } from '../src/stats.ts'
+import type { Snapshot } from '../src/snapshot.ts'
+import { Stats } from '../src/stats.ts'
 
 const fills: Readonly<Record<string, string>> = {
   '1': '#ffffff',

@@ -25,6 +25,11 @@ export class EvenSample<Item> {
     this.#wanted = wanted
   }
 
+  /** How long the sequence was. */
+  get seen(): number {
+    return this.#seen
+  }
+
   /** What was taken, in order. */
   get items(): readonly Item[] {
     return this.#items

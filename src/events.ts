@@ -10,6 +10,7 @@ import type { BudgetState } from './budget.ts'
 import type { Unanswered } from './decision.ts'
 import type { ErrorCode } from './errors.ts'
 import type { ApiError, LimitReadings, Usage } from './outcome.ts'
+import type { SplitForecast } from './split-forecast.ts'
 
 interface Base {
   readonly at: number
@@ -163,6 +164,28 @@ export interface BatchLost extends Base {
   readonly costNanoUsdMax: number | null
 }
 
+/** What a run that chooses between batches and live requests is to do. */
+export interface SplitPlanned extends Base {
+  readonly type: 'split_planned'
+  /** Wall time by which all is to be answered, ms since the epoch; null: whenever it is. */
+  readonly deadlineAt: number | null
+  readonly plan: SplitForecast
+}
+
+/** A batch was canceled, for its rows to be asked live in time. */
+export interface BatchCut extends Base {
+  readonly type: 'batch_cut'
+  readonly id: string
+  readonly rows: number
+}
+
+/** A run with a deadline is over, or its deadline has passed. */
+export interface DeadlineJudged extends Base {
+  readonly type: 'deadline_judged'
+  /** Milliseconds that were left at the end; below zero: by so much it was missed. */
+  readonly leftMs: number
+}
+
 /** A reply showed the limits of its pool. */
 export interface LimitsRead extends Base {
   readonly type: 'limits_read'
@@ -222,6 +245,9 @@ export type RunEvent =
   | BatchSubmitted
   | BatchCollected
   | BatchLost
+  | BatchCut
+  | SplitPlanned
+  | DeadlineJudged
   | LimitsRead
   | BindingChanged
   | BudgetUsed

@@ -6,7 +6,8 @@
  */
 
 import type { RowsRead } from './events.ts'
-import { parseOptionsOf, type Settings } from './options.ts'
+import { parseOptionsOf } from './options.ts'
+import type { Settings } from './settings.ts'
 import type { Plan, Planned } from './plan.ts'
 import { parseLine } from './request.ts'
 import type { Source } from './source.ts'

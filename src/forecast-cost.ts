@@ -9,7 +9,7 @@
 import type { Bill, Level, ModelSum, Range } from './forecast-sums.ts'
 import { levels } from './forecast-sums.ts'
 import type { Prices } from './money.ts'
-import type { CacheMode } from './options.ts'
+import type { CacheMode } from './settings.ts'
 import { noUsage, type Usage } from './outcome.ts'
 import { type CacheablePart, cacheableParts } from './prefix-savings.ts'
 import type { SharedPrefixes } from './shared-prefixes.ts'

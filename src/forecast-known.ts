@@ -11,8 +11,10 @@ import { HeldCost } from './held-cost.ts'
 import { isJsonObject, parseJson } from './json.ts'
 import { lineForms } from './line-form.ts'
 import type { Line } from './lines.ts'
-import { failedPath, parseOptionsOf, type Settings } from './options.ts'
+import { failedPath, parseOptionsOf } from './options.ts'
+import type { Settings } from './settings.ts'
 import type { Usage } from './outcome.ts'
+import { recordsFolderAt } from './outstanding-batches.ts'
 import { Held, recover } from './record.ts'
 import { readUsage } from './reply.ts'
 import { keyOfLine, parseLine } from './request.ts'
@@ -46,7 +48,7 @@ export function heldBy(files: Files, run: Settings): Known {
     {
       output,
       failed: isTuple ? undefined : failedPath(output),
-      folder: `${output}.sluice`,
+      folder: recordsFolderAt(output),
       cost,
       isReadOnly: true,
       onOutputLine: ({ type, key }, place) => {

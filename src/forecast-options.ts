@@ -4,8 +4,9 @@
 
 import { bounds } from './bounds.ts'
 import { RunError } from './errors.ts'
-import { optionFaults, type OptionFault, readOptions, type RunOptions } from './options.ts'
-import type { Settings } from './options.ts'
+import { optionFaults, type OptionFault, readOptions } from './options.ts'
+import type { RunOptions } from './settings.ts'
+import type { Settings } from './settings.ts'
 
 /**
  * Options of `forecast`: those of the run that is foreseen, of which none but `input` must be

@@ -7,6 +7,7 @@ import type { Way, HitShares } from './forecast-cost.ts'
 import type { CountedRows } from './forecast-learning.ts'
 import type { ModelSum, Range } from './forecast-sums.ts'
 import { usdNumber } from './money.ts'
+import type { SplitForecast } from './split-forecast.ts'
 
 /** One way of sending the rows, and what that comes to. */
 export interface WayForecast extends Way {
@@ -64,6 +65,8 @@ export interface Forecast {
   /** Null where none were to be counted. */
   readonly counted: CountedRows | null
   readonly budgets: readonly BudgetForecast[]
+  /** Of a run that chooses between batches and live requests; null of others. */
+  readonly plan: SplitForecast | null
 }
 
 /** What ended a forecast before there was anything to tell. */
@@ -92,6 +95,7 @@ export function forecastJson(exitCode: number, found: Forecast): string {
     `"models":[${found.models.map(modelJson).join(',')}]`,
     `"ways":[${found.ways.map(wayJson).join(',')}]`,
     `"budgets":[${found.budgets.map(budgetJson).join(',')}]`,
+    `"plan":${found.plan === null ? 'null' : planJson(found.plan)}`,
   ]
   return `{${members.join(',')}}`
 }
@@ -100,7 +104,7 @@ export function forecastJson(exitCode: number, found: Forecast): string {
 export function forecastErrorJson(exitCode: number, stopped: ForecastStopped): string {
   const names = ['input', 'output', 'whole', 'rows', 'input_tokens', 'output_tokens']
   const more = ['shared_input_tokens', 'shared_full_at_line', 'answers_learned', 'counted']
-  const all = [...names, ...more, 'models', 'ways', 'budgets']
+  const all = [...names, ...more, 'models', 'ways', 'budgets', 'plan']
   const nothing = Object.fromEntries(all.map((name) => [name, null]))
   return JSON.stringify({ exit_code: exitCode, stopped, ...nothing })
 }
@@ -144,6 +148,27 @@ function wayJson({ via, cache, isRun, cost, hitShares, duration }: WayForecast):
     `{"via":"${via}","cache":"${cache}","run":${isRun},"cost_usd":${usdRangeJson(cost)},` +
     `"hit_share":${rangeJson(hitShares)},"time":${time}}`
   )
+}
+
+function planJson({ cost, ...plan }: SplitForecast): string {
+  const { medianMs, p95Ms, drainMs } = plan.times
+  const members = JSON.stringify({
+    rows: plan.rows,
+    deadline_ms: plan.deadlineMs && Math.round(plan.deadlineMs),
+    guaranteed: plan.isGuaranteed,
+    chance: plan.chance,
+    live_ms: Math.round(plan.liveMs),
+    binds: plan.binds,
+    pool: plan.pool,
+    batches: plan.batches,
+    first_cut_ms: plan.firstCutMs && Math.round(plan.firstCutMs),
+    live_share: plan.liveShare,
+    supposed_pools: plan.supposed,
+    batch_median_ms: medianMs,
+    batch_p95_ms: p95Ms,
+    batch_drain_ms: drainMs,
+  })
+  return `${members.slice(0, -1)},"cost_usd":${usdRangeJson(cost)}}`
 }
 
 function budgetJson({ unit, limit, spent, isEnough }: BudgetForecast): string {

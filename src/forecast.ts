@@ -12,30 +12,29 @@
 
 import { Ceilings, type LimitGroup } from './ceilings.ts'
 import { type Clock, SystemClock } from './clock.ts'
+import { deadlineOf } from './deadline.ts'
 import { type Files, NodeFiles } from './files.ts'
 import { CacheUse, costOf, readTokens, type Way } from './forecast-cost.ts'
-import { answersOf, countRows, type CountTokens, heldBy, learnFrom } from './forecast-known.ts'
-import { Learned } from './forecast-learning.ts'
+import type { CountTokens } from './forecast-known.ts'
 import {
   type ForecastOptions,
   type ForecastSettings,
   readForecastOptions,
 } from './forecast-options.ts'
 import type { BudgetForecast, Forecast, WayForecast } from './forecast-report.ts'
-import { type Range, RowSums, sumOf } from './forecast-sums.ts'
+import { type Range, sumOf } from './forecast-sums.ts'
+import { type ForecastProgress, type Survey, surveyRows } from './forecast-survey.ts'
 import { durationOf, type LimitsKnown } from './forecast-time.ts'
+import { LiveRates, limitsUnknown } from './live-rates.ts'
 import { loadPrices, type Prices } from './money.ts'
-import { parseOptionsOf, type Settings } from './options.ts'
-import { Plan } from './plan.ts'
+import { boundsOf } from './options.ts'
+import type { Settings } from './settings.ts'
+import { recordsFolderOf } from './outstanding-batches.ts'
+import { poolRowsOf } from './pool-loads.ts'
 import { cacheableParts } from './prefix-savings.ts'
-import { SharedPrefixes } from './shared-prefixes.ts'
+import type { SharedPrefixes } from './shared-prefixes.ts'
 import { nameOf, type Source, sourceOf } from './source.ts'
-
-/** How far a forecast has come. */
-export interface ForecastProgress {
-  readonly rows: number
-  readonly bytes: number
-}
+import { costsOf, forecastSplit, type SplitForecast } from './split-forecast.ts'
 
 /** What a caller may hold on to while a forecast goes on. */
 export interface ForecastHooks {
@@ -95,38 +94,17 @@ interface Asked {
 
 async function foresee(source: Source, asked: Asked): Promise<Forecast> {
   const { settings, prices, hooks, context } = asked
-  const { run, sharing, exact } = settings
-  const known = heldBy(context.files, run)
-  const learned = new Learned()
-  await learnFrom(source, answersOf(known), { run, learned, signal: hooks.signal })
-  if (exact > 0 && hooks.countTokens !== undefined) {
-    const { countTokens, signal } = hooks
-    await countRows(source, exact, { run, learned, countTokens, signal })
-  }
-  const at = context.clock.wallTime()
-  const isLong = (model: string, prompt: number): boolean => prices.isLong(model, prompt, at)
-  const shared = new SharedPrefixes()
-  const sums = new RowSums(learned, isLong)
-  const counts = { asked: 0, held: 0, atFault: 0 }
-  const plan = new Plan(known.held, {
-    ...parseOptionsOf(run),
-    cachePoints: sharing ? 'all' : 'marked',
-    withoutBody: true,
-    retryFailed: run.retryFailed,
-  })
-  const isWhole = await readAll(source, plan, asked, {
-    held: () => void (counts.held += 1),
-    fault: () => void (counts.atFault += 1),
-    row: (row) => {
-      counts.asked += 1
-      const tokens = sums.add(row)
-      shared.addPoints(row.cachePoints, { model: row.model, line: row.lineNumber, tokens })
-    },
-  })
-  const models = sums.models()
-  const order = { bills: sums.bills(), models, at }
-  const found = { order, shared, isLong }
-  const ways = waysOf(settings).map((way) => wayForecast(way, found, asked))
+  const survey = await surveyRows(source, { ...settings, prices, ...hooks, ...context })
+  return forecastOf(survey, asked)
+}
+
+function forecastOf(survey: Survey, asked: Asked): Forecast {
+  const { settings, prices } = asked
+  const { run, sharing } = settings
+  const { order, shared, learned, rows, isWhole, heldCost } = survey
+  const { models } = order
+  const ways = waysOf(settings).map((way) => wayForecast(way, survey, asked))
+  const plan = run.via === 'auto' ? planOf(survey, asked) : null
   const inputTokens = sumOf(models.map((model) => model.input))
   const outputTokens = sumOf(models.map((model) => model.output))
   const { input, output } = run
@@ -134,7 +112,7 @@ async function foresee(source: Source, asked: Asked): Promise<Forecast> {
     input: nameOf(input),
     output,
     isWhole,
-    rows: counts,
+    rows,
     inputTokens,
     outputTokens,
     shared: sharing ? sharedTokens(shared) : null,
@@ -143,47 +121,11 @@ async function foresee(source: Source, asked: Asked): Promise<Forecast> {
     ways,
     answersLearned: learned.answers,
     counted: learned.counted,
+    plan,
     budgets: [
-      ...usdBudget(run, known.cost.nanoUsd, ways),
+      ...usdBudget(run, heldCost.nanoUsd, plan ?? ways.find(({ isRun }) => isRun)),
       ...tokenBudget(run, sumOf([inputTokens, outputTokens])),
     ],
-  }
-}
-
-/** Who is told of each line. */
-interface Visitor {
-  readonly held: () => void
-  readonly fault: () => void
-  readonly row: (row: Parameters<RowSums['add']>[0]) => void
-}
-
-/** Reads the rows the run would; false when it was stopped before the end. */
-async function readAll(
-  source: Source,
-  plan: Plan,
-  { settings, hooks }: Asked,
-  visitor: Visitor,
-): Promise<boolean> {
-  const { signal, progress } = hooks
-  try {
-    for await (const lines of source.batches()) {
-      for (const line of lines) {
-        if (signal?.aborted === true) return false
-        if (plan.count >= settings.run.first) return true
-        const planned = plan.next(line)
-        if (planned.type === 'held') visitor.held()
-        else if (planned.type === 'fault') visitor.fault()
-        else visitor.row({ ...planned.work.row, body: planned.work.body ?? new Uint8Array() })
-      }
-      const last = lines.at(-1)
-      const bytes = last === undefined ? 0 : last.offset + (last.truncated ?? last.bytes.length)
-      progress?.({ rows: plan.count, bytes })
-    }
-    return signal?.aborted !== true
-  } catch (error) {
-    // An input that waits for more is ended by whoever stops the forecast.
-    if (signal?.aborted === true) return false
-    throw error
   }
 }
 
@@ -196,15 +138,9 @@ function waysOf({ run, sharing }: ForecastSettings): readonly (Way & { isRun: bo
   )
 }
 
-interface Found {
-  readonly order: Parameters<typeof costOf>[0]
-  readonly shared: SharedPrefixes
-  readonly isLong: (model: string, prompt: number) => boolean
-}
-
 function wayForecast(
   way: Way & { isRun: boolean },
-  { order, shared, isLong }: Found,
+  { order, shared, isLong }: Survey,
   { settings, prices, hooks }: Asked,
 ): WayForecast {
   const use = new CacheUse(way, shared, isLong)
@@ -221,18 +157,34 @@ function wayForecast(
 
 function limitsOf(run: Settings, groups: readonly LimitGroup[] | undefined): LimitsKnown {
   const ceilings = groups === undefined ? undefined : new Ceilings(groups)
-  const { maxRequestsPerMinute, maxInputTokensPerMinute, maxOutputTokensPerMinute } = run
   return {
-    bounds: {
-      ...(maxRequestsPerMinute !== undefined && { requests: maxRequestsPerMinute }),
-      ...(maxInputTokensPerMinute !== undefined && { input: maxInputTokensPerMinute }),
-      ...(maxOutputTokensPerMinute !== undefined && { output: maxOutputTokensPerMinute }),
-    },
+    bounds: boundsOf(run),
     ofPool: ceilings && ((pool) => ceilings.limitsOf(pool)),
     poolOf: ceilings && ((model) => ceilings.poolOf(model)),
     fraction: run.limitFraction,
     ramp: run.ramp,
   }
+}
+
+/** What a run comes to that chooses between batches and live requests. */
+function planOf(
+  survey: Survey,
+  { settings: { run }, prices, hooks, context }: Asked,
+): SplitForecast {
+  const pools = poolRowsOf(survey, run, prices)
+  const rates = new LiveRates(boundsOf(run), run.limitFraction)
+  const folder = recordsFolderOf(context.files, run.output)
+  const now = context.clock.wallTime()
+  const { deadline: given, batchTimes: times } = run
+  const kept = given === undefined ? undefined : deadlineOf(context.files, folder, given, now)
+  const ceilings = hooks.limitGroups && new Ceilings(hooks.limitGroups)
+  for (const { pool } of pools) {
+    const limits = ceilings?.limitsOf(pool) ?? kept?.limits[pool]
+    if (limits !== undefined) rates.learn(pool, limits)
+    else if (!rates.isBounded) rates.learn(pool, limitsUnknown, true)
+  }
+  const deadlineMs = (kept?.at ?? Infinity) - now
+  return forecastSplit({ pools, rates, times, deadlineMs, ...costsOf(survey, run, prices) })
 }
 
 /** Tokens that rows have in common, each as often as there is a row that has it. */
@@ -247,10 +199,10 @@ function sharedTokens(shared: SharedPrefixes): number {
 function usdBudget(
   { budgetNanoUsd: limit }: Settings,
   spent: number,
-  ways: readonly WayForecast[],
+  run: { readonly cost: Range | null } | undefined,
 ): readonly BudgetForecast[] {
   if (limit === undefined) return []
-  const cost = ways.find(({ isRun }) => isRun)?.cost ?? null
+  const cost = run?.cost ?? null
   return [{ unit: 'usd', limit, spent, isEnough: cost && isEnough(limit - spent, cost) }]
 }
 

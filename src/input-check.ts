@@ -4,7 +4,8 @@
  */
 
 import { RunError } from './errors.ts'
-import { parseOptionsOf, type Settings } from './options.ts'
+import { parseOptionsOf } from './options.ts'
+import type { Settings } from './settings.ts'
 import { Plan } from './plan.ts'
 import type { Source } from './source.ts'
 

@@ -2,7 +2,8 @@
  * The keys of an input's rows, in order: for putting an output into that order.
  */
 
-import { parseOptionsOf, type Settings } from './options.ts'
+import { parseOptionsOf } from './options.ts'
+import type { Settings } from './settings.ts'
 import { Plan } from './plan.ts'
 import type { Source } from './source.ts'
 

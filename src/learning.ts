@@ -10,7 +10,7 @@ import type { Cancel } from './clock.ts'
 import type { RunContext } from './context.ts'
 import type { Observer } from './events.ts'
 import type { Loop } from './loop.ts'
-import type { Settings } from './options.ts'
+import type { Settings } from './settings.ts'
 
 /** An answer that takes longer is of no use to a run any more. */
 const answerMsMax = 30_000

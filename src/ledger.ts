@@ -22,8 +22,10 @@ import { keysOf } from './input-keys.ts'
 import { type LineForm, lineForms } from './line-form.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { moveAside } from './move-aside.ts'
-import { failedPath, isBudgeted, type Settings } from './options.ts'
+import { failedPath, isBudgeted } from './options.ts'
+import type { Settings } from './settings.ts'
 import { OrderedOutput } from './ordered-output.ts'
+import { recordsFolderAt } from './outstanding-batches.ts'
 import type { Planned } from './plan.ts'
 import { Held, type Holding, type LineWitness, recover, type Recovered } from './record.ts'
 import { rewriteInOrder } from './reorder.ts'
@@ -106,7 +108,7 @@ export class Ledger implements Books {
     this.#output = append(output)
     this.#failed = isOneFile(settings) ? this.#output : append(failedPath(output))
     if (!settings.ordered) return
-    const folder = folderOf(output)
+    const folder = recordsFolderAt(output)
     const { spooled } = recovered
     const options = { files, clock, folder, output: this.#output, fsync, spooled, ...events }
     this.#ordered = new OrderedOutput(options)
@@ -139,7 +141,7 @@ export class Ledger implements Books {
     try {
       const failed = isOneFile(settings) ? undefined : failedPath(output)
       const cost = isBudgeted(settings) ? heldCost : undefined
-      const paths = { output, failed, folder: folderOf(output), cost, witness }
+      const paths = { output, failed, folder: recordsFolderAt(output), cost, witness }
       if (settings.overwrite) moveAside(files, paths, stampOf(clock.wallTime()))
       const recovered = recover(files, paths, lineForms[settings.outputFormat])
       // What is found counts as done, and must outlive the power as what this run writes does.
@@ -167,7 +169,7 @@ export class Ledger implements Books {
 
   /** The folder of records beside the output; undefined on standard output. */
   get folder(): string | undefined {
-    return this.#lock === undefined ? undefined : folderOf(this.output)
+    return this.#lock === undefined ? undefined : recordsFolderAt(this.output)
   }
 
   get failedOutput(): string {
@@ -354,10 +356,6 @@ export class Ledger implements Books {
 /** Whether failures stand among the answers. */
 function isOneFile({ output, outputFormat }: Settings): boolean {
   return output === standardOutput || outputFormat === 'tuple'
-}
-
-function folderOf(output: string): string {
-  return `${output}.sluice`
 }
 
 function bodyText({ body }: Work): string | undefined {

@@ -17,7 +17,7 @@ import { RunError } from './errors.ts'
 import type { Observer } from './events.ts'
 import { Feed } from './feed.ts'
 import type { Prices } from './money.ts'
-import type { Settings } from './options.ts'
+import type { Settings } from './settings.ts'
 import type { Plan, Planned } from './plan.ts'
 import type { RampMemory } from './ramp-memory.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -63,6 +63,7 @@ export class Loop {
   #beat: Cancel | undefined
   #opening: Cancel | undefined
   #mostInFlight = 0
+  #isOpen = false
   #binds = ''
   #finish: () => void = () => {}
   #fail: (error: unknown) => void = () => {}
@@ -202,7 +203,7 @@ export class Loop {
 
   #take(planned: Planned, sequence: number): void {
     if (planned.type === 'work') {
-      const error = this.#parts.spending?.measure(planned.work)
+      const error = this.#parts.spending?.measure(planned.work, 'live')
       if (error !== undefined) this.#step({ type: 'stop', error })
       return this.#step({ type: 'row', work: planned.work })
     }
@@ -213,9 +214,11 @@ export class Loop {
 
   /** The first rows were read: says what the budget lets, and lets them start. */
   #openBudget(): void {
-    const notices = this.#parts.spending?.open()
-    for (const message of notices ?? []) this.#notice(message)
-    if (notices !== undefined) this.#step({ type: 'hold', why: 'window', on: false })
+    const { spending } = this.#parts
+    if (spending === undefined || this.#isOpen) return
+    this.#isOpen = true
+    for (const message of spending.open() ?? []) this.#notice(message)
+    this.#step({ type: 'hold', why: 'window', on: false })
   }
 
   /** Enough was read to see what rows share, or waiting for more is not worth it. */

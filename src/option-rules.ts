@@ -80,11 +80,29 @@ export function contradictions(options: {
   readonly batchLeftovers: string
   readonly detach: boolean
   readonly collectOnly: boolean
+  readonly deadline?: number | string | undefined
+  readonly batchMedianMs: number
+  readonly batchP95Ms: number
 }): readonly (readonly [option: string, message: string])[] {
   const { input, output, ordered, outputFormat, via } = options
   const faults: [string, string][] = []
   if (ordered && outputFormat === 'tuple') {
     faults.push(['ordered', 'cannot go with tuples, which are written as they come'])
+  }
+  if (via !== 'auto' && options.deadline !== undefined) {
+    faults.push([
+      'deadline',
+      'needs "auto" for via: it is what chooses between batches and live requests',
+    ])
+  }
+  if (options.batchP95Ms < options.batchMedianMs) {
+    faults.push(['batchP95Ms', 'must not be less than the median'])
+  }
+  if (via === 'auto' && options.detach) {
+    faults.push([
+      'detach',
+      'cannot go with "auto" for via, which asks live what batches are late with',
+    ])
   }
   if (via === 'live') {
     const { detach, collectOnly, batchLeftovers } = options
@@ -98,18 +116,18 @@ export function contradictions(options: {
   if (typeof input !== 'string') {
     faults.push([
       'via',
-      'cannot be batches where the input is a stream, which cannot be read again: give a file',
+      `cannot be ${via} where the input is a stream, which cannot be read again: give a file`,
     ])
   } else if (output === '-') {
     faults.push([
       'via',
-      'cannot be batches where the output is standard output, which nothing resumes: give a file',
+      `cannot be ${via} where the output is standard output, which nothing resumes: give a file`,
     ])
   }
   if (outputFormat === 'tuple') {
     faults.push([
       'via',
-      'cannot be batches with tuples, which have no room to say what is collected',
+      `cannot be ${via} with tuples, which have no room to say what is collected`,
     ])
   }
   return faults

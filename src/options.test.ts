@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { RunError } from './errors.ts'
-import { failedPath, optionFaults, readOptions, type RunOptions } from './options.ts'
+import { failedPath, optionFaults, readOptions } from './options.ts'
+import type { RunOptions } from './settings.ts'
 
 const valid: RunOptions = { input: 'requests.jsonl', apiKey: 'sk-ant-of-nobody' }
 

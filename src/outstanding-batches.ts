@@ -5,6 +5,16 @@
 import { RunError } from './errors.ts'
 import { type Files, systemErrorCode } from './files.ts'
 
+/** The folder of records beside an output, which is a path without links. */
+export function recordsFolderAt(output: string): string {
+  return `${output}.sluice`
+}
+
+/** The same of any path of the output. */
+export function recordsFolderOf(files: Files, output: string): string {
+  return recordsFolderAt(real(files, output))
+}
+
 /** Where intents are; `folder`: of the records beside the output. */
 export function batchesFolderOf(folder: string): string {
   return `${folder}/batches`
@@ -17,7 +27,7 @@ export function batchesFolderOf(folder: string): string {
  * @throws {RunError} `BATCHES_OUTSTANDING` when one holds rows of this output
  */
 export function refuseOutstanding(files: Files, output: string, what: string): void {
-  const names = output === '-' ? [] : files.list(batchesFolderOf(`${real(files, output)}.sluice`))
+  const names = output === '-' ? [] : files.list(batchesFolderOf(recordsFolderOf(files, output)))
   if (!names.some((name) => name.endsWith('.json'))) return
   const why = 'rows of it are in batches that are outstanding'
   const message = `Cannot ${what} ${output}: ${why}`

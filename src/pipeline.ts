@@ -10,7 +10,8 @@ import type { Observer } from './events.ts'
 import { learnCeilings } from './learning.ts'
 import { Loop } from './loop.ts'
 import type { Prices } from './money.ts'
-import { parseOptionsOf, type Settings } from './options.ts'
+import { parseOptionsOf } from './options.ts'
+import type { Settings } from './settings.ts'
 import { Plan } from './plan.ts'
 import type { PrefixKind } from './prefixes.ts'
 import { Random } from './random.ts'
@@ -40,6 +41,8 @@ export interface Ends {
 /** A part of a run, in which the input was read, and after which another asks what it left. */
 export interface Before {
   readonly stats: Stats
+  /** Tells the stats, and everyone else. */
+  readonly observe: Observer
   /** Whether a row of this key that is held as failed was asked again then, and left. */
   readonly wasRetried: (key: string) => boolean
 }
@@ -56,20 +59,21 @@ export interface Pipeline {
 
 /** Joins source and books by what lies between them. */
 export function join(context: RunContext, settings: Settings, ends: Ends): Pipeline {
-  const { observers } = ends
+  const { observers, before } = ends
   const scheduler = makeScheduler(context, settings, ends)
-  const stats = ends.before?.stats ?? new Stats()
+  const stats = before?.stats ?? new Stats()
   const learning = learnCeilings(context, settings, {
     loop: () => loop,
     notice: (message) => observe({ type: 'notice', at: context.clock.now(), message }),
   })
-  const all = toAll([(event) => stats.observe(event), ...observers, learning.observe])
-  const observe = ends.before === undefined ? all : toldBefore(all)
+  const own: readonly Observer[] = [(event) => stats.observe(event), ...observers]
+  const told = before === undefined ? own : [toldBefore(before.observe)]
+  const observe = toAll([...told, learning.observe])
   const plan = new Plan(ends.books, {
     ...parseOptionsOf(settings),
     cachePoints: settings.cache === 'auto' ? ('all' as const) : ('marked' as const),
     retryFailed: settings.retryFailed,
-    ...(ends.before && { wasRetried: ends.before.wasRetried }),
+    ...(before && { wasRetried: before.wasRetried }),
   })
   const parts = { ...ends, context, settings, plan, scheduler, observe }
   const loop = new Loop(parts)

@@ -18,7 +18,8 @@ import { checkInput } from './input-check.ts'
 import { type Ending, Ledger } from './ledger.ts'
 import type { Loop } from './loop.ts'
 import { loadPrices, type Prices } from './money.ts'
-import { isBudgeted, readOptions, type RunOptions, type Settings } from './options.ts'
+import { isBudgeted, readOptions } from './options.ts'
+import type { RunOptions, Settings } from './settings.ts'
 import { refuseOutstanding } from './outstanding-batches.ts'
 import { type Before, join } from './pipeline.ts'
 import { RampMemory } from './ramp-memory.ts'
@@ -79,7 +80,7 @@ export async function run(
   observe({ type: 'rows_again', at, count: left })
   // What failed in a batch was asked in this run, and is not asked again.
   const own = { via: 'live', overwrite: false, retryFailed: false } as const
-  const before = { stats, wasRetried: (key: string) => retriedLeft.get(key) > 0 }
+  const before = { stats, observe, wasRetried: (key: string) => retriedLeft.get(key) > 0 }
   return runLive({ settings: { ...settings, ...own }, prices, hooks, context, before })
 }
 

@@ -54,6 +54,11 @@ export class Settling {
     this.#settled.countOut(count, stopping)
   }
 
+  /** The row was settled by another part of the run, which has told of it. */
+  counted(sequence: number): void {
+    this.#settled.mark(sequence)
+  }
+
   /** The row has its line from an earlier run. */
   held(sequence: number, key: string, as: Holding): void {
     this.#settled.mark(sequence)

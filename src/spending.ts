@@ -13,7 +13,7 @@ import { RunError } from './errors.ts'
 import type { Observer } from './events.ts'
 import type { HeldCost } from './held-cost.ts'
 import type { Prices } from './money.ts'
-import type { Settings } from './options.ts'
+import type { Settings } from './settings.ts'
 import { type Answered, type Outcome, promptTokens, type Usage } from './outcome.ts'
 import type { SpendRecord } from './spend-record.ts'
 import type { Attempt, Work } from './work.ts'
@@ -67,12 +67,12 @@ export class Spending {
     })
   }
 
-  /** Finds out the most a row may cost, or why the run cannot go on. */
-  measure(work: Work): RunError | undefined {
+  /** Finds out the most a row may cost in this way, or why the run cannot go on. */
+  measure(work: Work, via: 'live' | 'batches'): RunError | undefined {
     const { prices, settings } = this.#options
     const { model, maxTokens, lineNumber } = work.row
     const body = work.body ?? new Uint8Array()
-    const how = { mayBeMarked: settings.cache === 'auto', batch: settings.via === 'batches' }
+    const how = { mayBeMarked: settings.cache === 'auto', batch: via === 'batches' }
     const asked = { model, maxTokens, body, ...how }
     const isPriced = settings.budgetNanoUsd !== undefined
     const most = worstCase(asked, isPriced ? prices : undefined, this.#instants)

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { RowSucceeded, RunEvent, RunStarted } from './events.ts'
 import type { Usage } from './outcome.ts'
-import { type Snapshot, Stats } from './stats.ts'
+import type { Snapshot } from './snapshot.ts'
+import { Stats } from './stats.ts'
 
 const usage: Usage = {
   inputTokens: 100,
@@ -195,11 +196,12 @@ describe('Stats', () => {
   test('counts batches, and their answers apart from tries and limits', () => {
     const batch = { type: 'batch_submitted', at: 1, isEarlier: false } as const
     const under = [started(0), { ...batch, id: 'a', rows: 3 }, { ...batch, id: 'b', rows: 2 }]
-    expect(fold(under, 1).batches).toEqual({ outstanding: 2, rows: 5, collected: 0, answers: 0 })
+    const none = { collected: 0, answers: 0, cut: 0 }
+    expect(fold(under, 1).batches).toEqual({ outstanding: 2, rows: 5, ...none })
     const answer = { ...succeeded(2, 1), batchId: 'a' }
     const collected = { type: 'batch_collected', at: 2, id: 'a', rows: 3 } as const
     const after = fold([...under, read(1, 5, 1000), answer, collected], 2)
-    expect(after.batches).toEqual({ outstanding: 1, rows: 2, collected: 1, answers: 1 })
+    expect(after.batches).toEqual({ outstanding: 1, rows: 2, collected: 1, answers: 1, cut: 0 })
     expect(after.attempts).toMatchObject({ started: 0, inFlight: 0 })
     expect(after.pools).toEqual([])
     // When a batch ends nobody knows, however fast the one before it was read.

@@ -9,111 +9,24 @@ import { unreachable } from './assert.ts'
 import type { BudgetState } from './budget.ts'
 import type {
   AttemptFailed,
+  BatchCollected,
+  BatchCut,
   BatchLost,
+  BatchSubmitted,
   LimitsRead,
   RowFailed,
   RowSucceeded,
   RunEvent,
   RunStarted,
+  SplitPlanned,
 } from './events.ts'
 import { meteredInputTokens } from './outcome.ts'
-import { type PoolSnapshot, PoolStats } from './pool-stats.ts'
+import { PoolStats } from './pool-stats.ts'
 import { RecentRate } from './recent-rate.ts'
+import type { Snapshot, TokenTotals } from './snapshot.ts'
 
 /** A file may name any number of models; more pools than this are not watched one by one. */
 const poolsMax = 32
-
-/** Tokens by kind, as the API reported them. */
-export interface TokenTotals {
-  /** Neither written to the cache nor read from it. */
-  readonly input: number
-  readonly cacheWrite5m: number
-  readonly cacheWrite1h: number
-  readonly cacheRead: number
-  /** Written though an entry was there before: part of the writes. */
-  readonly cacheMissed: number
-  readonly output: number
-}
-
-/** A run at one instant. */
-export interface Snapshot {
-  readonly elapsedMs: number
-  readonly rows: {
-    /** Rows read from the input so far; all selected rows once `readAll`. */
-    readonly read: number
-    readonly readAll: boolean
-    /**
-     * All selected rows: exact once `readAll`, before that from the share of bytes read; null for
-     * a stream.
-     */
-    readonly expected: number | null
-    /** Settled in this run. */
-    readonly succeeded: number
-    readonly failed: number
-    /** Settled by earlier runs of this output. */
-    readonly heldSucceeded: number
-    readonly heldFailed: number
-    /** Not asked in this run, and not to be. */
-    readonly left: number
-  }
-  readonly batches: {
-    /** Message Batches that are outstanding, and the rows in them. */
-    readonly outstanding: number
-    readonly rows: number
-    /** Batches whose results were all read, and answers of rows that batches gave. */
-    readonly collected: number
-    readonly answers: number
-  }
-  readonly attempts: {
-    readonly started: number
-    readonly inFlight: number
-    /** 429s. */
-    readonly refused: number
-    readonly overloaded: number
-    readonly broken: number
-  }
-  /** Tries sent without a complete reply: rows and the most they can have cost. */
-  readonly possiblyBilledTwice: {
-    readonly rows: number
-    readonly attempts: number
-    /** Null when a price was unknown. */
-    readonly costNanoUsdMax: number | null
-    /** Most that were under way when an earlier run was killed; their cost is not known here. */
-    readonly killedInFlight: number
-  }
-  readonly tokens: TokenTotals
-  /** Of the answers whose price is known. */
-  readonly costNanoUsd: number
-  /** Answers of models without a known price. */
-  readonly unpriced: number
-  /**
-   * What the answers would have cost without a prompt cache, less what they cost; below zero where
-   * they cost more, and null when one that used the cache has no known price.
-   */
-  readonly cacheSavedNanoUsd: number | null
-  /** What more could have been saved: tokens were written to the cache again. Null as above. */
-  readonly cacheLostNanoUsd: number | null
-  /** Null in a run without one. */
-  readonly budget: BudgetState | null
-  /** All pools together: rows over about the last ten seconds, tokens of the last sixty. */
-  readonly rates: {
-    readonly rowsPerSecond: number
-    readonly inputTokensPerMinute: number
-    readonly outputTokensPerMinute: number
-  }
-  /** The pools that were sent to, in the order of their first send; of very many, the first. */
-  readonly pools: readonly PoolSnapshot[]
-  /** What keeps the next row from starting now. */
-  readonly binds: string
-  /** Milliseconds until that can change at the soonest; null while that is not known. */
-  readonly bindsForMs: number | null
-  /** Milliseconds each thing bound, longest first. */
-  readonly bound: readonly (readonly [string, number])[]
-  /** Until the last row, at the present rate; null while that cannot be said. */
-  readonly leftMs: number | null
-  readonly outputBlocked: string | null
-  readonly stopping: { readonly code: string; readonly message: string } | null
-}
 
 const noTokens: TokenTotals = {
   input: 0,
@@ -124,9 +37,17 @@ const noTokens: TokenTotals = {
   output: 0,
 }
 
+/** What is known of the deadline; `judgedMs`: what was left of it in the end. */
+interface Deadline {
+  readonly at: number
+  readonly isGuaranteed: boolean
+  judgedMs: number | undefined
+}
+
 /** Folds events into snapshots. */
 export class Stats {
   #startedAt = 0
+  #startedWallAt = 0
   #inputBytes: number | null = null
   #bytesRead = 0
   readonly #rows = { read: 0, succeeded: 0, failed: 0, heldSucceeded: 0, heldFailed: 0, left: 0 }
@@ -151,7 +72,8 @@ export class Stats {
   #stopping: { code: string; message: string } | null = null
   /** Rows of each batch that is outstanding, by its id. */
   readonly #batches = new Map<string, number>()
-  readonly #fromBatches = { collected: 0, answers: 0 }
+  readonly #fromBatches = { collected: 0, answers: 0, cut: 0 }
+  #deadline: Deadline | null = null
 
   observe(event: RunEvent): void {
     switch (event.type) {
@@ -184,14 +106,15 @@ export class Stats {
         this.#rows.left -= event.count
         return
       case 'batch_submitted':
-        this.#batches.set(event.id, event.rows)
-        return
       case 'batch_collected':
-        this.#batches.delete(event.id)
-        this.#fromBatches.collected += 1
-        return
       case 'batch_lost':
-        return this.#batchLost(event)
+      case 'batch_cut':
+        return this.#batchEvent(event)
+      case 'split_planned':
+        return this.#splitPlanned(event)
+      case 'deadline_judged':
+        if (this.#deadline !== null) this.#deadline.judgedMs = event.leftMs
+        return
       case 'limits_read':
         return this.#limitsRead(event)
       case 'binding_changed':
@@ -232,6 +155,7 @@ export class Stats {
         rows: sum([...this.#batches.values()]),
         ...this.#fromBatches,
       },
+      deadline: this.#deadline && this.#leftOf(this.#deadline, now),
       attempts: { started, inFlight: started - ended, refused, overloaded, broken },
       possiblyBilledTwice: {
         rows: this.#unknownRows,
@@ -260,8 +184,14 @@ export class Stats {
     }
   }
 
+  #leftOf({ at, isGuaranteed, judgedMs }: Deadline, now: number): Snapshot['deadline'] {
+    const leftMs = judgedMs ?? at - (this.#startedWallAt + now - this.#startedAt)
+    return { at, isGuaranteed, leftMs, isJudged: judgedMs !== undefined }
+  }
+
   #runStarted(event: RunStarted): void {
     this.#startedAt = event.at
+    this.#startedWallAt = event.wallAt
     this.#bindsSince = event.at
     this.#inputBytes = event.inputBytes
     this.#unknown.killedInFlight = event.killedInFlight
@@ -285,6 +215,30 @@ export class Stats {
     this.#unknown.attempts += 1
     if (unknown.costNanoUsdMax === null) this.#unknown.priced = false
     else this.#unknown.costNanoUsd += unknown.costNanoUsdMax
+  }
+
+  #batchEvent(event: BatchSubmitted | BatchCollected | BatchLost | BatchCut): void {
+    switch (event.type) {
+      case 'batch_submitted':
+        this.#batches.set(event.id, event.rows)
+        return
+      case 'batch_collected':
+        this.#batches.delete(event.id)
+        this.#fromBatches.collected += 1
+        return
+      case 'batch_cut':
+        this.#fromBatches.cut += 1
+        return
+      case 'batch_lost':
+        return this.#batchLost(event)
+      default:
+        unreachable(event)
+    }
+  }
+
+  #splitPlanned({ deadlineAt, plan: { isGuaranteed } }: SplitPlanned): void {
+    if (deadlineAt === null) return
+    this.#deadline = { at: deadlineAt, isGuaranteed, judgedMs: undefined }
   }
 
   #batchLost({ id, rows, costNanoUsdMax: cost }: BatchLost): void {

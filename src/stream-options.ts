@@ -3,7 +3,8 @@
  */
 
 import { RunError } from './errors.ts'
-import { optionFaults, readOptions, type RunOptions, type Settings } from './options.ts'
+import { optionFaults, readOptions } from './options.ts'
+import type { RunOptions, Settings } from './settings.ts'
 
 /** Options of `run` that say which files are read and written, and how. */
 export type FileOption =

@@ -10,7 +10,7 @@ import { type ErrorCode, exitCodes, RunError } from './errors.ts'
 import type { ErrorSpread, EstimateErrors, Estimator } from './estimate.ts'
 import { usdNumber } from './money.ts'
 import type { Scheduler } from './scheduler.ts'
-import type { Snapshot } from './stats.ts'
+import type { Snapshot } from './snapshot.ts'
 
 /** Why a run ended before its input did. */
 export interface Stopped {
@@ -106,6 +106,7 @@ export function summaryJson(summary: RunSummary): string {
     possibly_billed_twice: possiblyBilledTwice(snapshot),
     budget: budgetOf(snapshot),
     batches: snapshot.batches,
+    deadline: deadlineOf(snapshot),
     bound: Object.fromEntries(snapshot.bound.map(([name, ms]) => [name, Math.round(ms)])),
     bound_excess: summary.boundExcess,
     estimate_error_percent: summary.estimateErrorPercent,
@@ -134,6 +135,7 @@ export function errorJson(
     possibly_billed_twice: null,
     budget: null,
     batches: null,
+    deadline: null,
     bound: {},
     bound_excess: {},
     estimate_error_percent: null,
@@ -187,6 +189,17 @@ function budgetOf({ budget }: Snapshot): unknown {
   if (budget === null) return null
   const { mode, usd, tokens } = budget
   return { mode, usd: budgetLine(usd, exactUsd), tokens: budgetLine(tokens, (count) => count) }
+}
+
+function deadlineOf({ deadline }: Snapshot): unknown {
+  if (deadline === null) return null
+  const { at, isGuaranteed, leftMs, isJudged } = deadline
+  return {
+    at: new Date(at).toISOString(),
+    guaranteed: isGuaranteed,
+    met: isJudged ? leftMs >= 0 : null,
+    left_ms: Math.round(leftMs),
+  }
 }
 
 /** What is left is below zero when replies cost more than was expected. */

@@ -8,8 +8,9 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import { describe, expect, test } from 'vitest'
 import { errorCodes } from '../src/errors.ts'
 import type { RunEvent } from '../src/events.ts'
+import type { SplitForecast } from '../src/split-forecast.ts'
 import { parseLine } from '../src/request.ts'
-import type { RunOptions } from '../src/options.ts'
+import type { RunOptions } from '../src/settings.ts'
 import { run } from '../src/run.ts'
 import type { FaultName, SimulatorOptions } from '../src/simulator/index.ts'
 import { errorJson, summaryJson } from '../src/summary.ts'
@@ -238,6 +239,31 @@ test('the event schema knows every event, and no other', () => {
   expect(union.match(/\| \w+/g), 'each has a type of its own').toHaveLength(types.length)
 })
 
+const plan: SplitForecast = {
+  rows: 10,
+  deadlineMs: 7_200_000,
+  isGuaranteed: true,
+  liveMs: 60_000,
+  binds: 'requests',
+  pool: 'p',
+  batches: 40,
+  firstCutMs: 6_000_000,
+  chance: 1,
+  liveShare: { low: 0, expected: 0.1, high: 0.2 },
+  cost: { low: 1, expected: 2, high: 3 },
+  supposed: ['p'],
+  times: { medianMs: 1, p95Ms: 2, drainMs: 3 },
+}
+
+const bare: SplitForecast = {
+  ...plan,
+  deadlineMs: null,
+  firstCutMs: null,
+  binds: null,
+  pool: null,
+  cost: null,
+}
+
 /** Events that the runs above do not bring about. */
 const rare: readonly RunEvent[] = [
   { type: 'output_blocked', at: 1, code: 'ENOSPC' },
@@ -249,6 +275,10 @@ const rare: readonly RunEvent[] = [
   { type: 'rows_again', at: 1, count: 1 },
   { type: 'batch_lost', at: 1, id: null, rows: 2, costNanoUsdMax: null },
   { type: 'batch_lost', at: 1, id: 'msgbatch_1', rows: 2, costNanoUsdMax: 5 },
+  { type: 'batch_cut', at: 1, id: 'msgbatch_1', rows: 2 },
+  { type: 'split_planned', at: 1, deadlineAt: 1.7e12, plan },
+  { type: 'split_planned', at: 1, deadlineAt: null, plan: bare },
+  { type: 'deadline_judged', at: 1, leftMs: -3 },
 ]
 
 test.each(rare)('an event of type $type', (event) => {

@@ -3,7 +3,7 @@
  * long entries live, and whether the server holds an estimate that knows nothing of its cache.
  */
 
-import type { CacheMode } from '../../src/options.ts'
+import type { CacheMode } from '../../src/settings.ts'
 import { Random } from '../../src/random.ts'
 import type { Contender } from '../limit-use/peers.ts'
 import type { Row, Scenario } from '../limit-use/stage.ts'

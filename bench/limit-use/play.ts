@@ -4,7 +4,7 @@
 
 import type { RunContext } from '../../src/context.ts'
 import { run } from '../../src/run.ts'
-import type { RunOptions } from '../../src/options.ts'
+import type { RunOptions } from '../../src/settings.ts'
 import type { RunSummary } from '../../src/summary.ts'
 import { SimFiles } from '../../test/sim-files.ts'
 import {

@@ -9,7 +9,7 @@
 import { poolOf } from '../../src/pools.ts'
 import { Random } from '../../src/random.ts'
 import type { LimitReadings, Usage } from '../../src/outcome.ts'
-import type { RunOptions } from '../../src/options.ts'
+import type { RunOptions } from '../../src/settings.ts'
 import type { Listener, Transport } from '../../src/transport.ts'
 import {
   SimulatorModel,

@@ -81,19 +81,24 @@ export class Collector {
     const ending = { number: 0, work, startedAt, cacheMissedTokens: 0, batch: place }
     this.#shared.account.settle(batch, record.most, result.outcome)
     if (matched === undefined) this.#keep(ending, result.outcome)
-    else this.#end(ending, result.outcome)
+    else this.#end(batch, ending, result.outcome)
   }
 
-  #end(ending: Ending, outcome: BatchResult['outcome']): void {
-    const { settling, brake, settings, number, stop } = this.#shared
+  #end(batch: OutstandingBatch, ending: Ending, outcome: BatchResult['outcome']): void {
+    const { settling, brake, settings, number, stop, split } = this.#shared
     const { work } = ending
     if (outcome.kind === 'answered') {
       if (settings.includeRequest) work.body = this.#shared.bodyOf(work.row)
       brake.succeeded()
       return settling.succeed(ending, outcome)
     }
-    work.attempts += 1
-    if (outcome.kind === 'broken' && number < settings.maxAttempts) {
+    // What was canceled to be asked live was no try.
+    if (!batch.isCut) work.attempts += 1
+    if (outcome.kind === 'broken' && (batch.isCut || number < settings.maxAttempts)) {
+      if (split?.leftOver(batch, work) === 'live') {
+        batch.askedLive += 1
+        return this.#shared.askLive(work)
+      }
       this.#leftovers += 1
       return this.#shared.leave(work)
     }

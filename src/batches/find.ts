@@ -47,7 +47,7 @@ export class Finder {
     watched.mayRun = resolution.type === 'wait' && !isEmpty
     if (resolution.type === 'look') return this.#identify(batch, watched, resolution.batches)
     watched.again()
-    if (resolution.type === 'lost' && settings.collectOnly) {
+    if (resolution.type === 'lost' && (settings.collectOnly || batch.isCut)) {
       watched.isLost = true
       watched.nextAt = Infinity
     } else if (resolution.type === 'lost') await this.#sendAgain(batch, watched)

@@ -29,6 +29,10 @@ export class OutstandingBatch {
   intent: Intent
   /** It is being sent: whether it is there is not to be asked. */
   isSending = false
+  /** It is to be canceled: its rows are asked live. */
+  isCut = false
+  /** Rows of it that were handed to the lane. */
+  askedLive = 0
   /** Rows whose line is written, or that need none from this batch any more. */
   readonly done: Bits
   /** This run has packed it. */
@@ -145,16 +149,16 @@ export class Outstanding {
     return this.#retried.get(key) > 0
   }
 
-  /** Whether a batch has this row; then it must not be asked by another. */
-  match(work: Pick<Work, 'sequence' | 'row'>): boolean {
+  /** The batch that has this row, if one has: then it must not be asked by another. */
+  match(work: Pick<Work, 'sequence' | 'row'>): OutstandingBatch | undefined {
     const { key } = work.row
     const number = this.#first.get(key)
-    if (number === 0) return false
+    if (number === 0) return undefined
     this.#first.set(key, this.#next[number] ?? 0)
     if (this.wasRetried(key)) this.#retried.add(key, -1)
     const owner = this.#owners.findLast(({ from }) => from <= number)
     owner?.batch.match(number - owner.from, work)
-    return true
+    return owner?.batch
   }
 
   close(): void {

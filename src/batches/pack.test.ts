@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { SimFiles } from '../../test/sim-files.ts'
 import { SimClock } from '../../test/world/sim-clock.ts'
-import type { CacheMode } from '../options.ts'
+import type { CacheMode } from '../settings.ts'
 import { workOf } from '../plan.ts'
 import { parseLine } from '../request.ts'
 import type { Work } from '../work.ts'

@@ -7,8 +7,9 @@
  * it might have.
  */
 
-import type { Invalid } from '../outcome.ts'
+import type { Broken, Invalid } from '../outcome.ts'
 import { isJsonObject, parseJson } from '../json.ts'
+import { nothing as noAmounts, units } from '../taken.ts'
 import type { Work } from '../work.ts'
 import { type Amount, worstCase } from '../worst-case.ts'
 import type { Intent } from './intents.ts'
@@ -43,6 +44,8 @@ export class Packing {
   readonly #refused: Work[] = []
   #deferred = 0
   #mostNanoUsd: number | null = 0
+  /** What the rows of the pack are expected to need of live limits. */
+  #amounts = noAmounts()
   /** Read, and not packed yet. */
   #waiting: Work | undefined
   #submitting: Promise<void> | undefined
@@ -53,9 +56,12 @@ export class Packing {
   #opened = false
   #isClosed = false
 
-  /** `onRoom`: more rows may be given. */
-  constructor(shared: Shared, onRoom: () => void) {
+  readonly #pool: string
+
+  /** `pool`: of all rows that will be given; `onRoom`: more may be given. */
+  constructor(shared: Shared, pool: string, onRoom: () => void) {
     this.#shared = shared
+    this.#pool = pool
     this.#onRoom = onRoom
   }
 
@@ -69,22 +75,11 @@ export class Packing {
     return this.#deferred
   }
 
-  /** Why batches do not take a row, if they do not. */
-  refusalOf({ body, row }: Work): Invalid | undefined {
-    if (row.maxTokens === 0) return refused('"max_tokens": 0')
-    if (body === undefined) return undefined
-    const text = Buffer.from(body.buffer, body.byteOffset, body.length)
-    if (!refusedMembers.some((name) => text.includes(`"${name}"`))) return undefined
-    const request = parseJson(text.toString())
-    const name = refusedMembers.find((each) => isJsonObject(request) && request[each] !== undefined)
-    return name === undefined ? undefined : refused(`"${name}"`)
-  }
-
   /** Takes a row; to be called while there is room. */
   add(work: Work): void {
     if (this.#isDeferring) return this.#defer(work)
     const { spending, stop } = this.#shared
-    const error = spending?.measure(work)
+    const error = spending?.measure(work, 'batches')
     if (error !== undefined) {
       this.#refused.push(work)
       return stop(error)
@@ -189,6 +184,8 @@ export class Packing {
     const most = work.most ?? this.#mostOf(work)
     if (most === undefined) this.#mostNanoUsd = null
     else if (this.#mostNanoUsd !== null) this.#mostNanoUsd += most.nanoUsd
+    const amounts = this.#shared.split?.goesIntoBatch(work)
+    if (amounts !== undefined) for (const unit of units) this.#amounts[unit] += amounts[unit]
     pack.add(work, most)
     this.#sequences.push(work.sequence)
     this.#last = work
@@ -212,7 +209,7 @@ export class Packing {
   }
 
   #makePack(): Pack {
-    const { context, intents, settings, estimator, hold, packBounds } = this.#shared
+    const { context, intents, settings, estimator, hold, packBounds, split } = this.#shared
     const { files, clock } = context
     intents.prepare()
     return new Pack(this.#nonce(), {
@@ -220,7 +217,10 @@ export class Packing {
       clock,
       intents,
       cache: settings.cache,
-      bounds: packBounds,
+      bounds: {
+        ...packBounds,
+        rowsMax: Math.min(packBounds.rowsMax, split?.rowsMax(this.#pool) ?? Infinity),
+      },
       tokensOf: (work) => estimator.estimate(work).prompt ?? 0,
       onBlocked: (code) => hold('pack', code),
     })
@@ -255,7 +255,7 @@ export class Packing {
   }
 
   async #submitted(pack: Pack): Promise<void> {
-    const { context, intents, settings, outstanding } = this.#shared
+    const { context, intents, settings, outstanding, split } = this.#shared
     const { nonce, rows, bytes } = await pack.finish()
     const sequences = this.#sequences
     this.#pack = undefined
@@ -268,14 +268,50 @@ export class Packing {
     const batch = new OutstandingBatch(context.files, intents, intent)
     for (const [index, sequence] of sequences.entries()) batch.place(index, sequence)
     outstanding.add(batch)
+    split?.packed(batch, this.#pool, this.#amounts)
+    this.#amounts = noAmounts()
     const submitted = await submit(this.#shared, batch)
     if (submitted !== 'not sent') return
+    if (batch.isCut && this.#shared.stopping() === undefined) return this.#askLive(batch, sequences)
     this.#unsent.push({ nonce, sequences })
     outstanding.remove(batch)
+  }
+
+  /** There is no time left for a batch that was not sent yet. */
+  #askLive(batch: OutstandingBatch, sequences: readonly number[]): void {
+    const { askLive, outstanding, intents, split, account } = this.#shared
+    for (const [index, sequence] of sequences.entries()) {
+      const work = workOfRecord(batch.record(index), sequence)
+      account.settle(batch, work.most, notSent)
+      askLive(work)
+    }
+    batch.askedLive = sequences.length
+    split?.over(batch)
+    outstanding.remove(batch)
+    intents.remove(batch.intent.nonce)
   }
 }
 
 const nothing: Amount = { nanoUsd: 0, tokens: 0 }
+
+const notSent: Broken = {
+  kind: 'broken',
+  status: 0,
+  requestId: null,
+  error: { type: 'not_sent', message: 'The batch was not sent' },
+  unknown: false,
+}
+
+/** Why batches do not take a row, if they do not. */
+export function refusalOf({ body, row }: Work): Invalid | undefined {
+  if (row.maxTokens === 0) return refused('"max_tokens": 0')
+  if (body === undefined) return undefined
+  const text = Buffer.from(body.buffer, body.byteOffset, body.length)
+  if (!refusedMembers.some((name) => text.includes(`"${name}"`))) return undefined
+  const request = parseJson(text.toString())
+  const name = refusedMembers.find((each) => isJsonObject(request) && request[each] !== undefined)
+  return name === undefined ? undefined : refused(`"${name}"`)
+}
 
 function refused(what: string): Invalid {
   const message = `Message Batches do not take ${what}: ask this row live (--via live)`

@@ -12,7 +12,7 @@ import type { Observer } from '../events.ts'
 import type { RowPlace } from '../feed.ts'
 import type { Fingerprints } from '../fingerprints.ts'
 import type { Prices } from '../money.ts'
-import type { Settings } from '../options.ts'
+import type { Settings } from '../settings.ts'
 import type { Random } from '../random.ts'
 import { patienceError } from '../run-stop.ts'
 import type { Settling } from '../settling.ts'
@@ -23,8 +23,11 @@ import type { Account } from './account.ts'
 import type { BatchApi } from './batch-api.ts'
 import type { Collected } from './collected.ts'
 import type { Intents } from './intents.ts'
+import type { Lane } from './lane.ts'
 import type { Outstanding } from './outstanding.ts'
 import type { PackBounds } from './pack.ts'
+import type { RowAt } from './row-places.ts'
+import type { Split } from './split.ts'
 
 /** What keeps the answers. */
 export interface BatchBooks extends Books {
@@ -58,14 +61,30 @@ export interface RoundParts {
   readonly retriedLeft: Fingerprints
   /** The most of one batch. */
   readonly packBounds: PackBounds
+  /** Asks rows live beside the batches, and says which. @default none are */
+  readonly live?: LivePart | undefined
   /** Ends calls that are under way. */
   giveUp: () => void
   /** Resolves when what was settled is durable; false: it never will be, or that is given up. */
   written: () => Promise<boolean>
 }
 
+/** What a run that chooses between batches and live requests has besides. */
+export interface LivePart {
+  readonly lane: Lane
+  readonly split: Split
+  /** Rows that are asked first, to learn from. */
+  readonly samples: readonly RowAt[]
+  /** They are answered, or were waited for long enough: says what is planned. */
+  readonly plan: () => void
+}
+
 /** What the parts of a round share besides. */
 export interface Shared extends RoundParts {
+  /** Which rows are asked live; absent where all go into batches. */
+  readonly split: Split | undefined
+  /** Hands a row to the lane. */
+  askLive: (work: Work) => void
   readonly outstanding: Outstanding
   readonly settling: Settling
   readonly account: Account

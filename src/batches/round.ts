@@ -24,7 +24,9 @@ import { Account } from './account.ts'
 import { unwritable } from './disk-file.ts'
 import { resultsKeptMs } from './find.ts'
 import { Outstanding } from './outstanding.ts'
-import { Packing } from './packing.ts'
+import { LiveRows } from './live-rows.ts'
+import { refusalOf } from './packing.ts'
+import { Packings } from './packings.ts'
 import { Pauses, type RoundParts, type Shared, type Writer } from './round-parts.ts'
 import { workOfFault, workOfRecord } from './row-record.ts'
 import { Watch } from './watch.ts'
@@ -51,9 +53,10 @@ export class Round {
   readonly #brake: Brake
   readonly #pauses: Pauses
   readonly #outstanding = new Outstanding()
-  readonly #packing: Packing
+  readonly #packing: Packings
   readonly #watch: Watch
   readonly #feed: Feed
+  readonly #live: LiveRows | undefined
   #stopping: RunError | undefined
   #cancelGrace: Cancel | undefined
   #isRead = false
@@ -77,7 +80,8 @@ export class Round {
       wasRetried: (key) => this.#outstanding.wasRetried(key) || parts.retried.get(key) > 0,
     })
     this.#shared = this.#makeShared()
-    this.#packing = new Packing(this.#shared, () => this.#readOn())
+    this.#live = parts.live && new LiveRows(this.#shared, parts.live, () => this.#readOn())
+    this.#packing = new Packings(this.#shared, () => this.#readOn())
     this.#watch = new Watch(this.#shared, () => this.#blocks.has('output'))
     this.#feed = this.#makeFeed()
   }
@@ -105,6 +109,7 @@ export class Round {
     const { context, observe, settings, giveUp } = this.#parts
     observe({ type: 'run_stopping', at: context.clock.now(), code, message, hint: hint ?? null })
     this.#cancelGrace = context.clock.after(settings.graceMs, giveUp)
+    this.#live?.stop(error)
     this.#readOn()
     this.#pauses.end()
   }
@@ -116,6 +121,7 @@ export class Round {
     if (code === null) this.#blocks.delete(writer)
     else this.#blocks.set(writer, code)
     const now = this.#blockedBy
+    if (writer === 'output') this.#live?.hold(code)
     if (now !== before) observe({ type: 'output_blocked', at: context.clock.now(), code: now })
     if (code !== null) return
     this.#watch.hasten()
@@ -126,9 +132,11 @@ export class Round {
   async run(): Promise<RoundEnd> {
     try {
       this.#expectEarlier()
+      const live = this.#live?.run()
       await Promise.all([this.#read(), this.#keepWatching()])
       await this.#packing.close()
       await this.#watch.idle()
+      await live
       if (this.#bug !== undefined) throw this.#bug.error
       return this.#end()
     } finally {
@@ -156,6 +164,8 @@ export class Round {
     const { context, observe, spending } = this.#parts
     return {
       ...this.#parts,
+      split: this.#parts.live?.split,
+      askLive: (work) => this.#live?.ask(work),
       outstanding: this.#outstanding,
       settling: this.#settling,
       account: new Account(spending),
@@ -184,7 +194,9 @@ export class Round {
   }
 
   get #hasRoom(): boolean {
-    return this.#stopping !== undefined || (this.#packing.hasRoom && this.#blocks.size === 0)
+    if (this.#stopping !== undefined) return true
+    const isFull = this.#live?.isFull === true
+    return this.#packing.hasRoom && this.#blocks.size === 0 && !isFull
   }
 
   /** The feed takes a row whenever it is woken. */
@@ -241,8 +253,10 @@ export class Round {
 
   async #read(): Promise<void> {
     try {
+      await this.#live?.sample()
       const readAll = await this.#feed.run()
       if (!readAll) return
+      this.#shared.split?.allRead()
       await this.#packing.finish()
       if (this.#stopping !== undefined) return
       this.#isRead = true
@@ -263,9 +277,16 @@ export class Round {
       return this.#judged(this.#brake.failed(planned.fault.error, false))
     }
     const { work } = planned
+    const { split } = this.#shared
     this.#brake.read()
-    if (this.#outstanding.match(work)) return
-    const refusal = this.#packing.refusalOf(work)
+    const batch = this.#outstanding.match(work)
+    if (batch !== undefined) return split?.matched(batch, work)
+    if (this.#live?.wasAsked(sequence) === true) return
+    const refusal = refusalOf(work)
+    if (split !== undefined && (refusal !== undefined || split.isLive(work))) {
+      split.goesLive(work)
+      return this.#shared.askLive(work)
+    }
     if (refusal === undefined) return this.#packing.add(work)
     const ending = { number: 0, work, startedAt: this.#parts.context.clock.now() }
     this.#settling.fail({ ...ending, cacheMissedTokens: 0 }, refusal)
@@ -303,20 +324,26 @@ export class Round {
     try {
       while (!this.#isOver) {
         const { wakes } = this.#pauses
+        for (const batch of this.#shared.split?.due() ?? []) this.#watch.hurry(batch)
         const nextAt = await this.#watch.look()
         this.#packing.collected()
-        if (this.#isOver) return
+        if (this.#isOver) break
         this.#tellWaiting(nextAt)
-        await this.#pauses.wait(Math.max(0, nextAt - clock.now()), wakes)
+        const dueInMs = this.#shared.split?.dueInMs ?? Infinity
+        const lateMs = this.#live?.untilLateMs(this.unsettled) ?? Infinity
+        const waitMs = Math.min(nextAt - clock.now(), dueInMs, lateMs)
+        await this.#pauses.wait(Math.max(0, waitMs), wakes)
       }
     } catch (error) {
       this.#failed(error)
+    } finally {
+      this.#live?.end()
     }
   }
 
   get #isOver(): boolean {
     if (this.#stopping !== undefined) return true
-    if (!this.#isRead) return false
+    if (!this.#isRead || (this.#live?.rows ?? 0) > 0) return false
     const { batches } = this.#outstanding
     if (batches.size === 0) return true
     // Who does not wait for results takes those that are there.
@@ -330,6 +357,7 @@ export class Round {
   /** Only batches are waited for, and until when nothing is looked at. */
   #tellWaiting(untilAt: number): void {
     if (!this.#isRead || this.#outstanding.batches.size === 0) return
+    if ((this.#live?.rows ?? 0) > 0) return
     const at = this.#parts.context.clock.now()
     const until = untilAt === Infinity ? {} : { untilAt }
     this.#parts.observe({ type: 'binding_changed', at, binds: 'batches', ...until })
@@ -347,6 +375,7 @@ export class Round {
       }
     }
     for (const work of this.#packing.unsent()) this.#settling.leave(work, false)
+    for (const work of this.#live?.unsettled() ?? []) this.#settling.leave(work, false)
     const { collector } = this.#watch
     const leftovers = collector.leftovers + this.#unasked
     const { deferred } = this.#packing

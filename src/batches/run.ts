@@ -9,6 +9,7 @@
 
 import { assert } from '../assert.ts'
 import type { RunContext } from '../context.ts'
+import { forgetDeadline } from '../deadline.ts'
 import { RunError } from '../errors.ts'
 import { Estimator } from '../estimate.ts'
 import type { Observer } from '../events.ts'
@@ -16,7 +17,8 @@ import { checkInput } from '../input-check.ts'
 import { Fingerprints } from '../fingerprints.ts'
 import { Ledger } from '../ledger.ts'
 import type { Prices } from '../money.ts'
-import { isBudgeted, type Settings } from '../options.ts'
+import { isBudgeted } from '../options.ts'
+import type { Settings } from '../settings.ts'
 import { refuseOutstanding } from '../outstanding-batches.ts'
 import { Random } from '../random.ts'
 import { fileSource, type Source } from '../source.ts'
@@ -28,7 +30,10 @@ import { toAll, toldBefore } from '../telling.ts'
 import { BatchApi } from './batch-api.ts'
 import { Collected } from './collected.ts'
 import { Intents } from './intents.ts'
+import type { Lane } from './lane.ts'
+import { judgeDeadline, livePartOf, openLane } from './live-part.ts'
 import type { PackBounds } from './pack.ts'
+import { type Planned, planSplit } from './planning.ts'
 import { Round, type RoundEnd } from './round.ts'
 
 /**
@@ -63,6 +68,7 @@ interface Ended {
   readonly notInInput: number | null
   readonly output: string
   readonly failedOutput: string
+  readonly lane?: Lane | undefined
 }
 
 /**
@@ -80,17 +86,28 @@ export async function runBatches(parts: BatchRunParts): Promise<BatchRun> {
   const estimator = new Estimator()
   let retried = new Fingerprints()
   let number = 1
-  const observe = toAll([(event) => stats.observe(event), ...observers])
+  let planned: Planned | undefined
+  const own: Observer[] = [(event) => stats.observe(event)]
+  const observe = toAll([...own, ...observers, (event) => planned?.split.observe(event)])
   const again = toldBefore(observe)
+  if (settings.via === 'auto') planned = await planSplit(parts, observe)
   for (;;) {
     const retriedLeft = new Fingerprints()
-    const own = { estimator, retried, retriedLeft, number }
-    const round = { ...parts, ...own, observe: number === 1 ? observe : again }
-    const ended = await playRound(round)
+    const told = { observe: number === 1 ? observe : again, stats }
+    const ended = await playRound({
+      ...parts,
+      ...told,
+      planned,
+      estimator,
+      retried,
+      retriedLeft,
+      number,
+    })
     const { stopping, leftovers, deferred, outstanding } = ended.end
     const mayGoOn = stopping === undefined && outstanding === 0 && ended.unwritten === 0
     const isAgain = deferred > 0 || (leftovers > 0 && settings.batchLeftovers === 'resubmit')
     if (!mayGoOn || !isAgain || settings.collectOnly) {
+      if (planned !== undefined) judgeDeadline(parts, planned, isLast(ended.end), observe)
       const summary = summaryOf(parts, ended, { stats, estimator })
       return { summary, stats, observe, retriedLeft }
     }
@@ -103,12 +120,16 @@ export async function runBatches(parts: BatchRunParts): Promise<BatchRun> {
   }
 }
 
-interface RoundGiven extends BatchRunParts {
+/** What a round is given. */
+export interface RoundGiven extends BatchRunParts {
   readonly estimator: Estimator
   readonly retried: Fingerprints
   readonly retriedLeft: Fingerprints
   readonly observe: Observer
+  readonly stats: Stats
   readonly number: number
+  /** Of a run that chooses between batches and live requests. */
+  readonly planned: Planned | undefined
 }
 
 async function playRound(given: RoundGiven): Promise<Ended> {
@@ -121,8 +142,8 @@ async function playRound(given: RoundGiven): Promise<Ended> {
     lost: (error: RunError) => round.stop(error),
   }
   const ledger = await Ledger.open(context, { ...settings, overwrite }, listener, collected)
-  const { round, source, spending, close } = join(given, ledger, { collected, ...listener })
-  const beat = new Beat(context, ledger, listener.lost)
+  const { round, source, spending, lane, close } = join(given, ledger, { collected, ...listener })
+  const beat = new Beat(context, ledger, () => lane?.inFlight ?? 0, listener.lost)
   const interrupt = (): void => {
     const hint = 'batches run on; run the same command again to collect them'
     round.stop(new RunError('INTERRUPTED', 'Stopped as asked', { hint }))
@@ -146,7 +167,7 @@ async function playRound(given: RoundGiven): Promise<Ended> {
     if (ended.unwritten === 0) round.countOut()
     spending?.tell(clock.now(), observe, true)
     isOver = isLast(ended.end)
-    return ended
+    return { ...ended, lane }
   } finally {
     signal?.removeEventListener('abort', interrupt)
     beat.end()
@@ -182,6 +203,7 @@ interface Ends {
   readonly round: Round
   readonly source: Source
   readonly spending: Spending | undefined
+  readonly lane: Lane | undefined
   /** Lets go of everything. */
   readonly close: (isOver: boolean) => Promise<void>
 }
@@ -219,6 +241,7 @@ function joinOpen(given: RoundGiven, ledger: Ledger, { collected, blocked, lost 
       () => true,
       () => false,
     )
+  const lane = openLane(given, ledger, source, spending)
   const round = new Round({
     context,
     settings,
@@ -236,6 +259,7 @@ function joinOpen(given: RoundGiven, ledger: Ledger, { collected, blocked, lost 
     retried,
     retriedLeft,
     packBounds: context.packBounds ?? packBounds,
+    live: livePartOf(given, lane?.lane),
     giveUp: () => ending.abort(),
     written: () => Promise.race([flushed(), givenUp]),
   })
@@ -244,11 +268,13 @@ function joinOpen(given: RoundGiven, ledger: Ledger, { collected, blocked, lost 
     ending.abort()
     source.close()
     await calls.close()
+    await lane?.close(isOver)
     spending?.close(isOver)
     intents.close()
+    if (isOver && ledger.folder !== undefined) forgetDeadline(files, ledger.folder)
     ledger.close()
   }
-  return { round, source, spending, close }
+  return { round, source, spending, lane: lane?.lane, close }
 }
 
 function inputOf({ input }: Settings): string {
@@ -260,10 +286,16 @@ function inputOf({ input }: Settings): string {
 class Beat {
   #cancel: () => void = () => {}
 
-  constructor({ clock }: RunContext, ledger: Ledger, lost: (error: RunError) => void) {
+  /** `inFlight`: requests that are under way. */
+  constructor(
+    { clock }: RunContext,
+    ledger: Ledger,
+    inFlight: () => number,
+    lost: (error: RunError) => void,
+  ) {
     const beat = (): void => {
       try {
-        ledger.beat(0)
+        ledger.beat(inFlight())
       } catch (error) {
         if (!(error instanceof RunError)) throw error
         return lost(error)
@@ -302,14 +334,14 @@ function spendingOf(
 
 function summaryOf(
   { context, settings }: BatchRunParts,
-  { end, output, failedOutput, notInInput, unwritten }: Ended,
+  { end, output, failedOutput, notInInput, unwritten, lane }: Ended,
   { stats, estimator }: { readonly stats: Stats; readonly estimator: Estimator },
 ): RunSummary {
   const deciding = {
     stopping: end.stopping ?? outstandingError(end) ?? leftError(settings, end),
-    modelsGone: new Map<string, RunError>(),
-    estimator,
-    limiter: { bounds: [] },
+    modelsGone: lane?.scheduler.modelsGone ?? new Map<string, RunError>(),
+    estimator: lane?.scheduler.estimator ?? estimator,
+    limiter: lane?.scheduler.limiter ?? { bounds: [] },
   }
   return summarize(deciding, unwritten, {
     input: inputOf(settings),

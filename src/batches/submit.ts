@@ -36,7 +36,7 @@ async function send(shared: Shared, batch: OutstandingBatch): Promise<Submitted>
   const { context, api, pauses, observe } = shared
   // What was before says nothing of how long this one has been waiting.
   shared.success.at = Math.max(shared.success.at, context.clock.now())
-  for (let tries = 0; shared.stopping() === undefined; tries++) {
+  for (let tries = 0; shared.stopping() === undefined && !batch.isCut; tries++) {
     const sentAt = context.clock.wallTime()
     const isFirst = batch.intent.firstSentAt === 0
     batch.intent = { ...batch.intent, sentAt, ...(isFirst && { firstSentAt: sentAt }) }

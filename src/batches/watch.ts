@@ -48,7 +48,8 @@ export class Watch {
     for (const batch of due) {
       if (stopping() !== undefined) return Infinity
       const watched = this.#watchedOf(batch)
-      if (batch.intent.batch === undefined) await this.#finder.find(batch, watched)
+      if (batch.intent.batch === undefined) await this.#find(batch, watched)
+      else if (batch.isCut && !watched.isCanceling) await this.#cancel(batch, watched)
       else await this.#poll(batch, watched)
     }
     const waits = [...outstanding.batches].filter(({ isSending }) => !isSending)
@@ -71,6 +72,12 @@ export class Watch {
     return this.#watchedOf(batch).isLost
   }
 
+  /** It is to be looked at now. */
+  hurry(batch: OutstandingBatch): void {
+    this.#watchedOf(batch).nextAt = 0
+    this.#shared.pauses.wake()
+  }
+
   /** Something changed for all of them: the input was read, or there is room on the disk. */
   hasten(): void {
     for (const watched of this.#watched.values()) if (watched.isWaiting) watched.nextAt = 0
@@ -86,6 +93,24 @@ export class Watch {
     return watched
   }
 
+  async #find(batch: OutstandingBatch, watched: Watched): Promise<void> {
+    await this.#finder.find(batch, watched)
+    // Its rows are asked live instead.
+    if (watched.isLost && batch.isCut) this.#lost(batch, watched)
+  }
+
+  /** Ends it: what it has done by then it still tells. */
+  async #cancel(batch: OutstandingBatch, watched: Watched): Promise<void> {
+    const { api, context, observe } = this.#shared
+    const { id = '' } = batch.intent.batch ?? {}
+    const called = await api.cancel(id)
+    // One that has ended meanwhile cannot be canceled.
+    if (called.kind !== 'invalid' && !watched.isDone(called)) return
+    watched.isCanceling = true
+    watched.soon()
+    observe({ type: 'batch_cut', at: context.clock.now(), id, rows: batch.intent.rows })
+  }
+
   async #poll(batch: OutstandingBatch, watched: Watched): Promise<void> {
     const { id = '', createdAt = 0 } = batch.intent.batch ?? {}
     const called = await this.#shared.api.retrieve(id)
@@ -97,7 +122,7 @@ export class Watch {
     const { status, hasResults, isArchived } = called.value
     if (status !== 'ended') {
       watched.isThere()
-      return watched.again()
+      return watched.isCanceling ? watched.soon() : watched.again()
     }
     if (hasResults) return this.#collect(batch, watched)
     if (isArchived || this.#isOld(createdAt)) return this.#lost(batch, watched)
@@ -166,6 +191,7 @@ export class Watch {
     this.#watched.delete(batch)
     this.#incomplete.delete(batch)
     account.close(batch)
+    this.#shared.split?.over(batch)
     intents.remove(batch.intent.nonce)
     outstanding.remove(batch)
     pauses.wake()

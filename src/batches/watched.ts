@@ -18,6 +18,8 @@ export class Watched {
   mayRun = false
   /** There is no such batch, and it is not for this run to send it again. */
   isLost = false
+  /** It was asked to end. */
+  isCanceling = false
   readonly #shared: Shared
   #missing = 0
   #missingSince = 0
@@ -32,6 +34,12 @@ export class Watched {
   again(atLeastMs = 0): void {
     this.nextAt = this.#later(atLeastMs)
     this.looks += 1
+  }
+
+  /** Looks again as soon as is of use. */
+  soon(): void {
+    this.looks = 0
+    this.nextAt = this.#later(0)
   }
 
   /** Whether a call succeeded; if not, when to try again, or why to stop. */

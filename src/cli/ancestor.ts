@@ -5,7 +5,7 @@
 
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
-import type { RunOptions } from '../options.ts'
+import type { RunOptions } from '../settings.ts'
 import { ancestorDefaults, ancestorNotice, ancestorSpellings } from './ancestor-flags.ts'
 import type { CommandLine } from './command.ts'
 import { runCommand } from './run.ts'

@@ -2,7 +2,7 @@
  * What commands share that ask the API something, and are no run.
  */
 
-import type { RunOptions } from '../options.ts'
+import type { RunOptions } from '../settings.ts'
 import { adminKey } from './environment.ts'
 import { camelCase, type Layer } from './flag.ts'
 import { type Paint, painter } from './paint.ts'

@@ -3,28 +3,75 @@
  * under way, in the order of their help.
  */
 
+import { batchExpiryMs } from '../batch-times.ts'
+import { parseInstant } from '../instants.ts'
 import type { Flag } from './flag.ts'
-import { type Reader, readOneOf } from './values.ts'
+import { type Reader, readDuration, readOneOf } from './values.ts'
 
 const batches = 'Batches'
 
-/** Choosing between the two by itself is planned for, and people will try it. */
-const readVia: Reader<string> = (text) =>
-  text === 'auto'
-    ? { fault: 'cannot be auto yet: choose live, or batches for half the price within a day' }
-    : readOneOf('live', 'batches')(text)
+/** Beyond 24 hours a batch has expired. */
+const readBatchTime: Reader<number> = (text) => {
+  const reading = readDuration(text)
+  if ('fault' in reading || (reading.value > 0 && reading.value <= batchExpiryMs)) return reading
+  return { fault: `must be more than 0 and at most 24h, got ${JSON.stringify(text)}` }
+}
+
+/** A length of time, or an instant. */
+const readDeadline: Reader<number | string> = (text) => {
+  if (parseInstant(text) !== undefined) return { value: text }
+  const reading = readDuration(text)
+  if ('value' in reading && reading.value > 0) return reading
+  const form = 'must be a duration such as 2h, or an instant such as 2026-11-23T18:00:00Z'
+  return { fault: `${form}, got ${JSON.stringify(text)}` }
+}
 
 /** Of `run`. */
 export const batchesFlags: readonly Flag[] = [
   {
     name: 'via',
     value: 'WAY',
-    read: readVia,
+    read: readOneOf('live', 'batches', 'auto'),
     group: batches,
     about:
       'live: each row is a request of its own; ' +
-      'batches: by Message Batches, at half the price and within a day',
+      'batches: by Message Batches, at half the price and within a day; ' +
+      'auto: by batches as far as the deadline lets',
     otherwise: 'live',
+  },
+  {
+    name: 'deadline',
+    value: 'TIME',
+    read: readDeadline,
+    group: batches,
+    about:
+      'with --via auto: when all rows are to be answered, from the first start on (2h), or as an ' +
+      'instant (2026-11-23T18:00:00Z)',
+    otherwise: 'whenever batches are done',
+  },
+  {
+    name: 'batch-median',
+    value: 'TIME',
+    read: readBatchTime,
+    group: batches,
+    about: 'half of all batches are assumed to end within it',
+    otherwise: '30m',
+  },
+  {
+    name: 'batch-p95',
+    value: 'TIME',
+    read: readBatchTime,
+    group: batches,
+    about: 'nineteen of twenty batches are assumed to end within it',
+    otherwise: '2h',
+  },
+  {
+    name: 'batch-drain',
+    value: 'TIME',
+    read: readBatchTime,
+    group: batches,
+    about: 'a batch that is canceled is assumed to end within it',
+    otherwise: '10m',
   },
   {
     name: 'batch-leftovers',

@@ -7,11 +7,13 @@
  */
 
 import type { Cancel, Clock } from '../clock.ts'
-import type { BatchSubmitted, RowFailed, RunEvent, RunStarted } from '../events.ts'
-import { type Snapshot, Stats } from '../stats.ts'
+import type { BatchSubmitted, RowFailed, RunEvent, RunStarted, SplitPlanned } from '../events.ts'
+import type { Snapshot } from '../snapshot.ts'
+import { Stats } from '../stats.ts'
 import type { Spellings } from './bind-names.ts'
 import type { Paint } from './paint.ts'
 import type { Redact } from './redact.ts'
+import { planTexts } from './split-text.ts'
 import { progressLine, progressLines, type ShownBounds } from './progress.ts'
 import type { Surface } from './terminal.ts'
 import {
@@ -68,11 +70,21 @@ export class Display {
     if (this.#options.kind === 'silent') return
     if (event.type === 'run_started') this.#started(event)
     else if (event.type === 'notice') this.note(event.message)
+    else if (event.type === 'split_planned') this.#planned(event)
+    else if (event.type === 'batch_cut') this.#tellBatch('taken out, to be asked live:', event)
     else if (event.type === 'row_failed') this.#rowFailed(event)
     else if (event.type === 'batch_submitted') this.#batchSubmitted(event)
     else if (event.type === 'batch_collected') this.#tellBatch('collected', event)
     else if (event.type === 'run_stopping') this.#stopping(event.code)
     else if (event.type === 'output_blocked') this.#outputBlocked(event.code)
+  }
+
+  #planned({ plan }: SplitPlanned): void {
+    const { terminal, paint } = this.#options
+    const [first = '', ...rest] = planTexts(plan)
+    if (first === '') return
+    terminal.print([`${paint('strong', 'plan')}: ${first}`])
+    terminal.print(rest.map((text) => `      ${text}`))
   }
 
   /** A line that stays. */

@@ -60,6 +60,11 @@ export const estimatedFlags: readonly string[] = [
   'max-total-tokens',
   'first',
   'retry-failed',
+  'via',
+  'deadline',
+  'batch-median',
+  'batch-p95',
+  'batch-drain',
 ]
 
 const shared = [

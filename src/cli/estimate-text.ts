@@ -15,9 +15,10 @@
 
 import type { BudgetForecast, Forecast, WayForecast } from '../forecast-report.ts'
 import type { Range } from '../forecast-sums.ts'
-import type { ForecastProgress } from '../forecast.ts'
+import type { ForecastProgress } from '../forecast-survey.ts'
 import { unitNames } from './bind-names.ts'
 import { type Field, fitFields } from './paint.ts'
+import { planTexts } from './split-text.ts'
 import {
   displayWidth,
   formatCost,
@@ -49,6 +50,7 @@ export function forecastLines(found: Forecast, sheet: ForecastSheet): readonly s
     ...(found.rows.asked === 0
       ? []
       : [tokenLines(found, sheet), modelLines(found, sheet), wayLines(found, sheet)]),
+    planLines(found, sheet),
     found.rows.asked === 0 ? [] : notesOf(found, sheet),
     nextLines(found, sheet),
   ]
@@ -147,9 +149,18 @@ function wayName({ via, cache }: WayForecast): string {
   return `${via}, ${cache === 'marked' ? 'as it stands' : `--cache ${cache}`}`
 }
 
+/** Of a run that chooses between batches and live requests. */
+function planLines({ plan }: Forecast, { columns, paint }: ForecastSheet): readonly string[] {
+  const texts = plan === null ? [] : planTexts(plan)
+  return texts.flatMap((text, index) => {
+    const lines = wrap(index === 0 ? `plan: ${text}` : text, index === 0 ? '' : indent, columns)
+    return index === 0 ? lines.map((line) => paint('strong', line)) : lines
+  })
+}
+
 function notesOf(found: Forecast, sheet: ForecastSheet): readonly string[] {
   const notes = [
-    ...(sheet.isDryRun === true ? ['* is this run; nothing was sent, and no file changed'] : []),
+    ...dryRunNotes(found, sheet),
     ...found.budgets.map((budget) => budgetNote(budget)),
     ...priceNotes(found),
     inputNote(found),
@@ -158,6 +169,12 @@ function notesOf(found: Forecast, sheet: ForecastSheet): readonly string[] {
     ...timeNotes(found),
   ]
   return notes.flatMap((note) => wrap(note, indent, sheet.columns))
+}
+
+function dryRunNotes({ plan }: Forecast, { isDryRun }: ForecastSheet): readonly string[] {
+  const nothing = 'nothing was sent, and no file changed'
+  if (isDryRun !== true) return []
+  return [plan === null ? `* is this run; ${nothing}` : nothing]
 }
 
 function budgetNote({ unit, limit, spent, isEnough }: BudgetForecast): string {

@@ -17,11 +17,19 @@ import type { CommandLine } from './command.ts'
 import { adminKey } from './environment.ts'
 import { estimatedFlags, estimateSurroundings } from './estimate-flags.ts'
 import { forecastLines, forecastProgressLine, type ForecastSheet } from './estimate-text.ts'
-import { camelCase, type Layer } from './flag.ts'
+import { type Layer } from './flag.ts'
 import { complaintLines } from './messages.ts'
 import { painter } from './paint.ts'
 import { redactor } from './redact.ts'
-import { adminFault, faultsMessage, placeOf, readPrices, readSecrets, textIn } from './run-setup.ts'
+import {
+  adminFault,
+  faultsMessage,
+  optionOf,
+  placeOf,
+  readPrices,
+  readSecrets,
+  textIn,
+} from './run-setup.ts'
 import { gather } from './sources.ts'
 import { printData, stderrTakesColor } from './streams.ts'
 import { targetNotice } from './target.ts'
@@ -97,7 +105,7 @@ function setUp(line: CommandLine, layer: Layer): ForecastOptions {
   const { values } = layer
   const told = estimatedFlags.flatMap((name) => {
     const value = values.get(name)?.value
-    return value === undefined ? [] : [[camelCase(name), value]]
+    return value === undefined ? [] : [[optionOf(name), value]]
   })
   const options: ForecastOptions = {
     ...Object.fromEntries(told),

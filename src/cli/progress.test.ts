@@ -3,7 +3,8 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { LimitReading, LimitReadings } from '../outcome.ts'
 import type { PoolSnapshot } from '../pool-stats.ts'
-import { type Snapshot, Stats } from '../stats.ts'
+import type { Snapshot } from '../snapshot.ts'
+import { Stats } from '../stats.ts'
 import { painter } from './paint.ts'
 import { progressLine, progressLines, type ProgressOptions } from './progress.ts'
 import { displayWidth } from './text.ts'
@@ -55,7 +56,8 @@ const plain: ProgressOptions = { columns: 80, paint: painter(false), bounds: {} 
 const batched: Snapshot = {
   ...empty,
   rows: { ...empty.rows, read: 45_000, readAll: true, expected: 45_000, succeeded: 5000 },
-  batches: { outstanding: 3, rows: 40_000, collected: 2, answers: 5000 },
+  batches: { outstanding: 3, rows: 40_000, collected: 2, answers: 5000, cut: 0 },
+  deadline: null,
   rates: { ...empty.rates, rowsPerSecond: 900 },
   costNanoUsd: 1_230_000_000,
   binds: 'batches',
@@ -85,7 +87,7 @@ describe('while batches are under way', () => {
   })
 
   test('one batch is one batch, and a run that stops looks no more', () => {
-    const batches = { outstanding: 1, rows: 1, collected: 0, answers: 0 }
+    const batches = { outstanding: 1, rows: 1, collected: 0, answers: 0, cut: 0 }
     const stopping = { code: 'INTERRUPTED', message: 'm' }
     const lines = progressLines({ ...batched, batches, stopping }, plain)
     expect(lines[1]).toBe('1 batch under way   1 row in it')
@@ -101,7 +103,7 @@ describe('while batches are under way', () => {
   })
 
   test('between batches there are no tries to be told either', () => {
-    const batches = { outstanding: 0, rows: 0, collected: 2, answers: 5000 }
+    const batches = { outstanding: 0, rows: 0, collected: 2, answers: 5000, cut: 0 }
     const lines = progressLines({ ...batched, batches, binds: 'reading' }, plain)
     expect(lines.at(-1)).toBe('failed 0   $1.23   binds reading the input')
   })

@@ -18,7 +18,7 @@
 import type { BudgetLine } from '../budget.ts'
 import type { LimitReading } from '../outcome.ts'
 import type { PoolSnapshot } from '../pool-stats.ts'
-import type { Snapshot } from '../stats.ts'
+import type { Snapshot } from '../snapshot.ts'
 import { bindName, type Spellings } from './bind-names.ts'
 import { type Field, fitFields, type Paint } from './paint.ts'
 import {
@@ -98,7 +98,7 @@ function doneOf(done: number, { rows }: Snapshot): string {
 }
 
 function batchLines(snapshot: Snapshot, options: ProgressOptions): string[] {
-  const fields = batchFields(snapshot)
+  const fields = [...batchFields(snapshot), ...deadlineFields(snapshot)]
   return fields.length === 0 ? [] : [fitFields(fields, options)]
 }
 
@@ -111,6 +111,15 @@ function batchFields({ batches }: Snapshot): Field[] {
   ]
   if (answers > 0) fields.push({ text: `${plural(answers, 'row')} collected`, rank: 3 })
   return fields
+}
+
+function deadlineFields({ deadline }: Snapshot): Field[] {
+  if (deadline === null) return []
+  const { leftMs } = deadline
+  const seconds = Math.ceil(Math.abs(leftMs) / 1000)
+  const text = formatDuration(seconds * 1000)
+  if (leftMs >= 0) return [{ label: 'deadline in', text, rank: 1 }]
+  return [{ label: 'deadline missed by', text, tone: 'bad', rank: 1 }]
 }
 
 /** Nothing moves between two looks: when the next one is shows that the run lives. */

@@ -7,7 +7,8 @@
 
 import { existsSync } from 'node:fs'
 import { RunError } from '../errors.ts'
-import { optionFaults, type RunOptions } from '../options.ts'
+import { optionFaults } from '../options.ts'
+import type { RunOptions } from '../settings.ts'
 import type { CommandLine } from './command.ts'
 import { adminKey, authToken } from './environment.ts'
 import { camelCase, type Given, type Layer } from './flag.ts'
@@ -48,6 +49,14 @@ const optionNames: Readonly<Record<string, string>> = {
   'max-row-time': 'maxRowTimeMs',
   patience: 'patienceMs',
   grace: 'graceMs',
+  'batch-median': 'batchMedianMs',
+  'batch-p95': 'batchP95Ms',
+  'batch-drain': 'batchDrainMs',
+}
+
+/** The option that a flag sets. */
+export function optionOf(flag: string): string {
+  return optionNames[flag] ?? camelCase(flag)
 }
 
 /** Flags that are not options of the run, or not as they stand. */
@@ -145,7 +154,7 @@ function optionsOf(
 ): RunOptions {
   const options: Record<string, unknown> = {}
   for (const [name, { value }] of values) {
-    if (!handledApart.has(name)) options[optionNames[name] ?? camelCase(name)] = value
+    if (!handledApart.has(name)) options[optionOf(name)] = value
   }
   for (const { name, value } of credentials) options[camelCase(name)] = value
   const admin = values.get(adminKey)
@@ -197,7 +206,7 @@ export function placeOf(option: string, values: Layer['values']): string {
   if (option === 'input') return 'INPUT'
   if (option === 'headers') return 'headers'
   for (const [name, { place }] of values) {
-    if ((optionNames[name] ?? camelCase(name)) === option) return place
+    if (optionOf(name) === option) return place
   }
   return `"${option}"`
 }

@@ -2,7 +2,7 @@
  * The flags of `sluice run` that say what is sent, and how fast.
  */
 
-import { cacheModes } from '../options.ts'
+import { cacheModes } from '../settings.ts'
 import type { Flag } from './flag.ts'
 import {
   readBytes,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { Stats, type TokenTotals } from '../stats.ts'
+import type { TokenTotals } from '../snapshot.ts'
+import { Stats } from '../stats.ts'
 import type { RunSummary } from '../summary.ts'
 import { painter } from './paint.ts'
 import { lastLine, summaryLines } from './summary-text.ts'
@@ -101,7 +102,8 @@ describe('summaryLines()', () => {
       snapshot: {
         ...smooth.snapshot,
         attempts: { ...empty.attempts },
-        batches: { outstanding: 1, rows: 300, collected: 2, answers: 100 },
+        batches: { outstanding: 1, rows: 300, collected: 2, answers: 100, cut: 0 },
+        deadline: null,
         tokens: { ...empty.tokens, input: 100, cacheWrite1h: 100, cacheRead: 800, output: 400 },
       },
     }
@@ -118,7 +120,7 @@ describe('summaryLines()', () => {
   })
 
   test('tells batches from rows that were asked live', () => {
-    const batches = { outstanding: 0, rows: 0, collected: 1, answers: 99 }
+    const batches = { outstanding: 0, rows: 0, collected: 1, answers: 99, cut: 0 }
     const lines = summaryLines({ ...smooth, snapshot: { ...smooth.snapshot, batches } }, plain)
     expect(lines).toContain('cost      $0.05, 99 answers at the half price of batches')
     expect(lines).toContain('tries     100: 429s 0')

@@ -5,6 +5,7 @@
  *             1,000 of them by earlier runs
  *   time      4 min 18 s, 12.4 rows/s
  *   batches   2 collected, 2,900 answers; 1 under way, 300 rows
+ *   deadline  met, with 12 min left
  *   tokens    1.23M uncached input, 640k output
  *   cache     8.1M tokens read, 40k written: $21.52 saved
  *   cost      $4.12
@@ -19,7 +20,7 @@
  */
 
 import type { BudgetLine } from '../budget.ts'
-import type { Snapshot, TokenTotals } from '../stats.ts'
+import type { Snapshot, TokenTotals } from '../snapshot.ts'
 import type { RunSummary } from '../summary.ts'
 import { bindName, type Spellings } from './bind-names.ts'
 import type { Paint } from './paint.ts'
@@ -52,6 +53,7 @@ export function summaryLines(
     ['', heldText(summary)],
     ['time', timeText(summary)],
     ['batches', batchesText(summary)],
+    ['deadline', deadlineText(summary)],
     ['tokens', tokensText(summary)],
     ['cache', cacheText(summary)],
     ['', writtenText(summary)],
@@ -106,13 +108,22 @@ function timeText({ snapshot }: RunSummary): string {
 }
 
 function batchesText({ snapshot: { batches } }: RunSummary): string {
-  const { outstanding, rows, collected, answers } = batches
+  const { outstanding, rows, collected, answers, cut } = batches
   const parts: string[] = []
   if (collected + answers > 0) {
     parts.push(`${formatCount(collected)} collected, ${plural(answers, 'answer')}`)
   }
   if (outstanding > 0) parts.push(`${formatCount(outstanding)} under way, ${plural(rows, 'row')}`)
+  if (cut > 0) parts.push(`${formatCount(cut)} canceled in time`)
   return parts.join('; ')
+}
+
+function deadlineText({ snapshot: { deadline } }: RunSummary): string {
+  if (deadline === null) return ''
+  const { leftMs, isJudged } = deadline
+  const time = formatDuration(Math.abs(leftMs))
+  if (leftMs < 0) return `missed by ${time}${deadline.isGuaranteed ? '' : ', as was feared'}`
+  return isJudged ? `met, with ${time} left` : `${time} are left`
 }
 
 function tokensText({ snapshot: { tokens } }: RunSummary): string {

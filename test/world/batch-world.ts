@@ -36,6 +36,10 @@ class Booked extends SimulatorModel {
   readonly asked = new Map<string, string>()
   /** Bodies of creations, as they came. */
   readonly bodies: string[] = []
+  /** How often a request was asked live, by its last words. */
+  readonly live = new Map<string, number>()
+  /** Requests that were asked live while a batch that had not ended held them. */
+  readonly askedBeside: string[] = []
   calls = 0
 
   override receive(now: number, wallTime: number, wire: WireRequest) {
@@ -46,7 +50,18 @@ class Booked extends SimulatorModel {
       const { requests } = JSON.parse(text) as Envelope
       for (const { custom_id: id, params } of requests) this.asked.set(id, askedIn(params))
     }
+    if (wire.method === 'POST' && wire.path === '/v1/messages') {
+      this.#bookLive(now, askedIn(JSON.parse(Buffer.from(wire.body).toString()) as Params))
+    }
     return super.receive(now, wallTime, wire)
+  }
+
+  #bookLive(now: number, words: string): void {
+    this.live.set(words, (this.live.get(words) ?? 0) + 1)
+    const running = this.batches(now).filter(({ isEnded }) => !isEnded)
+    if (running.some(({ customIds }) => customIds.some((id) => this.asked.get(id) === words))) {
+      this.askedBeside.push(words)
+    }
   }
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { describe, expect, test } from 'vitest'
-import type { RunOptions } from '../../src/options.ts'
+import type { RunOptions } from '../../src/settings.ts'
 import type { FaultName, SimulatorOptions } from '../../src/simulator/index.ts'
 import type { RunSummary } from '../../src/summary.ts'
 import { CacheModel, type Documents, documentRows } from './cache-books.ts'

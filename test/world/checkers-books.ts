@@ -234,6 +234,9 @@ function foldOne(fold: Fold, event: RunEvent): void {
     case 'input_ended':
     case 'batch_submitted':
     case 'batch_collected':
+    case 'batch_cut':
+    case 'split_planned':
+    case 'deadline_judged':
     case 'limits_read':
     case 'binding_changed':
     case 'budget_used':

@@ -4,7 +4,8 @@
  * Swarm: each seed leaves some faults out altogether, so that what hides behind one is seen.
  */
 
-import { type CacheMode, cacheModes } from '../../src/options.ts'
+import { cacheModes } from '../../src/settings.ts'
+import type { CacheMode } from '../../src/settings.ts'
 import { Random } from '../../src/random.ts'
 import type { FaultName, SimulatorOptions } from '../../src/simulator/index.ts'
 import { drawTroubles, type Troubles } from './troubles.ts'

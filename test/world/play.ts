@@ -5,7 +5,7 @@
 
 import { Random } from '../../src/random.ts'
 import { run } from '../../src/run.ts'
-import type { RunOptions } from '../../src/options.ts'
+import type { RunOptions } from '../../src/settings.ts'
 import { SimulatorModel, type SimulatorOptions } from '../../src/simulator/index.ts'
 import type { RunSummary } from '../../src/summary.ts'
 import { SimFiles } from '../sim-files.ts'

@@ -3,7 +3,7 @@
  */
 
 import type { RunEvent } from '../../src/events.ts'
-import type { RunOptions } from '../../src/options.ts'
+import type { RunOptions } from '../../src/settings.ts'
 import { Random } from '../../src/random.ts'
 import { SimulatorModel, type SimulatorOptions } from '../../src/simulator/index.ts'
 import type { RunSummary } from '../../src/summary.ts'

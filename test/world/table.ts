@@ -3,7 +3,7 @@
  * happened in, and how often.
  */
 
-import { cacheModes } from '../../src/options.ts'
+import { cacheModes } from '../../src/settings.ts'
 import { type Drawn, stoppingFaults, transientFaults } from './draw.ts'
 import type { History } from './world.ts'
 

@@ -4,7 +4,7 @@
  */
 
 import { describe, expect, test } from 'vitest'
-import type { RunOptions } from '../../src/options.ts'
+import type { RunOptions } from '../../src/settings.ts'
 import { BatchWorld, failed, folder, idsOf, judge, namedRows, via } from './batch-world.ts'
 import { counts, output } from './small-world.ts'
 

@@ -9,7 +9,7 @@
 
 import { createHash } from 'node:crypto'
 import { Random } from '../../src/random.ts'
-import type { RunOptions } from '../../src/options.ts'
+import type { RunOptions } from '../../src/settings.ts'
 import { SimFiles } from '../sim-files.ts'
 import { BillingModel } from './billing.ts'
 import { checkBudget, type Purse, raised } from './checkers-budget.ts'
