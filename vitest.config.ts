@@ -13,6 +13,7 @@ const commandTests = [
   'test/estimate-command.test.ts',
   'test/ancestor.test.ts',
   'test/batches-command.test.ts',
+  'test/auto-command.test.ts',
   'test/examples.test.ts',
   'test/kill.test.ts',
   'test/package.test.ts',

@@ -90,9 +90,15 @@ describe.concurrent('sluice run --via batches', () => {
     expect(idsIn(read(cwd, results)).toSorted()).toEqual(wanted(20))
     expect(existsSync(path.join(cwd, `${results}.sluice`))).toBe(false)
     const summary = summaryOf(told)
-    expect(summary.batches).toEqual({ outstanding: 0, rows: 0, collected: 1, answers: 20 })
+    expect(summary.batches).toEqual({ outstanding: 0, rows: 0, collected: 1, answers: 20, cut: 0 })
     const live = await sluice([...args, '-o', 'live.jsonl'], { cwd })
-    expect(summaryOf(live).batches).toEqual({ outstanding: 0, rows: 0, collected: 0, answers: 0 })
+    expect(summaryOf(live).batches).toEqual({
+      outstanding: 0,
+      rows: 0,
+      collected: 0,
+      answers: 0,
+      cut: 0,
+    })
     expect(summary.this_run.cost_usd).toBeCloseTo(summaryOf(live).this_run.cost_usd / 2, 9)
 
     expect(told.stderr).toMatch(/^submitted msgbatch_\w+: 20 rows\n/m)
@@ -200,8 +206,7 @@ describe.concurrent('sluice run --via batches', () => {
     ['stdin', ['-', ...batches], /--via cannot be batches where the input is a stream/],
     ['stdout', ['in.jsonl', '-o', '-', ...batches], /--via cannot be batches where the output/],
     ['tuples', ['in.jsonl', '--output-format', 'tuple', ...batches], /cannot be batches with tup/],
-    ['auto', ['in.jsonl', '--via', 'auto'], /--via cannot be auto yet: choose live, or batches/],
-    ['no way', ['in.jsonl', '--via', 'batch'], /must be live or batches, got "batch"/],
+    ['no way', ['in.jsonl', '--via', 'batch'], /must be live, batches or auto, got "batch"/],
     ['--detach alone', ['in.jsonl', '--detach'], /--detach needs batches/],
     ['leftovers alone', ['in.jsonl', '--batch-leftovers', 'live'], /--batch-leftovers needs batch/],
   ])('refuses %s, once, and sends nothing', async (_name, args, words) => {

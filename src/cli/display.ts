@@ -25,6 +25,7 @@ import {
   shownPath,
   truncate,
 } from './text.ts'
+import { wrap } from './wrapped.ts'
 
 /** How a run is shown. */
 export interface DisplayOptions {
@@ -49,6 +50,7 @@ const sameLineEveryMs = 300_000
 /** Of a file full of bad rows, so many are told; all are in the failed file. */
 const failuresToldMax = 5
 const failureColumns = 300
+const planName = 'plan: '
 
 export class Display {
   readonly #options: DisplayOptions
@@ -83,8 +85,11 @@ export class Display {
     const { terminal, paint } = this.#options
     const [first = '', ...rest] = planTexts(plan)
     if (first === '') return
-    terminal.print([`${paint('strong', 'plan')}: ${first}`])
-    terminal.print(rest.map((text) => `      ${text}`))
+    const margin = ' '.repeat(planName.length)
+    const linesOf = (text: string): readonly string[] => wrap(text, margin, terminal.columns)
+    const [head = '', ...more] = linesOf(first)
+    terminal.print([paint('strong', planName) + head.slice(margin.length), ...more])
+    for (const text of rest) terminal.print(linesOf(text))
   }
 
   /** A line that stays. */
