@@ -98,7 +98,7 @@ export class CutOver {
   isLive(now: number, pool: string): boolean {
     if (!this.hasTimeForBatches(now)) return true
     const { usefulMs } = this.#options
-    return this.#channelsOf(pool).some((channel) => this.#cutAt(now, channel) <= now + usefulMs)
+    return (this.#cutAts(now, [{ pool }]).get(pool) ?? Infinity) <= now + usefulMs
   }
 
   /** Whether a batch that were made now had any time. */
@@ -109,16 +109,13 @@ export class CutOver {
 
   /** Of batches, the first one that is to be cut now; the given order is kept. */
   due<B extends Cuttable>(now: number, batches: readonly B[]): B | undefined {
-    return batches.find(({ pool }) =>
-      this.#channelsOf(pool).some((channel) => this.#cutAt(now, channel) <= now),
-    )
+    const cutAt = this.#cutAts(now, batches)
+    return batches.find(({ pool }) => (cutAt.get(pool) ?? Infinity) <= now)
   }
 
   /** When, as things stand, the next of these batches is to be cut; Infinity: never. */
   nextCutAt(now: number, batches: readonly Cuttable[]): number {
-    const pools = new Set(batches.map(({ pool }) => pool))
-    const channels = [...pools].flatMap((pool) => this.#channelsOf(pool))
-    return Math.min(Infinity, ...channels.map((channel) => this.#cutAt(now, channel)))
+    return Math.min(Infinity, ...this.#cutAts(now, batches).values())
   }
 
   /** How long all that is not answered takes live: that of the channel that needs longest. */
@@ -136,6 +133,13 @@ export class CutOver {
     return now + this.longest().ms + this.tailMs - this.#options.deadlineAt
   }
 
+  /** When a batch of each of these pools is to be cut. */
+  #cutAts(now: number, batches: readonly Cuttable[]): ReadonlyMap<string, number> {
+    const ofAll = this.#options.rates.isBounded ? this.#cutAt(now, allPools) : Infinity
+    const pools = new Set(batches.map(({ pool }) => pool))
+    return new Map([...pools].map((pool) => [pool, Math.min(ofAll, this.#cutAt(now, pool))]))
+  }
+
   #cutAt(now: number, channel: Channel): number {
     const { rates, deadlineAt, drainMs } = this.#options
     const uncut = rates.msOf(channel, this.#sum(channel, ['waiting', 'batched']))
@@ -144,10 +148,6 @@ export class CutOver {
     // By then live requests have done all but what they do while a batch drains.
     const idleAt = now + rates.msOf(channel, this.#sum(channel, ['live'])) - drainMs - aheadMs
     return Math.max(latestAt, idleAt)
-  }
-
-  #channelsOf(pool: string): readonly Channel[] {
-    return this.#options.rates.isBounded ? [pool, allPools] : [pool]
   }
 
   #sum(channel: Channel, places: readonly Place[]): Amounts {

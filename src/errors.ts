@@ -60,6 +60,7 @@ export type ErrorCode =
   | 'BATCHES_OUTSTANDING'
   | 'BATCH_REFUSED'
   | 'ROWS_LEFT'
+  | 'PILOT_DONE'
   | 'COUNT_MISMATCH'
 
 /** The exit code each error leads to. */
@@ -94,6 +95,7 @@ export const errorCodes: Readonly<Record<ErrorCode, number>> = {
   BATCHES_OUTSTANDING: exitCodes.outstanding,
   BATCH_REFUSED: exitCodes.stopped,
   ROWS_LEFT: exitCodes.stopped,
+  PILOT_DONE: exitCodes.stopped,
   COUNT_MISMATCH: exitCodes.bug,
 }
 

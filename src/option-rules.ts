@@ -80,12 +80,16 @@ export function contradictions(options: {
   readonly batchLeftovers: string
   readonly detach: boolean
   readonly collectOnly: boolean
+  readonly pilot?: number | undefined
   readonly deadline?: number | string | undefined
   readonly batchMedianMs: number
   readonly batchP95Ms: number
 }): readonly (readonly [option: string, message: string])[] {
   const { input, output, ordered, outputFormat, via } = options
   const faults: [string, string][] = []
+  if (options.pilot !== undefined && typeof input !== 'string') {
+    faults.push(['pilot', 'needs a file: a stream cannot be read twice'])
+  }
   if (ordered && outputFormat === 'tuple') {
     faults.push(['ordered', 'cannot go with tuples, which are written as they come'])
   }

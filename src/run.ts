@@ -21,9 +21,10 @@ import { loadPrices, type Prices } from './money.ts'
 import { isBudgeted, readOptions } from './options.ts'
 import type { RunOptions, Settings } from './settings.ts'
 import { refuseOutstanding } from './outstanding-batches.ts'
+import { pilotSource } from './pilot.ts'
 import { type Before, join } from './pipeline.ts'
 import { RampMemory } from './ramp-memory.ts'
-import { nameOf, sourceOf } from './source.ts'
+import { nameOf, type Source, sourceOf } from './source.ts'
 import { SpendRecord, type SpendRecordOptions } from './spend-record.ts'
 import { Spending } from './spending.ts'
 import { type RunSummary, summarize } from './summary.ts'
@@ -66,6 +67,9 @@ export async function run(
 ): Promise<RunSummary> {
   const settings = readOptions(options)
   const prices = loadPrices(settings.prices)
+  if (settings.pilot !== undefined) {
+    return runPilot({ settings, prices, hooks, context }, settings.pilot)
+  }
   if (settings.via === 'live') {
     refuseOutstanding(context.files, settings.output, 'ask live the rows of')
     return runLive({ settings, prices, hooks, context })
@@ -84,6 +88,16 @@ export async function run(
   return runLive({ settings: { ...settings, ...own }, prices, hooks, context, before })
 }
 
+/** Asks a few rows, spread over the file; what else there is stays as it was. */
+async function runPilot(live: LiveRun, rows: number): Promise<RunSummary> {
+  const { settings, prices, hooks, context } = live
+  refuseOutstanding(context.files, settings.output, 'ask live some of the rows of')
+  const own = { prices, rows, signal: hooks.signal }
+  const { source, count } = await pilotSource(context, settings, own)
+  const few = { via: 'live', first: count } as const
+  return runLive({ ...live, settings: { ...settings, ...few }, source })
+}
+
 /** A run, or the end of one: of rows that batches have left. */
 interface LiveRun {
   readonly settings: Settings
@@ -92,10 +106,13 @@ interface LiveRun {
   readonly context: RunContext
   /** The part before, in which the rows were read. @default there was none */
   readonly before?: Before
+  /** The rows. @default all of the input */
+  readonly source?: Source
 }
 
-async function runLive({ settings, prices, hooks, context, before }: LiveRun): Promise<RunSummary> {
-  const source = sourceOf(context.files, settings.input)
+async function runLive(live: LiveRun): Promise<RunSummary> {
+  const { settings, prices, hooks, context, before } = live
+  const source = live.source ?? sourceOf(context.files, settings.input)
   if (settings.onInvalidRow === 'stop') await checkInput(source, settings)
   const { clock } = context
   const transport = context.transport(settings)
@@ -184,12 +201,14 @@ function opening(
   settings: Settings,
   ledger: Ledger,
 ): Omit<RunStarted, 'type' | 'at' | 'wallAt'> {
-  const { input } = settings
+  const { input, pilot } = settings
+  // Of a part of the rows, what is read of the file says nothing.
+  const isWhole = typeof input === 'string' && pilot === undefined
   return {
     input: nameOf(settings.input),
     output: ledger.output,
     failedOutput: ledger.failedOutput,
-    inputBytes: typeof input === 'string' ? (files.stat(input)?.size ?? null) : null,
+    inputBytes: isWhole ? (files.stat(input)?.size ?? null) : null,
     held: ledger.heldCounts,
     killedInFlight: ledger.killedInFlight,
   }

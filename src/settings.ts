@@ -91,6 +91,11 @@ export interface RunOptions {
   readonly overwrite?: boolean | undefined
   /** Only the first rows. @default all */
   readonly first?: number | undefined
+  /**
+   * Only so many rows, spread over those that have no answer, and live; a run without it goes on.
+   * @default all
+   */
+  readonly pilot?: number | undefined
   /** Results in input order. @default false */
   readonly ordered?: boolean | undefined
   /** The request in each result line. @default false */
@@ -180,6 +185,7 @@ export interface Settings {
   readonly retryFailed: boolean
   readonly overwrite: boolean
   readonly first: number
+  readonly pilot: number | undefined
   readonly ordered: boolean
   readonly includeRequest: boolean
   readonly outputFormat: OutputFormat

@@ -61,6 +61,8 @@ export interface SplitForecast {
 const batchesWanted = 40
 const batchesMin = 20
 const plays = 200
+/** Of very many batches a play takes long, and differs little from another. */
+const playsMin = 20
 /** A play that ends so much later met its deadline: what may change is looked at now and then. */
 const lateMs = 5000
 
@@ -108,7 +110,7 @@ export function forecastSplit(known: SplitKnown): SplitForecast {
   const loads = pools.map(({ pool, expected, most }) => ({
     pool,
     amounts: new Needs(most).of(expected),
-    batches: batchesOfPool(pools.length),
+    batches: Math.min(batchesOfPool(pools.length), Math.max(1, expected.requests)),
   }))
   const world = { loads, rates, times, deadlineMs, tailMs }
   const cutOver = cutOverOf(world)
@@ -151,7 +153,9 @@ interface PlayedAll {
 
 function playAll({ pools }: SplitKnown, world: SplitWorld): readonly PlayedAll[] {
   // Where nothing is ever cut, one play tells all.
-  const count = world.deadlineMs === Infinity ? 1 : plays
+  const batches = world.loads.reduce((sum, load) => sum + load.batches, 0)
+  const affordable = Math.max(playsMin, Math.round((plays * batchesWanted) / batches))
+  const count = world.deadlineMs === Infinity ? 1 : Math.min(plays, affordable)
   const rows = pools.reduce((sum, { expected }) => sum + expected.requests, 0)
   return Array.from({ length: count }, (_, seed) => {
     const { live, endMs } = playSplit(world, new Random(seed))

@@ -64,14 +64,18 @@ function allKinds(): Promise<readonly Forecast[]> {
     foundOf([opus, opus], { maxBudgetUsd: 9_007_199, cache: 'auto' }, { limitGroups }),
     foundOf([{ ...good, max_tokens: 1e15 }], { sharing: false, cache: 'off' }),
     foundOf([good], {}, { signal: AbortSignal.abort() }),
+    foundOf([good, strange], { via: 'auto' }),
+    foundOf(many, { via: 'auto', deadline: 60_000 }),
+    foundOf([...many, opus], { via: 'auto', deadline: 9e6, ...bounds }),
+    foundOf([...many, opus], { via: 'auto', deadline: '2020-01-01T00:00:00Z', ...bounds }),
   ])
 }
 
 describe('the text', () => {
   test.each([80, 60, 200])('fits %i columns, whatever the rows hold', async (columns) => {
     for (const found of await allKinds()) {
-      for (const isDryRun of [true, false]) {
-        for (const line of forecastLines(found, { ...sheet, columns, isDryRun })) {
+      for (const kind of [undefined, 'dry run', 'pilot'] as const) {
+        for (const line of forecastLines(found, { ...sheet, columns, ...(kind && { of: kind }) })) {
           expect(displayWidth(line), line).toBeLessThanOrEqual(columns)
           // eslint-disable-next-line no-control-regex
           expect(line).not.toMatch(/[\u0000-\u001f\u007f]/)
@@ -104,7 +108,7 @@ describe('the text', () => {
 
   test('marks the way of a dry run, and says whether its budget is enough', async () => {
     const found = await foundOf([opus, opus, opus], { cache: 'auto', maxBudgetUsd: '0.001' })
-    const lines = forecastLines(found, { ...sheet, isDryRun: true })
+    const lines = forecastLines(found, { ...sheet, of: 'dry run' as const })
     expect(lines.filter((line) => /, .* \* /.test(line))).toHaveLength(1)
     const text = lines.join('\n')
     expect(text).toMatch(/^ {2}live, --cache auto \* +\$/m)
@@ -121,8 +125,8 @@ describe('the text', () => {
     expect(await last([])).toEqual(['', 'next: give a file with a request on each line'])
     expect((await last([opus, opus]))[1]).toBe('next: sluice run requests.jsonl --cache auto')
     expect(await last(Array.from({ length: 101 }, () => good))).toEqual([
-      'next: sluice run requests.jsonl --first 50',
-      'and estimate again: what it learned narrows all of this',
+      'next: sluice run requests.jsonl --pilot 50',
+      'it asks some rows, tells all of this again by what they came to, and asks you',
     ])
     const stopped = await foundOf([good], {}, { signal: AbortSignal.abort() })
     const lines = forecastLines(stopped, { ...sheet, runFlags: ' --model m' })

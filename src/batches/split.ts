@@ -65,6 +65,7 @@ export class Split {
   /** What batches left for the next round while the input was read. */
   readonly #left = new Map<string, Amounts>()
   #longestMs = 0
+
   constructor(parts: SplitParts) {
     const { settings, rates, pools, deadlineAt } = parts
     this.#parts = parts
@@ -84,10 +85,6 @@ export class Split {
 
   get deadlineAt(): number {
     return this.#parts.deadlineAt
-  }
-
-  get cutOver(): CutOver {
-    return this.#cutOver
   }
 
   /** The pools, with what is known by now of what rows need. */

@@ -6,7 +6,6 @@
  * stand beside a run. Standard output carries the table, or one object with `--json`.
  */
 
-import { createInterface } from 'node:readline/promises'
 import { BatchApi, type Called } from '../batches/batch-api.ts'
 import type { Batch } from '../batches/batch-api.ts'
 import { systemContext } from '../context.ts'
@@ -28,6 +27,7 @@ import type { CommandLine } from './command.ts'
 import type { Layer } from './flag.ts'
 import { complaintLines } from './messages.ts'
 import { painter } from './paint.ts'
+import { agreed, isAttended } from './question.ts'
 import { type Redact, redactor } from './redact.ts'
 import { programName, resumeCommand, sameApi } from './resume.ts'
 import { runFlags } from './run-flags.ts'
@@ -75,9 +75,8 @@ export function statusCommand(line: CommandLine): Promise<number> {
 export function cancelCommand(line: CommandLine): Promise<number> {
   return framed(line, async (asked) => {
     const isSure = line.values.get('yes')?.value === true
-    const isAttended = process.stdin.isTTY && process.stderr.isTTY
     const unsaid = 'cancel needs --yes when nobody is there to be asked'
-    const settings = setUp(asked, isSure || isAttended ? [] : [unsaid])
+    const settings = setUp(asked, isSure || isAttended() ? [] : [unsaid])
     const { results, intents } = outstandingOf(asked)
     const before = await askAll(asked, settings, intents, (api, id) => api.retrieve(id))
     const running = before.filter(isRunning)
@@ -86,7 +85,7 @@ export function cancelCommand(line: CommandLine): Promise<number> {
       if (intents.length > 0) asked.say(['no batch of these is running: nothing to cancel'])
       return isKnown(before) ? exitCodes.succeeded : exitCodes.someFailed
     }
-    if (!isSure && !(await agreed(running))) {
+    if (!isSure && !(await agreed(cancelQuestion(running)))) {
       asked.say(['nothing was canceled'])
       return exitCodes.stopped
     }
@@ -217,18 +216,9 @@ function isRunning({ found }: ShownBatch): boolean {
   return found?.kind === 'batch' && found.batch.status === 'in_progress'
 }
 
-async function agreed(batches: readonly ShownBatch[]): Promise<boolean> {
+function cancelQuestion(batches: readonly ShownBatch[]): string {
   const rows = batches.reduce((sum, { intent }) => sum + intent.rows, 0)
-  const question = `Cancel ${pluralBatches(batches.length)} with ${plural(rows, 'row')}? [y/N] `
-  const face = createInterface({ input: process.stdin, output: process.stderr })
-  // Who closes the terminal, or its input, has not agreed.
-  const closed = new Promise<string>((resolve) => face.once('close', () => resolve('')))
-  try {
-    const answer = await Promise.race([face.question(question), closed])
-    return /^y(es)?$/i.test(answer.trim())
-  } finally {
-    face.close()
-  }
+  return `Cancel ${pluralBatches(batches.length)} with ${plural(rows, 'row')}?`
 }
 
 /** What to do next: canceling ends a batch, it does not throw away what it has done. */

@@ -15,6 +15,6 @@ export function dryRun(line: CommandLine, layer: Layer): Promise<number> {
     const around = { isAttended: true, stdin: process.stdin, needsKey: false }
     const { options } = setUpRun(line, layer, around)
     const found = await foreseen(options, line, layer, { terminal })
-    return { found, sheet: { ...outputSheet(line, layer, []), isDryRun: true } }
+    return { found, sheet: { ...outputSheet(line, layer, []), of: 'dry run' as const } }
   })
 }

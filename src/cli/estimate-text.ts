@@ -35,8 +35,8 @@ import { joinParts, nextCommand, wrap } from './wrapped.ts'
 
 /** Where a forecast is shown. */
 export interface ForecastSheet extends Sheet {
-  /** It is of the run that the same command would begin. @default false */
-  readonly isDryRun?: boolean
+  /** It is of the run that the same command would begin, or is in the midst of. @default neither */
+  readonly of?: 'dry run' | 'pilot'
 }
 
 const indent = '  '
@@ -139,7 +139,7 @@ function wayLines({ ways }: Forecast, sheet: ForecastSheet): readonly string[] {
         : duration === null
           ? 'unknown'
           : formatDuration(duration.ms.expected)
-    const label = sheet.isDryRun === true && way.isRun ? `${wayName(way)} *` : wayName(way)
+    const label = sheet.of !== undefined && way.isRun ? `${wayName(way)} *` : wayName(way)
     return [label, String(low), String(expected), String(high), time]
   })
   return table(['cost', 'low', 'expected', 'high', 'time'], rows, sheet)
@@ -171,10 +171,11 @@ function notesOf(found: Forecast, sheet: ForecastSheet): readonly string[] {
   return notes.flatMap((note) => wrap(note, indent, sheet.columns))
 }
 
-function dryRunNotes({ plan }: Forecast, { isDryRun }: ForecastSheet): readonly string[] {
-  const nothing = 'nothing was sent, and no file changed'
-  if (isDryRun !== true) return []
-  return [plan === null ? `* is this run; ${nothing}` : nothing]
+function dryRunNotes({ plan }: Forecast, { of }: ForecastSheet): readonly string[] {
+  const whose = plan === null ? ['* is this run'] : []
+  const nothing = of === 'dry run' ? ['nothing was sent, and no file changed'] : []
+  const all = of === undefined ? [] : [...whose, ...nothing]
+  return all.length === 0 ? [] : [all.join('; ')]
 }
 
 function budgetNote({ unit, limit, spent, isEnough }: BudgetForecast): string {
@@ -271,17 +272,19 @@ function timeNotes({ ways }: Forecast): readonly string[] {
 
 function nextLines(found: Forecast, sheet: ForecastSheet): readonly string[] {
   const { rows, isWhole, answersLearned } = found
-  const { columns, name, runFlags = '', isDryRun = false } = sheet
+  const { columns, name, runFlags = '', of } = sheet
   if (!isWhole) return nextCommand(`sluice estimate ${name}${runFlags}`, columns)
   if (rows.asked === 0 && rows.held === 0) return ['next: give a file with a request on each line']
   if (rows.asked === 0) return ['nothing is left to ask']
-  if (isDryRun) return ['next: the same command without --dry-run']
+  if (of === 'pilot') return []
+  if (of === 'dry run') return ['next: the same command without --dry-run']
   const command = `sluice run ${name}${runFlags}`
   const isSample =
     answersLearned === 0 && rows.asked > 2 * sampleRows && !/ --first /.test(runFlags)
   if (!isSample) return nextCommand(`${command}${saves(found) ? ' --cache auto' : ''}`, columns)
-  const lines = nextCommand(`${command} --first ${sampleRows}`, columns)
-  return [...lines, ...wrap('and estimate again: what it learned narrows all of this', '', columns)]
+  const lines = nextCommand(`${command} --pilot ${sampleRows}`, columns)
+  const why = 'it asks some rows, tells all of this again by what they came to, and asks you'
+  return [...lines, ...wrap(why, '', columns)]
 }
 
 /** Rows that say enough of the others. */

@@ -141,6 +141,16 @@ const rowsFlags: readonly Flag[] = [
     inConfig: false,
   },
   {
+    name: 'pilot',
+    value: 'N',
+    read: readCount,
+    group: rows,
+    about: 'ask N rows first, spread over the file; then tell what the rest costs, and ask you',
+    otherwise: 'none',
+    variable: null,
+    inConfig: false,
+  },
+  {
     name: 'dry-run',
     group: rows,
     about: 'tell what this run would ask and cost, as sluice estimate; send and change nothing',

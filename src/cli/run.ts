@@ -24,6 +24,7 @@ import { FileSink, type Log, noLog, openLog } from './log.ts'
 import { bugComplaint, type Complaint, complaintLines } from './messages.ts'
 import { type Paint, painter } from './paint.ts'
 import { type Redact, redactor } from './redact.ts'
+import { decide, endedHere, type PilotVoice, tellForecast } from './pilot.ts'
 import { programName, resumeCommand, sameApi, withBudget } from './resume.ts'
 import type { Layer } from './flag.ts'
 import { runFlags } from './run-flags.ts'
@@ -82,7 +83,10 @@ export async function runCommand(line: CommandLine, manner: Manner = {}): Promis
     voice = { ...voice, log: await startLog(voice) }
     manner.prepare?.(setup.options)
     const notices = [...(manner.notice ? [manner.notice(layer)] : []), ...setup.notices]
-    return await runWatched(voice, setup.options, notices)
+    const { pilot, ...whole } = setup.options
+    if (pilot === undefined) return await runToEnd(voice, whole, notices)
+    const pilotVoice = { line, layer, terminal, paint, isQuiet: face.quiet }
+    return await runPilot(voice, pilotVoice, { pilot, whole, notices })
   } catch (error) {
     return await fail(voice, error)
   } finally {
@@ -91,12 +95,38 @@ export async function runCommand(line: CommandLine, manner: Manner = {}): Promis
   }
 }
 
+async function runToEnd(
+  voice: Voice,
+  options: RunOptions,
+  notices: readonly string[],
+): Promise<number> {
+  return tellJson(voice, tellEnd(voice, await runWatched(voice, options, notices)))
+}
+
+/** A few rows first, then what the others come to, and whether they are to be asked. */
+async function runPilot(
+  voice: Voice,
+  pilotVoice: PilotVoice,
+  { pilot, whole, notices }: { pilot: number; whole: RunOptions; notices: readonly string[] },
+): Promise<number> {
+  await tellForecast(pilotVoice, whole)
+  const summary = tellEnd(voice, await runWatched(voice, { ...whole, pilot }, notices))
+  // What starts over has started.
+  const rest = { ...whole, overwrite: false }
+  if (summary.stopped !== null) return tellJson(voice, summary)
+  const found = await tellForecast(pilotVoice, rest)
+  if (!found.isWhole || found.rows.asked === 0) return tellJson(voice, summary)
+  const decided = await decide(pilotVoice, found)
+  if (decided === 'go on') return runToEnd(voice, rest, [])
+  return tellJson(voice, endedHere(summary, decided))
+}
+
 /** The run itself, seen, logged and stoppable. */
 async function runWatched(
   voice: Voice,
   options: RunOptions,
   notices: readonly string[],
-): Promise<number> {
+): Promise<RunSummary> {
   const { face, terminal, paint, clock, log } = voice
   const { graceMs, limitFraction: fraction } = readOptions(options)
   const kind = displayKind(face, options)
@@ -128,8 +158,7 @@ async function runWatched(
     // Only now: nothing that is for the eye stands in the way of the first request.
     const ready = kind === 'live' ? terminal.goLive() : Promise.resolve()
     const [summary] = await Promise.all([running, ready])
-    display.end()
-    return await finish(voice, summary)
+    return summary
   } finally {
     display.end()
     offSignals()
@@ -186,8 +215,8 @@ async function startLog({ face, redact, terminal }: Voice): Promise<Log> {
   }
 }
 
-/** Says how the run went; its exit code. */
-async function finish(voice: Voice, summary: RunSummary): Promise<number> {
+/** Says how the run went. */
+function tellEnd(voice: Voice, summary: RunSummary): RunSummary {
   const { face, terminal, paint, log } = voice
   const { exitCode, rows } = summary
   log.say('info', { event: 'end', exit_code: exitCode, rows }, lastLine(summary, painter(false)))
@@ -202,8 +231,13 @@ async function finish(voice: Voice, summary: RunSummary): Promise<number> {
     // A blank line between parts that are there.
     terminal.print(parts.filter((part) => part.length > 0).flatMap((part) => ['', ...part]))
   }
-  if (face.json) await printData(voice.redact(summaryJson(summary)))
-  return exitCode
+  return summary
+}
+
+/** The one object on standard output, where it is asked for; the exit code. */
+async function tellJson({ face, redact }: Voice, summary: RunSummary): Promise<number> {
+  if (face.json) await printData(redact(summaryJson(summary)))
+  return summary.exitCode
 }
 
 function asSeenFrom(folder: string, summary: RunSummary): RunSummary {

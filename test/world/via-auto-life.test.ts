@@ -116,9 +116,11 @@ describe('rows that are wrong', () => {
     )
   })
 
-  test('more of them than --max-failed lets stop it too', async () => {
-    const world = new BatchWorld([...namedRows(60), wrong, none], slow)
-    const { summary } = await world.live({ ...auto, maxFailed: { count: 1 } })
+  test.each([2, 40])('more of them than --max-failed lets stop it: %i min', async (min) => {
+    const also = { custom_id: 'also', params: { ...body('also'), temperature: 8 } }
+    const world = new BatchWorld([...namedRows(60), wrong, also], slow)
+    const options = { ...auto, deadline: min * minute, maxFailed: { count: 1 } }
+    const { summary } = await world.live(options)
     expect(summary.stopped?.code).toBe('TOO_MANY_FAILED')
   })
 
@@ -134,6 +136,15 @@ describe('rows that are wrong', () => {
 function body(content: string): object {
   return { model: 'claude-haiku-4-5', max_tokens: 100, messages: [{ role: 'user', content }] }
 }
+
+test('one try is enough for rows that are taken out: that is no try', async () => {
+  const world = new BatchWorld(80, slow)
+  const { summary } = await world.live({ ...auto, maxAttempts: 1 })
+  expect(counts(summary)).toEqual([80, 0, 0])
+  const live = world.lines().filter(({ run }) => run.batch_id === undefined)
+  expect(live.length).toBeGreaterThan(20)
+  for (const { run } of live) expect(run.attempts).toBe(1)
+})
 
 describe('a stop', () => {
   test.each(Array.from({ length: 24 }, (_, index) => index))('by ^C: %i', async (index) => {
@@ -168,7 +179,34 @@ describe('a stop', () => {
   })
 })
 
+describe('a queue of batches that is full', () => {
+  test('is no reason to miss the deadline', async () => {
+    // Four batches have room, and none ends: the fifth is never sent.
+    const world = new BatchWorld(200, { ...slow, batchQueuedRequests: 22 })
+    const { summary } = await world.live(auto)
+    expect(counts(summary)).toEqual([200, 0, 0])
+    expect(summary.snapshot.deadline?.leftMs).toBeGreaterThanOrEqual(0)
+    expect(world.server.askedBeside).toEqual([])
+    expect(world.disk.list(folder)).toEqual([])
+  })
+})
+
 describe('a full disk', () => {
+  test('keeps rows that are all asked live from being sent', async () => {
+    const world = new BatchWorld(300, slow)
+    world.clock.after(2 * minute, () => world.disk.failWrites('ENOSPC', { after: 700 }))
+    world.clock.after(32 * minute, () => world.disk.failWrites(undefined))
+    const { life, summary } = await world.live({ ...auto, deadline: minute, patienceMs: 2 * hour })
+    expect(counts(summary)).toEqual([300, 0, 0])
+    const codes = life.events.filter(({ type }) => type === 'output_blocked')
+    const [from = 0, to = 0] = codes.map(({ at }) => at)
+    expect(to - from).toBeGreaterThan(29 * minute)
+    const sends = life.events.filter(
+      ({ type, at }) => type === 'attempt_started' && at > from && at < to,
+    )
+    expect(sends).toEqual([])
+  })
+
   test.each([5, 35.5, 36.5])(
     'after %i minutes: nothing is sent until there is room',
     async (min) => {
@@ -196,7 +234,7 @@ describe('a full disk', () => {
 describe('a budget', () => {
   test('is not passed, by batches and live requests together', async () => {
     for (const maxBudgetUsd of [0.01, 0.03]) {
-      const world = new BatchWorld(120, { ...slow, outputTokens: 60 })
+      const world = new BatchWorld(120, { ...slow, outputTokens: 200, outputSigma: 0 })
       const { summary } = await world.live({ ...auto, maxBudgetUsd })
       const { batches } = world.server.totals
       const inBatches = batches.inputTokens * 500 + batches.outputTokens * 2500

@@ -6,7 +6,7 @@
 import { describe, expect, test } from 'vitest'
 import { Random } from '../../src/random.ts'
 import type { SimulatorOptions } from '../../src/simulator/index.ts'
-import { BatchWorld, folder, idsOf, judge } from './batch-world.ts'
+import { BatchWorld, folder, idsOf, judge, namedRows } from './batch-world.ts'
 import { counts } from './small-world.ts'
 
 const minute = 60_000
@@ -37,6 +37,37 @@ describe('a run that chooses', () => {
     expect(counts(summary)).toEqual([400, 0, 0])
     expect(summary.snapshot.deadline?.leftMs).toBeGreaterThan(0)
     expect([...world.lineCounts().values()]).toEqual(Array.from({ length: 400 }, () => 1))
+  })
+})
+
+describe('what rows need is not known beforehand', () => {
+  /** Answers of about 2,000 tokens, of which 100,000 a minute are let through. */
+  const wordy = { outputTokensPerMinute: 100_000, outputTokens: 2000, latencyMs: 20_000 }
+  const rows = namedRows(400).map((row, index) => {
+    const params = { ...(Reflect.get(row, 'params') as object), max_tokens: 4000 }
+    return { custom_id: `Row ${index}`, params }
+  })
+
+  test('the most is counted with, and the deadline met', async () => {
+    const world = new BatchWorld(rows, { ...wordy, batchDurationMs: 10 * hour })
+    const { summary } = await world.live({ ...auto, deadline: 50 * minute })
+    expect(counts(summary)).toEqual([400, 0, 0])
+    expect(summary.snapshot.deadline).toMatchObject({ isGuaranteed: true, isJudged: true })
+    expect(summary.snapshot.deadline?.leftMs).toBeGreaterThan(0)
+  })
+
+  test('answers tell what they are, and more is left to batches', async () => {
+    // Twenty answers tell that these are as short as can be: live requests take a minute.
+    const many = [...rows, ...namedRows(3600, 400)].map((row) => row)
+    const world = new BatchWorld(many, {
+      ...wordy,
+      outputTokens: 100,
+      batchDurationMs: 12 * minute,
+      batchDurationSigma: 0,
+    })
+    const { summary } = await world.live({ ...auto, deadline: 40 * minute })
+    expect(counts(summary)).toEqual([4000, 0, 0])
+    expect(summary.snapshot.batches.answers).toBeGreaterThan(3900)
   })
 })
 
