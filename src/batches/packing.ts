@@ -270,6 +270,8 @@ export class Packing {
     outstanding.add(batch)
     split?.packed(batch, this.#pool, this.#amounts)
     this.#amounts = noAmounts()
+    // When it must be canceled is not known yet to who waits for the next of these.
+    this.#shared.pauses.wake()
     const submitted = await submit(this.#shared, batch)
     if (submitted !== 'not sent') return
     if (batch.isCut && this.#shared.stopping() === undefined) return this.#askLive(batch, sequences)

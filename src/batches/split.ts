@@ -49,6 +49,8 @@ const sampleMsMin = 20_000
 const sampleMsMax = 120_000
 /** Nothing is looked at more often. */
 const lookMsMin = 1000
+/** What is learned meanwhile may make it sooner. */
+const lookMsMax = 30_000
 /** The last answers may take twice as long as any took yet, and a look at the batches. */
 const lookMs = 75_000
 /** What live requests give is measured over so long without a pause. */
@@ -247,7 +249,10 @@ export class Split {
   /** Until it should be looked again, in milliseconds. */
   get dueInMs(): number {
     const now = this.#parts.wallTime()
-    return Math.max(lookMsMin, this.#cutOver.nextCutAt(now, this.#uncut) - now)
+    const uncut = this.#uncut
+    if (uncut.length === 0 || this.deadlineAt === Infinity) return Infinity
+    const dueInMs = this.#cutOver.nextCutAt(now, uncut) - now
+    return Math.min(lookMsMax, Math.max(lookMsMin, dueInMs))
   }
 
   get #uncut(): readonly Piece[] {

@@ -180,9 +180,9 @@ describe('a stop', () => {
 })
 
 describe('a queue of batches that is full', () => {
-  test('is no reason to miss the deadline', async () => {
-    // Four batches have room, and none ends: the fifth is never sent.
-    const world = new BatchWorld(200, { ...slow, batchQueuedRequests: 22 })
+  // Of batches of five rows four have room, and none ends; or none ever has.
+  test.each([22, 3])('is no reason to miss the deadline: %i', async (batchQueuedRequests) => {
+    const world = new BatchWorld(200, { ...slow, batchQueuedRequests })
     const { summary } = await world.live(auto)
     expect(counts(summary)).toEqual([200, 0, 0])
     expect(summary.snapshot.deadline?.leftMs).toBeGreaterThanOrEqual(0)
@@ -232,6 +232,19 @@ describe('a full disk', () => {
 })
 
 describe('a budget', () => {
+  test('holds for rows that are all asked live, at the price of these', async () => {
+    const world = new BatchWorld(120, {
+      requestsPerMinute: 6000,
+      latencyMs: 10_000,
+      outputTokens: 200,
+      outputSigma: 0,
+    })
+    const { summary } = await world.live({ ...auto, deadline: minute, maxBudgetUsd: 0.03 })
+    expect(summary.snapshot.costNanoUsd).toBeGreaterThan(20_000_000)
+    expect(summary.snapshot.costNanoUsd).toBeLessThanOrEqual(30_000_000)
+    expect(summary.stopped?.code).toBe('BUDGET_REACHED')
+  })
+
   test('is not passed, by batches and live requests together', async () => {
     for (const maxBudgetUsd of [0.01, 0.03]) {
       const world = new BatchWorld(120, { ...slow, outputTokens: 200, outputSigma: 0 })

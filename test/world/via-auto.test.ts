@@ -41,8 +41,14 @@ describe('a run that chooses', () => {
 })
 
 describe('what rows need is not known beforehand', () => {
-  /** Answers of about 2,000 tokens, of which 100,000 a minute are let through. */
-  const wordy = { outputTokensPerMinute: 100_000, outputTokens: 2000, latencyMs: 20_000 }
+  /** Answers of 3,500 tokens, of which 100,000 a minute are let through. */
+  const wordy = {
+    outputTokensPerMinute: 100_000,
+    outputTokens: 3500,
+    outputSigma: 0,
+    latencyMs: 20_000,
+    batchDrainMs: minute,
+  }
   const rows = namedRows(400).map((row, index) => {
     const params = { ...(Reflect.get(row, 'params') as object), max_tokens: 4000 }
     return { custom_id: `Row ${index}`, params }
@@ -50,7 +56,8 @@ describe('what rows need is not known beforehand', () => {
 
   test('the most is counted with, and the deadline met', async () => {
     const world = new BatchWorld(rows, { ...wordy, batchDurationMs: 10 * hour })
-    const { summary } = await world.live({ ...auto, deadline: 50 * minute })
+    const options = { ...auto, deadline: 35 * minute, batchDrainMs: minute }
+    const { summary } = await world.live(options)
     expect(counts(summary)).toEqual([400, 0, 0])
     expect(summary.snapshot.deadline).toMatchObject({ isGuaranteed: true, isJudged: true })
     expect(summary.snapshot.deadline?.leftMs).toBeGreaterThan(0)
