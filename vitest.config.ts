@@ -14,6 +14,7 @@ const commandTests = [
   'test/ancestor.test.ts',
   'test/batches-command.test.ts',
   'test/auto-command.test.ts',
+  'test/pilot-command.test.ts',
   'test/examples.test.ts',
   'test/kill.test.ts',
   'test/package.test.ts',

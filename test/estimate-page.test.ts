@@ -38,7 +38,7 @@ test('docs/estimating.md shows what is said before a run, and after 50 rows of i
   const world = new StreamWorld({ outputTokens: 150 })
   world.files.put('/requests.jsonl', Buffer.from(questions()))
   expect(await said(world, {})).toBe(shown[0])
-  await world.until(run({ ...plain, first: 50, cache: 'auto' }, {}, world.context))
+  await world.until(run({ ...plain, pilot: 50, cache: 'auto' }, {}, world.context))
   const limits = {
     maxRequestsPerMinute: 1000,
     maxInputTokensPerMinute: 450_000,

@@ -14,7 +14,8 @@ import { counts } from './small-world.ts'
 /** 200,000 for the table of docs/testing.md. */
 const rowsAtFirst = Number(process.env['SLUICE_KILL_ROWS'] ?? 300)
 const isLarge = rowsAtFirst >= 1000
-const batchRows = rowsAtFirst / 20
+// Of a large file there must be batches to submit to the last kill.
+const batchRows = rowsAtFirst / (isLarge ? 40 : 20)
 const rowsMore = 4 * batchRows
 const killsPerSeed = 20
 const betweenMin = 8
