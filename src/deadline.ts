@@ -10,6 +10,8 @@ import type { UnitLimits } from './ceilings.ts'
 import { type Files, systemErrorCode } from './files.ts'
 import { parseInstant } from './instants.ts'
 import { isJsonObject, parseJson } from './json.ts'
+import { recordsFolderOf } from './outstanding-batches.ts'
+import type { Settings } from './settings.ts'
 import { units } from './taken.ts'
 
 /** Milliseconds, or an instant as of RFC 3339. */
@@ -28,14 +30,15 @@ function pathIn(folder: string): string {
   return `${folder}/deadline.json`
 }
 
-/** What is kept of these words, or what they mean as of now. */
+/** What is kept of these words, or what they mean as of now. `overwrite`: the output starts over. */
 export function deadlineOf(
   files: Files,
-  folder: string,
-  given: GivenDeadline,
+  output: string,
+  { deadline: given, overwrite }: Pick<Settings, 'deadline' | 'overwrite'>,
   now: number,
-): KeptDeadline {
-  const kept = readKept(files, pathIn(folder))
+): KeptDeadline | undefined {
+  if (given === undefined) return undefined
+  const kept = overwrite ? undefined : readKept(files, pathIn(recordsFolderOf(files, output)))
   if (kept?.given === given) return kept
   const at = typeof given === 'number' ? now + given : (parseInstant(given) ?? Infinity)
   return { given, at, limits: kept?.limits ?? {} }

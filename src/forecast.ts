@@ -29,7 +29,6 @@ import { LiveRates, limitsUnknown } from './live-rates.ts'
 import { loadPrices, type Prices } from './money.ts'
 import { boundsOf } from './options.ts'
 import type { Settings } from './settings.ts'
-import { recordsFolderOf } from './outstanding-batches.ts'
 import { poolRowsOf } from './pool-loads.ts'
 import { cacheableParts } from './prefix-savings.ts'
 import type { SharedPrefixes } from './shared-prefixes.ts'
@@ -173,10 +172,9 @@ function planOf(
 ): SplitForecast {
   const pools = poolRowsOf(survey, run, prices)
   const rates = new LiveRates(boundsOf(run), run.limitFraction)
-  const folder = recordsFolderOf(context.files, run.output)
   const now = context.clock.wallTime()
-  const { deadline: given, batchTimes: times } = run
-  const kept = given === undefined ? undefined : deadlineOf(context.files, folder, given, now)
+  const { batchTimes: times } = run
+  const kept = deadlineOf(context.files, run.output, run, now)
   const ceilings = hooks.limitGroups && new Ceilings(hooks.limitGroups)
   for (const { pool } of pools) {
     const limits = ceilings?.limitsOf(pool) ?? kept?.limits[pool]

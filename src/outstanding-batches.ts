@@ -20,6 +20,12 @@ export function batchesFolderOf(folder: string): string {
   return `${folder}/batches`
 }
 
+/** Whether batches of an output are outstanding. */
+export function hasOutstanding(files: Files, output: string): boolean {
+  const names = output === '-' ? [] : files.list(batchesFolderOf(recordsFolderOf(files, output)))
+  return names.some((name) => name.endsWith('.json'))
+}
+
 /**
  * Rows that a batch holds must not be asked by others as well. `what`: was to be done with the
  * output.
@@ -27,8 +33,7 @@ export function batchesFolderOf(folder: string): string {
  * @throws {RunError} `BATCHES_OUTSTANDING` when one holds rows of this output
  */
 export function refuseOutstanding(files: Files, output: string, what: string): void {
-  const names = output === '-' ? [] : files.list(batchesFolderOf(recordsFolderOf(files, output)))
-  if (!names.some((name) => name.endsWith('.json'))) return
+  if (!hasOutstanding(files, output)) return
   const why = 'rows of it are in batches that are outstanding'
   const message = `Cannot ${what} ${output}: ${why}`
   const hint = 'collect these with --via batches, or cancel them first: sluice batches cancel'

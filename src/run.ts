@@ -12,6 +12,7 @@
 
 import { runBatches } from './batches/run.ts'
 import { type RunContext, systemContext } from './context.ts'
+import { forgetDeadline } from './deadline.ts'
 import { RunError } from './errors.ts'
 import type { Observer, RunStarted } from './events.ts'
 import { checkInput } from './input-check.ts'
@@ -166,7 +167,9 @@ async function runLive(live: LiveRun): Promise<RunSummary> {
     source.close()
     await transport.close()
     spending?.close(isOver)
-    ramps?.close(isOver && settings.first === Number.MAX_SAFE_INTEGER)
+    const isAll = isOver && settings.first === Number.MAX_SAFE_INTEGER
+    ramps?.close(isAll)
+    if (isAll && folder !== undefined) forgetDeadline(context.files, folder)
     ledger.close()
   }
 }

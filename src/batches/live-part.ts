@@ -28,6 +28,7 @@ export function openLane(
   if (planned === undefined) return undefined
   const { folder } = ledger
   const ramps = folder === undefined ? undefined : new RampMemory(context.files, folder)
+  if (ramps?.notice) observe({ type: 'notice', at: context.clock.now(), message: ramps.notice })
   const transport = context.transport(settings)
   const ends = { source, books: ledger, transport, prices, spending, ramps }
   const lane = new Lane({ ...ends, context, settings, stats, observe })

@@ -74,9 +74,8 @@ export class LiveRows {
   /** Asks a few rows first, and waits for what they tell; then says what is planned. */
   async sample(): Promise<void> {
     const { lane, split, samples, plan } = this.#live
-    const { outstanding, context, pauses, stopping } = this.#shared
-    // Which rows batches of an earlier run hold is not known yet.
-    for (const row of outstanding.batches.size === 0 ? samples : []) {
+    const { context, pauses, stopping } = this.#shared
+    for (const row of samples) {
       this.#sampled.add(row.sequence)
       lane.push(row)
     }

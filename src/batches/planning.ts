@@ -11,7 +11,7 @@ import type { Observer } from '../events.ts'
 import { surveyRows } from '../forecast-survey.ts'
 import { LiveRates, limitsUnknown } from '../live-rates.ts'
 import { boundsOf } from '../options.ts'
-import { recordsFolderOf } from '../outstanding-batches.ts'
+import { hasOutstanding, recordsFolderOf } from '../outstanding-batches.ts'
 import { poolRowsOf } from '../pool-loads.ts'
 import { poolOf } from '../pools.ts'
 import { fileSource } from '../source.ts'
@@ -61,9 +61,9 @@ export async function planSplit(parts: BatchRunParts, observe: Observer): Promis
     source.close()
   })
   const pools = poolRowsOf(survey, settings, prices)
-  const folder = recordsFolderOf(files, settings.output)
-  const { deadline: given, batchTimes: times } = settings
-  const kept = given === undefined ? undefined : deadlineOf(files, folder, given, clock.wallTime())
+  const { output, batchTimes: times } = settings
+  const folder = recordsFolderOf(files, output)
+  const kept = deadlineOf(files, output, settings, clock.wallTime())
   const { at: deadlineAt = Infinity, limits = {} } = kept ?? {}
   const rates = new LiveRates(boundsOf(settings), settings.limitFraction)
   for (const [pool, each] of Object.entries(limits)) rates.learn(pool, each)
@@ -79,7 +79,9 @@ export async function planSplit(parts: BatchRunParts, observe: Observer): Promis
   for (const { pool } of pools) supposed.learn(pool, limitsUnknown)
   const slowest = forecastSplit({ pools, rates: supposed, times, deadlineMs: leftMs, ...costs })
   const isEasy = isFarOff(leftMs, slowest.liveMs, times.drainMs)
-  const samples = isEasy || isTold ? [] : pick(candidates)
+  // Which rows batches of an earlier run hold is not known yet.
+  const isResumed = !settings.overwrite && hasOutstanding(files, output)
+  const samples = isEasy || isTold || isResumed ? [] : pick(candidates)
   for (const work of samples) split.goesLive(work)
   const tell = (observing: Observer): void => {
     for (const { pool } of pools) {

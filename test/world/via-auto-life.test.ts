@@ -179,6 +179,16 @@ describe('a stop', () => {
   })
 })
 
+test('a deadline is forgotten with the last row, however that is asked', async () => {
+  const world = new BatchWorld(80, slow)
+  const death = { kind: 'interrupt', afterMs: 5000, midWrite: false } as const
+  await world.live({ ...auto, first: 10, deadline: minute }, death)
+  const beside = () => world.disk.list(folder).filter((name) => name === 'deadline.json')
+  expect(beside()).toEqual(['deadline.json'])
+  await world.live()
+  expect(beside()).toEqual([])
+})
+
 describe('a queue of batches that is full', () => {
   // Of batches of five rows four have room, and none ends; or none ever has.
   test.each([22, 3])('is no reason to miss the deadline: %i', async (batchQueuedRequests) => {
