@@ -26,10 +26,7 @@ const results = 'in.results.jsonl'
 const ended = { batchDurationMs: 0 }
 const endless = { batchDurationMs: 3_600_000, batchDurationSigma: 0, batchDrainMs: 0 }
 /** Rows are taken out of batches some seconds after the start. */
-const soon = [
-  ...['--deadline', '130s'],
-  ...['--batch-median', '1s', '--batch-p95', '2s', '--batch-drain', '2s'],
-]
+const soon = '--deadline 130s --batch-median 1s --batch-p95 2s --batch-drain 2s'.split(' ')
 
 interface Summary {
   readonly exit_code: number

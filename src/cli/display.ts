@@ -50,12 +50,15 @@ const sameLineEveryMs = 300_000
 /** Of a file full of bad rows, so many are told; all are in the failed file. */
 const failuresToldMax = 5
 const failureColumns = 300
+/** Of batches that were submitted, collected, canceled; a deadline has forty of them. */
+const batchesToldMax = 8
 const planName = 'plan: '
 
 export class Display {
   readonly #options: DisplayOptions
   readonly #stats = new Stats()
   #failuresTold = 0
+  readonly #batchesTold = new Map<string, number>()
   #failedOutput = ''
   #cancel: Cancel | undefined
   #line = { text: '', at: -Infinity }
@@ -172,7 +175,11 @@ export class Display {
   }
 
   #tellBatch(what: string, { id, rows }: { readonly id: string; readonly rows: number }): void {
+    const told = (this.#batchesTold.get(what) ?? 0) + 1
+    this.#batchesTold.set(what, told)
+    if (told > batchesToldMax) return
     this.#options.terminal.print([`${what} ${printable(id)}: ${plural(rows, 'row')}`])
+    if (told === batchesToldMax) this.note('further batches of this kind are only counted')
   }
 
   #stopping(code: string): void {
