@@ -30,7 +30,7 @@ function pathIn(folder: string): string {
   return `${folder}/deadline.json`
 }
 
-/** What is kept of these words, or what they mean as of now. `overwrite`: the output starts over. */
+/** What is kept of these words, or what they mean as of now; `overwrite`: it starts over. */
 export function deadlineOf(
   files: Files,
   output: string,

@@ -42,6 +42,15 @@ export interface Snapshot {
     /** Not asked in this run, and not to be. */
     readonly left: number
   }
+  /** Of the answers of this run, those that are not what was asked for, though they are answers. */
+  readonly incomplete: {
+    /** Cut at `max_tokens`, or at the end of the context window. */
+    readonly truncated: number
+    /** The model would not. */
+    readonly refused: number
+    /** Paused in the midst of its tools: `pause_turn`. */
+    readonly paused: number
+  }
   readonly batches: {
     /** Message Batches that are outstanding, and the rows in them. */
     readonly outstanding: number

@@ -208,6 +208,17 @@ describe('Stats', () => {
     expect(after.leftMs).toBeNull()
   })
 
+  test('counts answers that are not what was asked for, by why they ended', () => {
+    const ends = ['end_turn', 'max_tokens', 'max_tokens', 'model_context_window_exceeded']
+    const reasons = [...ends, 'refusal', 'pause_turn', 'tool_use', null]
+    const answers = reasons.map((stopReason, line) => ({ ...succeeded(1, line), stopReason }))
+    // One that was to write to the cache, and to answer nothing.
+    const warm = { ...succeeded(1, 9), stopReason: 'max_tokens' }
+    const none = { ...warm, usage: { ...usage, outputTokens: 0 } }
+    const { incomplete } = fold([started(0), ...answers, none], 1)
+    expect(incomplete).toEqual({ truncated: 3, refused: 1, paused: 1 })
+  })
+
   test('knows until when nothing can change, as long as it is so', () => {
     const waits: RunEvent = { type: 'binding_changed', at: 5, binds: 'batches', untilAt: 40 }
     expect(fold([started(0), waits], 10).bindsForMs).toBe(30)

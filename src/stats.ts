@@ -72,6 +72,7 @@ export class Stats {
   #stopping: { code: string; message: string } | null = null
   /** Rows of each batch that is outstanding, by its id. */
   readonly #batches = new Map<string, number>()
+  readonly #incomplete = { truncated: 0, refused: 0, paused: 0 }
   readonly #fromBatches = { collected: 0, answers: 0, cut: 0 }
   #deadline: Deadline | null = null
 
@@ -150,6 +151,7 @@ export class Stats {
     return {
       elapsedMs: now - this.#startedAt,
       rows: { ...this.#rows, readAll: this.#readAll, expected: this.#expected() },
+      incomplete: { ...this.#incomplete },
       batches: {
         outstanding: this.#batches.size,
         rows: sum([...this.#batches.values()]),
@@ -252,6 +254,7 @@ export class Stats {
   #rowSucceeded(event: RowSucceeded): void {
     const { usage } = event
     this.#rows.succeeded += 1
+    this.#countIncomplete(event)
     // A settled row cannot be counted again, so the set holds only rows under way.
     this.#unknownPending.delete(event.line)
     this.#countTokens(event)
@@ -267,6 +270,14 @@ export class Stats {
     const pool = this.#pool(event.at, event.pool)
     pool?.input.add(event.at, meteredInputTokens(usage))
     pool?.output.add(event.at, usage.outputTokens)
+  }
+
+  #countIncomplete({ stopReason, usage }: RowSucceeded): void {
+    if (stopReason === 'refusal') this.#incomplete.refused += 1
+    else if (stopReason === 'pause_turn') this.#incomplete.paused += 1
+    else if (stopReason === 'model_context_window_exceeded') this.#incomplete.truncated += 1
+    // What was to have no answer at all ends so too.
+    else if (stopReason === 'max_tokens' && usage.outputTokens > 0) this.#incomplete.truncated += 1
   }
 
   #countTokens(event: RowSucceeded): void {

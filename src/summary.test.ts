@@ -38,8 +38,9 @@ const summary: RunSummary = {
       usd: { limit: 2e9, spent: 1e9 + 1, unknown: 5e8, reserved: 6e8, overshootMax: 7 },
       tokens: null,
     },
+    incomplete: { truncated: 5, refused: 6, paused: 8 },
     batches: { outstanding: 1, rows: 300, collected: 2, answers: 4, cut: 0 },
-    deadline: null,
+    deadline: { at: 1.7e12, isGuaranteed: true, leftMs: -1500.4, isJudged: true },
     bound: [
       ['requests', 900.4],
       ['ramp', 100],
@@ -60,6 +61,9 @@ describe('summaryJson()', () => {
       this_run: {
         succeeded: 5,
         failed: 2,
+        truncated: 5,
+        refusals: 6,
+        paused: 8,
         elapsed_ms: 1235,
         attempts: 9,
         refused: 1,
@@ -97,7 +101,8 @@ describe('summaryJson()', () => {
         tokens: null,
       },
       batches: { outstanding: 1, rows: 300, collected: 2, answers: 4, cut: 0 },
-      deadline: null,
+      // 1,700,000,000 s after the epoch, and a second and a half too late.
+      deadline: { at: '2023-11-14T22:13:20.000Z', guaranteed: true, met: false, left_ms: -1500 },
       bound: { requests: 900, ramp: 100 },
       bound_excess: { '--max-requests-per-minute': 0 },
       estimate_error_percent: -1.5,

@@ -149,6 +149,9 @@ function thisRun(snapshot: Snapshot): unknown {
   return {
     succeeded: rows.succeeded,
     failed: rows.failed,
+    truncated: snapshot.incomplete.truncated,
+    refusals: snapshot.incomplete.refused,
+    paused: snapshot.incomplete.paused,
     elapsed_ms: Math.round(elapsedMs),
     attempts: attempts.started,
     refused: attempts.refused,

@@ -27,6 +27,7 @@ const eventful: RunSummary = {
     ...empty,
     elapsedMs: 258_000,
     rows: { ...empty.rows, succeeded: 2000, failed: 1, heldSucceeded: 1000 },
+    incomplete: { truncated: 1200, refused: 3, paused: 1 },
     attempts: { started: 2214, inFlight: 0, refused: 200, overloaded: 2, broken: 11 },
     possiblyBilledTwice: { rows: 3, attempts: 4, costNanoUsdMax: 20_000_000, killedInFlight: 42 },
     tokens: {
@@ -81,6 +82,7 @@ describe('summaryLines()', () => {
     expect(summaryLines(eventful, plain)).toEqual([
       'rows      3,201: 3,000 answered, 1 failed, 200 left',
       '          1,000 of them by earlier runs',
+      '          1,200 cut at max_tokens, 3 refused by the model, 1 paused by tools',
       'time      4 min 18 s, 7.8 rows/s',
       'tokens    1.23M uncached input, 640k output',
       'cache     8.1M tokens read, 40k written: $21.52 saved',

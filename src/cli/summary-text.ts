@@ -3,6 +3,7 @@
  *
  *   rows      3,201: 3,200 answered, 1 failed
  *             1,000 of them by earlier runs
+ *             12 cut at max_tokens, 3 refused by the model
  *   time      4 min 18 s, 12.4 rows/s
  *   batches   2 collected, 2,900 answers; 1 under way, 300 rows
  *   deadline  met, with 12 min left
@@ -51,6 +52,7 @@ export function summaryLines(
   const parts: readonly (readonly [label: string, text: string])[] = [
     ['rows', rowsText(summary)],
     ['', heldText(summary)],
+    ['', incompleteText(summary)],
     ['time', timeText(summary)],
     ['batches', batchesText(summary)],
     ['deadline', deadlineText(summary)],
@@ -98,6 +100,16 @@ function rowsText({ rows }: RunSummary): string {
 function heldText({ snapshot: { rows } }: RunSummary): string {
   const held = rows.heldSucceeded + rows.heldFailed
   return held === 0 ? '' : `${formatCount(held)} of them by earlier runs`
+}
+
+/** Answers that were paid for, and may be of no use. */
+function incompleteText({ snapshot: { incomplete } }: RunSummary): string {
+  const { truncated, refused, paused } = incomplete
+  const parts: string[] = []
+  if (truncated > 0) parts.push(`${formatCount(truncated)} cut at max_tokens`)
+  if (refused > 0) parts.push(`${formatCount(refused)} refused by the model`)
+  if (paused > 0) parts.push(`${formatCount(paused)} paused by tools`)
+  return parts.join(', ')
 }
 
 function timeText({ snapshot }: RunSummary): string {
