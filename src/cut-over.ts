@@ -20,6 +20,7 @@
  */
 
 import { allPools, type Channel, type LiveRates } from './live-rates.ts'
+import { addTo } from './needs.ts'
 import { type Amounts, nothing, units } from './taken.ts'
 
 /** What is decided by. Instants are monotonic milliseconds. */
@@ -75,7 +76,7 @@ export class CutOver {
 
   /** Rows are now at this place. */
   put(pool: string, place: Place, amounts: Readonly<Amounts>): void {
-    addTo(this.#placesOf(pool)[place], amounts, 1)
+    addTo(this.#placesOf(pool)[place], amounts)
   }
 
   /** Rows are not at this place any more. Estimates may differ from one time to the next. */
@@ -159,7 +160,7 @@ export class CutOver {
         // What was expected of rows may differ from one time to the next, by a little.
         for (const unit of units) expected[unit] += Math.max(0, amounts[unit])
       }
-      addTo(sum, this.#options.needsOf?.(pool, expected) ?? expected, 1)
+      addTo(sum, this.#options.needsOf?.(pool, expected) ?? expected)
     }
     return sum
   }
@@ -172,8 +173,4 @@ export class CutOver {
     }
     return places
   }
-}
-
-function addTo(sum: Amounts, amounts: Readonly<Amounts>, times: number): void {
-  for (const unit of units) sum[unit] += times * amounts[unit]
 }

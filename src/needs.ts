@@ -95,6 +95,11 @@ export function amountsOf({ input, output }: Tokens): Amounts {
   return { requests: 1, input, output, tokens: input + output }
 }
 
+/** Puts more onto a sum, so many times. */
+export function addTo(sum: Amounts, more: Readonly<Amounts>, times = 1): void {
+  for (const unit of units) sum[unit] += times * more[unit]
+}
+
 /** So many times as much. */
 export function timesOf(amounts: Readonly<Amounts>, times: number): Amounts {
   const scaled = { ...amounts }

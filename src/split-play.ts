@@ -10,9 +10,9 @@
 import { type BatchTimes, drawBatchMs, usefulMs } from './batch-times.ts'
 import { CutOver } from './cut-over.ts'
 import { allPools, type Channel, type LiveRates } from './live-rates.ts'
-import { timesOf } from './needs.ts'
+import { addTo, timesOf } from './needs.ts'
 import type { Random } from './random.ts'
-import { type Amounts, nothing, units } from './taken.ts'
+import { type Amounts, nothing } from './taken.ts'
 
 /** The rows of one pool. */
 export interface PoolLoad {
@@ -179,7 +179,7 @@ class FluidLane {
 
   add(pool: string, amounts: Readonly<Amounts>): void {
     const sum = this.#pools.get(pool) ?? nothing()
-    for (const unit of units) sum[unit] += amounts[unit]
+    addTo(sum, amounts)
     this.#pools.set(pool, sum)
   }
 
@@ -192,7 +192,7 @@ class FluidLane {
       const share = needed <= ms + 1 ? 1 : ms / needed
       const done = timesOf(amounts, share)
       if (share === 1) this.#pools.delete(pool)
-      else for (const unit of units) amounts[unit] -= done[unit]
+      else addTo(amounts, done, -1)
       return [pool, done] as const
     })
   }
@@ -200,9 +200,7 @@ class FluidLane {
   #sumOf(channel: Channel): Amounts {
     if (channel !== allPools) return this.#pools.get(channel) ?? nothing()
     const sum = nothing()
-    for (const amounts of this.#pools.values()) {
-      for (const unit of units) sum[unit] += amounts[unit]
-    }
+    for (const amounts of this.#pools.values()) addTo(sum, amounts)
     return sum
   }
 }

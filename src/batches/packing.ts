@@ -7,9 +7,10 @@
  * it might have.
  */
 
-import type { Broken, Invalid } from '../outcome.ts'
 import { isJsonObject, parseJson } from '../json.ts'
-import { nothing as noAmounts, units } from '../taken.ts'
+import { addTo } from '../needs.ts'
+import type { Broken, Invalid } from '../outcome.ts'
+import { nothing as noAmounts } from '../taken.ts'
 import type { Work } from '../work.ts'
 import { type Amount, worstCase } from '../worst-case.ts'
 import type { Intent } from './intents.ts'
@@ -185,7 +186,7 @@ export class Packing {
     if (most === undefined) this.#mostNanoUsd = null
     else if (this.#mostNanoUsd !== null) this.#mostNanoUsd += most.nanoUsd
     const amounts = this.#shared.split?.goesIntoBatch(work)
-    if (amounts !== undefined) for (const unit of units) this.#amounts[unit] += amounts[unit]
+    if (amounts !== undefined) addTo(this.#amounts, amounts)
     pack.add(work, most)
     this.#sequences.push(work.sequence)
     this.#last = work

@@ -11,13 +11,13 @@ import { CutOver } from '../cut-over.ts'
 import type { RunEvent } from '../events.ts'
 import type { Learned } from '../forecast-learning.ts'
 import type { LiveRates } from '../live-rates.ts'
-import { amountsOf, Needs, timesOf } from '../needs.ts'
-import type { Settings } from '../settings.ts'
+import { addTo, amountsOf, Needs, timesOf } from '../needs.ts'
 import { meteredInputTokens } from '../outcome.ts'
 import type { PoolRows } from '../pool-loads.ts'
 import { poolOf } from '../pools.ts'
+import type { Settings } from '../settings.ts'
 import { batchesOfPool, isFarOff, tailOf } from '../split-forecast.ts'
-import { type Amounts, nothing, units } from '../taken.ts'
+import { type Amounts, nothing } from '../taken.ts'
 import type { Work } from '../work.ts'
 import type { OutstandingBatch } from './outstanding.ts'
 
@@ -154,7 +154,7 @@ export class Split {
     const amounts = this.goesIntoBatch(work)
     const piece = this.#pieces.get(batch)
     if (piece === undefined) return this.packed(batch, pool, amounts)
-    for (const unit of units) piece.amounts[unit] += amounts[unit]
+    addTo(piece.amounts, amounts)
     if (batch.isCut) this.#cutOver.move(pool, 'batched', 'live', amounts)
   }
 
@@ -165,8 +165,11 @@ export class Split {
     const each = timesOf(piece.amounts, 1 / batch.intent.rows)
     const isLive = this.isLive(work) || this.#parts.settings.batchLeftovers === 'live'
     this.#cutOver.put(piece.pool, isLive ? 'live' : 'waiting', each)
-    if (!isLive) this.#left.set(piece.pool, sumOf(this.#left.get(piece.pool), each))
-    return isLive ? 'live' : 'wait'
+    if (isLive) return 'live'
+    const left = this.#left.get(piece.pool) ?? nothing()
+    addTo(left, each)
+    this.#left.set(piece.pool, left)
+    return 'wait'
   }
 
   /** All of a batch was collected, or it was never sent. */
@@ -268,15 +271,10 @@ export class Split {
       return
     }
     if (now < measure.since) return
-    for (const unit of units) measure.taken[unit] += amounts[unit]
+    addTo(measure.taken, amounts)
     const ms = now - measure.since
     if (ms < measureMs) return
     this.#parts.rates.measure(pool, measure.taken, ms)
     this.#measures.set(pool, { since: now, taken: nothing() })
   }
-}
-
-function sumOf(sum: Amounts = nothing(), more: Readonly<Amounts>): Amounts {
-  for (const unit of units) sum[unit] += more[unit]
-  return sum
 }

@@ -14,6 +14,21 @@ export const via = { via: 'batches' } as const
 export const folder = `${output}.sluice`
 export const failed = '/data/out.failed.jsonl'
 
+/** What befalls batches of processes that are killed. */
+export const killFaults = {
+  'no fault': {},
+  'lost replies': { 'batch-create-lost': 0.4 },
+  'every fault': {
+    'batch-create-lost': 0.15,
+    'batch-create-refused': 0.15,
+    'batch-late': 0.1,
+    'batch-poll-error': 0.1,
+    'batch-not-found': 0.1,
+    'batch-results-cut': 0.3,
+    'batch-request-error': 0.02,
+  },
+} as const
+
 /** A line of the output, as far as it is judged. */
 export interface ResultLine {
   readonly custom_id: string

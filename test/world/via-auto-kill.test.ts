@@ -6,28 +6,14 @@
 
 import { describe, expect, test } from 'vitest'
 import { Random } from '../../src/random.ts'
-import { BatchWorld, folder, idsOf, judge } from './batch-world.ts'
+import { BatchWorld, folder, idsOf, judge, killFaults } from './batch-world.ts'
 import { counts } from './small-world.ts'
 
 const minute = 60_000
 const rows = 240
 const kills = 12
 
-const servers = {
-  'no fault': {},
-  'lost replies': { 'batch-create-lost': 0.3 },
-  'every fault': {
-    'batch-create-lost': 0.15,
-    'batch-create-refused': 0.15,
-    'batch-late': 0.1,
-    'batch-poll-error': 0.1,
-    'batch-not-found': 0.1,
-    'batch-results-cut': 0.3,
-    'batch-request-error': 0.02,
-  },
-} as const
-
-describe.each(Object.entries(servers))('killed, with %s', (_, faults) => {
+describe.each(Object.entries(killFaults))('killed, with %s', (_, faults) => {
   test.each([1, 2, 3, 4, 5, 6])('seed %i: none lost, none doubled', async (seed) => {
     const random = new Random(seed)
     const server = {

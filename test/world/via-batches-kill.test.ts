@@ -7,7 +7,7 @@
 import { describe, expect, test } from 'vitest'
 import { Random } from '../../src/random.ts'
 import { systemError } from '../sim-file.ts'
-import { BatchWorld, folder, idsOf, judge, namedRows, via } from './batch-world.ts'
+import { BatchWorld, folder, idsOf, judge, killFaults, namedRows, via } from './batch-world.ts'
 import type { Life } from './life.ts'
 import { counts } from './small-world.ts'
 
@@ -33,21 +33,7 @@ interface Tally {
   problems: readonly string[]
 }
 
-const servers = {
-  'no fault': {},
-  'lost replies': { 'batch-create-lost': 0.4 },
-  'every fault': {
-    'batch-create-lost': 0.15,
-    'batch-create-refused': 0.15,
-    'batch-late': 0.1,
-    'batch-poll-error': 0.1,
-    'batch-not-found': 0.1,
-    'batch-results-cut': 0.3,
-    'batch-request-error': 0.02,
-  },
-} as const
-
-describe.each(Object.entries(servers))('killed, with %s', (_, faults) => {
+describe.each(Object.entries(killFaults))('killed, with %s', (_, faults) => {
   test.each([1, 2, 3])(
     'seed %i: none lost, none doubled',
     async (seed) => {
