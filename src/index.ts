@@ -14,7 +14,12 @@ export type { ErrorCode } from './errors.ts'
 export type {
   AttemptFailed,
   AttemptStarted,
+  BatchCollected,
+  BatchCut,
+  BatchLost,
+  BatchSubmitted,
   BindingChanged,
+  DeadlineJudged,
   InputEnded,
   LimitsRead,
   Notice,
@@ -23,10 +28,12 @@ export type {
   RowFailed,
   RowLeft,
   RowsRead,
+  RowsAgain,
   RowSucceeded,
   RunEvent,
   RunStarted,
   RunStopping,
+  SplitPlanned,
 } from './events.ts'
 export { forecast } from './forecast.ts'
 export type { ForecastHooks } from './forecast.ts'
@@ -48,6 +55,8 @@ export { run } from './run.ts'
 export type { RunHooks } from './run.ts'
 export type { PoolSnapshot } from './pool-stats.ts'
 export type { Snapshot, TokenTotals } from './snapshot.ts'
+export type { BatchTimes } from './batch-times.ts'
+export type { SplitForecast } from './split-forecast.ts'
 export { stream } from './stream.ts'
 export type { ResultStream } from './stream.ts'
 export type { StreamOptions } from './stream-options.ts'
