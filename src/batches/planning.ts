@@ -27,6 +27,8 @@ const samplesMin = 2
 const samplesMax = 50
 /** With so many answers in the output, there is nothing to learn of their length. */
 const answersEnough = 20
+/** To read so much takes a second or more. */
+const longBytes = 100_000_000
 /** The Rate Limits API is waited for so long. */
 const limitsMsMax = 30_000
 
@@ -56,6 +58,10 @@ export async function planSplit(parts: BatchRunParts, observe: Observer): Promis
   const { input } = settings
   assert(typeof input === 'string', 'A run by batches reads its input again')
   const source = fileSource(files, input)
+  if ((files.stat(input)?.size ?? 0) >= longBytes) {
+    const message = 'reading the file once before anything is sent, to plan'
+    observe({ type: 'notice', at: clock.now(), message })
+  }
   const reading = { run: settings, sharing: settings.cache === 'auto', exact: 0, prices, files }
   const survey = await surveyRows(source, { ...reading, clock, signal, visit }).finally(() => {
     source.close()
