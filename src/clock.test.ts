@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type Cancel, type Clock, sleep, SystemClock } from './clock.ts'
+import { SimClock } from '../test/world/sim-clock.ts'
+import { type Cancel, type Clock, sleep, SystemClock, inTime } from './clock.ts'
 
 describe('SystemClock', () => {
   test('now() never steps back and wallTime() is of this century', () => {
@@ -87,5 +88,44 @@ describe('sleep()', () => {
     const clock = new HandClock()
     await sleep(clock, 250, AbortSignal.abort())
     expect(clock.timers).toEqual([])
+  })
+})
+
+describe('inTime()', () => {
+  const never = (signal: AbortSignal): Promise<never> =>
+    new Promise((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error))
+    })
+
+  test('gives what is there in time, and aborts nothing afterwards', async () => {
+    const clock = new SimClock()
+    let given: AbortSignal | undefined
+    const work = (signal: AbortSignal) => {
+      given = signal
+      return Promise.resolve(7)
+    }
+    expect(await inTime(clock, 50, undefined, work)).toBe(7)
+    await clock.runUntil(sleep(clock, 100))
+    expect(given?.aborted).toBe(false)
+  })
+
+  test('says that what is late is late, whether it listens or not', async () => {
+    const clock = new SimClock()
+    const deaf = () => sleep(clock, 80).then(() => 7)
+    for (const work of [never, deaf]) {
+      await expect(clock.runUntil(inTime(clock, 50, undefined, work))).rejects.toThrow(
+        'no answer came in time',
+      )
+    }
+  })
+
+  test('ends when it is ended from outside, for the reason given there', async () => {
+    const clock = new SimClock()
+    const startAt = clock.now()
+    const ending = new AbortController()
+    clock.after(20, () => ending.abort(new Error('stopped')))
+    const ended = clock.runUntil(inTime(clock, 50, ending.signal, never))
+    await expect(ended).rejects.toThrow('stopped')
+    expect(clock.now() - startAt).toBe(20)
   })
 })

@@ -54,3 +54,26 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
     signal?.addEventListener('abort', finish, { once: true })
   })
 }
+
+/**
+ * What `work` gives, if it does within so long. Otherwise, and when `signal` aborts, its own signal
+ * is aborted.
+ */
+export async function inTime<T>(
+  clock: Clock,
+  ms: number,
+  signal: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const late = new AbortController()
+  const cancel = clock.after(ms, () => late.abort(new Error('no answer came in time')))
+  signal?.addEventListener('abort', cancel, { once: true })
+  try {
+    const given = await work(signal ? AbortSignal.any([signal, late.signal]) : late.signal)
+    late.signal.throwIfAborted()
+    return given
+  } finally {
+    cancel()
+    signal?.removeEventListener('abort', cancel)
+  }
+}

@@ -25,7 +25,7 @@ import type { BudgetForecast, Forecast, WayForecast } from './forecast-report.ts
 import { type Range, sumOf } from './forecast-sums.ts'
 import { type ForecastProgress, type Survey, surveyRows } from './forecast-survey.ts'
 import { durationOf, type LimitsKnown } from './forecast-time.ts'
-import { LiveRates, limitsUnknown } from './live-rates.ts'
+import { LiveRates } from './live-rates.ts'
 import { loadPrices, type Prices } from './money.ts'
 import { boundsOf } from './options.ts'
 import type { Settings } from './settings.ts'
@@ -179,8 +179,8 @@ function planOf(
   for (const { pool } of pools) {
     const limits = ceilings?.limitsOf(pool) ?? kept?.limits[pool]
     if (limits !== undefined) rates.learn(pool, limits)
-    else if (!rates.isBounded) rates.learn(pool, limitsUnknown, true)
   }
+  if (!rates.isBounded) rates.suppose(pools.map(({ pool }) => pool))
   const deadlineMs = (kept?.at ?? Infinity) - now
   return forecastSplit({ pools, rates, times, deadlineMs, ...costsOf(survey, run, prices) })
 }

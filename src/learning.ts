@@ -6,7 +6,7 @@
  */
 
 import { Ceilings } from './ceilings.ts'
-import type { Cancel } from './clock.ts'
+import { inTime } from './clock.ts'
 import type { RunContext } from './context.ts'
 import type { Observer } from './events.ts'
 import type { Loop } from './loop.ts'
@@ -25,42 +25,49 @@ export interface Learning {
 
 /** Will ask, if the settings have an admin key. */
 export function learnCeilings(
-  { clock, limitGroups }: RunContext,
+  context: RunContext,
   settings: Settings,
   tell: { readonly loop: () => Loop; readonly notice: (message: string) => void },
 ): Learning {
   const ending = new AbortController()
-  let cancel: Cancel | undefined
-  let mayAsk = settings.adminKey !== undefined && limitGroups !== undefined
+  let mayAsk = true
   const ask = async (): Promise<void> => {
-    try {
-      // In the turn in which it is told of, the first request has not been handed on.
-      await Promise.resolve()
-      const groups = await limitGroups?.(settings, ending.signal)
-      if (!ending.signal.aborted) tell.loop().learn(new Ceilings(groups ?? []))
-    } catch (error) {
-      const isOver = ending.signal.aborted && ending.signal.reason !== late
-      if (isOver) return
-      const why = error instanceof Error ? error.message : String(error)
-      tell.notice(`${why}; going on with the limits that replies show`)
-    } finally {
-      cancel?.()
-    }
+    // In the turn in which it is told of, the first request has not been handed on.
+    await Promise.resolve()
+    const told = await askCeilings(context, settings, ending.signal)
+    if (typeof told === 'string') tell.notice(told)
+    else if (told !== undefined) tell.loop().learn(told)
   }
   return {
     observe: ({ type }) => {
       if (!mayAsk || type !== 'attempt_started') return
       mayAsk = false
-      cancel = clock.after(answerMsMax, () => ending.abort(late))
       void ask()
     },
     close: () => {
       mayAsk = false
-      cancel?.()
       ending.abort()
     },
   }
 }
 
-/** Why it was given up. */
-const late = new Error('no answer came in time')
+/**
+ * What it tells; in words why that cannot be had; undefined where nobody may ask, or `signal` has
+ * ended it.
+ */
+export async function askCeilings(
+  { clock, limitGroups }: RunContext,
+  settings: Settings,
+  signal: AbortSignal | undefined,
+): Promise<Ceilings | string | undefined> {
+  if (settings.adminKey === undefined || limitGroups === undefined) return undefined
+  try {
+    const ask = (ending: AbortSignal) => limitGroups(settings, ending)
+    const groups = await inTime(clock, answerMsMax, signal, ask)
+    return signal?.aborted === true ? undefined : new Ceilings(groups)
+  } catch (error) {
+    if (signal?.aborted === true) return undefined
+    const why = error instanceof Error ? error.message : String(error)
+    return `${why}; going on with the limits that replies show`
+  }
+}

@@ -79,6 +79,11 @@ export class LiveRates {
     this.#pools.set(pool, { limits, isSupposed, share })
   }
 
+  /** Of pools whose limits nobody has told, the lowest are supposed. */
+  suppose(pools: readonly string[]): void {
+    for (const pool of pools) if (!this.knows(pool)) this.learn(pool, limitsUnknown, true)
+  }
+
   /** While rows waited for a pool without a pause, it took so much in so long. */
   measure(pool: string, taken: Amounts, ms: number): void {
     const known = this.#pools.get(pool)

@@ -3,8 +3,8 @@
  * taken out of a batch at the latest, whether the deadline is certain, and what it costs.
  */
 
-import { type BatchTimes, batchExpiryMs, usefulMs } from './batch-times.ts'
-import { CutOver } from './cut-over.ts'
+import { type BatchTimes, batchExpiryMs, batchTimesDefault } from './batch-times.ts'
+import type { CutOver } from './cut-over.ts'
 import { CacheUse, costOf } from './forecast-cost.ts'
 import type { Range } from './forecast-sums.ts'
 import type { Survey } from './forecast-survey.ts'
@@ -15,7 +15,7 @@ import { Needs } from './needs.ts'
 import type { Settings } from './settings.ts'
 import type { PoolRows } from './pool-loads.ts'
 import { Random } from './random.ts'
-import { playSplit, type SplitWorld } from './split-play.ts'
+import { cutOverOf, type PoolLoad, playSplit, type SplitWorld } from './split-play.ts'
 import type { Amounts } from './taken.ts'
 
 /** What is known before. */
@@ -107,11 +107,7 @@ export function costsOf(
 export function forecastSplit(known: SplitKnown): SplitForecast {
   const { pools, rates, times, deadlineMs } = known
   const tailMs = tailOf(pools)
-  const loads = pools.map(({ pool, expected, most }) => ({
-    pool,
-    amounts: new Needs(most).of(expected),
-    batches: Math.min(batchesOfPool(pools.length), Math.max(1, expected.requests)),
-  }))
+  const loads = loadsOf(pools)
   const world = { loads, rates, times, deadlineMs, tailMs }
   const cutOver = cutOverOf(world)
   const { ms: liveMs, channel: pool, amounts } = cutOver.longest()
@@ -136,12 +132,27 @@ export function forecastSplit(known: SplitKnown): SplitForecast {
   }
 }
 
-function cutOverOf({ loads, rates, times, deadlineMs, tailMs }: SplitWorld): CutOver {
-  const { drainMs } = times
-  const options = { rates, deadlineAt: deadlineMs, drainMs, usefulMs: usefulMs(times) }
-  const cutOver = new CutOver(options, tailMs)
-  for (const { pool, amounts } of loads) cutOver.put(pool, 'waiting', amounts)
-  return cutOver
+/** How long all rows take live, at the most that must be counted with. */
+export function longestLive(
+  pools: readonly PoolRows[],
+  rates: LiveRates,
+): ReturnType<CutOver['longest']> {
+  const loads = loadsOf(pools)
+  return cutOverOf({
+    loads,
+    rates,
+    times: batchTimesDefault,
+    deadlineMs: Infinity,
+    tailMs: 0,
+  }).longest()
+}
+
+function loadsOf(pools: readonly PoolRows[]): readonly PoolLoad[] {
+  return pools.map(({ pool, expected, most }) => ({
+    pool,
+    amounts: new Needs(most).of(expected),
+    batches: Math.min(batchesOfPool(pools.length), Math.max(1, expected.requests)),
+  }))
 }
 
 interface PlayedAll {

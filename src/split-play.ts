@@ -54,6 +54,15 @@ const partsOfBatch = 8
 /** What may change at any instant is looked at so often. */
 const stepMs = 1000
 
+/** The rule, before anything was done: all rows wait. */
+export function cutOverOf({ loads, rates, times, deadlineMs, tailMs }: SplitWorld): CutOver {
+  const { drainMs } = times
+  const options = { rates, deadlineAt: deadlineMs, drainMs, usefulMs: usefulMs(times) }
+  const cutOver = new CutOver(options, tailMs)
+  for (const { pool, amounts } of loads) cutOver.put(pool, 'waiting', amounts)
+  return cutOver
+}
+
 /** Plays a run once. */
 export function playSplit(world: SplitWorld, random: Random): Played {
   const play = new Play(world)
@@ -71,13 +80,9 @@ class Play {
   #now = 0
 
   constructor(world: SplitWorld) {
-    const { rates, times, deadlineMs, tailMs, loads } = world
-    const { drainMs } = times
-    const options = { rates, deadlineAt: deadlineMs, drainMs, usefulMs: usefulMs(times) }
     this.#world = world
-    this.#cutOver = new CutOver(options, tailMs)
-    this.#lane = new FluidLane(rates)
-    for (const { pool, amounts } of loads) this.#cutOver.put(pool, 'waiting', amounts)
+    this.#cutOver = cutOverOf(world)
+    this.#lane = new FluidLane(world.rates)
   }
 
   /** Deals the rows of a pool out: what is asked live at once, and the rest into batches. */

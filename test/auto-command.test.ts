@@ -2,15 +2,15 @@
  * `sluice run --via auto` from the shell, in processes of its own against the simulator.
  */
 
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { Ajv2020 } from 'ajv/dist/2020.js'
 import { describe, expect, test } from 'vitest'
 import {
-  type Ended,
+  expectNarrow,
   folder,
   idsIn,
   lastLine,
+  printed,
   read,
   row,
   rows,
@@ -40,21 +40,6 @@ interface Summary {
   } | null
 }
 
-function checked(name: string, { stdout }: Ended): unknown {
-  const schema = new URL(`../schemas/${name}.json`, import.meta.url)
-  const isValid = new Ajv2020({ allowUnionTypes: true }).compile(
-    JSON.parse(readFileSync(schema, 'utf8')) as object,
-  )
-  const value = JSON.parse(stdout) as unknown
-  isValid(value)
-  expect(isValid.errors ?? []).toEqual([])
-  return value
-}
-
-function expectNarrow(text: string): void {
-  for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
-}
-
 describe.concurrent('sluice run --via auto', () => {
   test('has what batches do in time for half, and says what it plans', async () => {
     const cwd = folder()
@@ -63,7 +48,7 @@ describe.concurrent('sluice run --via auto', () => {
     const args = ['run', 'in.jsonl', '--via', 'auto', '--deadline', '2h', '--json']
     const told = await sluice([...args, '--base-url', url], { cwd })
     expect(told.code).toBe(0)
-    const summary = checked('summary', told) as Summary
+    const summary = printed('summary', told) as Summary
     expect(summary.rows).toEqual({ selected: 40, succeeded: 40, failed: 0, left: 0 })
     // Two rows were asked first, to learn from.
     expect(summary.batches).toMatchObject({ answers: 38, cut: 0, outstanding: 0 })
@@ -84,7 +69,7 @@ describe.concurrent('sluice run --via auto', () => {
     const args = ['run', 'in.jsonl', '--via', 'auto', ...soon, '--json', '--base-url', url]
     const told = await sluice(args, { cwd })
     expect(told.code).toBe(0)
-    const summary = checked('summary', told) as Summary
+    const summary = printed('summary', told) as Summary
     expect(summary.rows['succeeded']).toBe(30)
     expect(summary.batches['cut']).toBeGreaterThan(20)
     expect(summary.deadline?.met).toBe(true)
@@ -103,13 +88,13 @@ describe.concurrent('sluice run --via auto', () => {
     running.child.kill('SIGINT')
     const stopped = await running.ended
     expect(stopped.code).toBe(3)
-    const first = checked('summary', stopped) as Summary
+    const first = printed('summary', stopped) as Summary
     expect(first.deadline?.met).toBeNull()
     expect(stopped.stderr).toMatch(/runs? on at the API; to go on:/)
     const again = start([...args, '--base-url', url], { cwd })
     await again.says('plan: ')
     again.child.kill('SIGINT')
-    const second = checked('summary', await again.ended) as Summary
+    const second = printed('summary', await again.ended) as Summary
     expect(second.deadline?.at).toBe(first.deadline?.at)
   })
 
@@ -119,7 +104,7 @@ describe.concurrent('sluice run --via auto', () => {
     const url = await simulate(ended)
     const args = ['run', 'in.jsonl', '--via', 'auto', '--json', '--base-url', url]
     const told = await sluice(args, { cwd })
-    const summary = checked('summary', told) as Summary
+    const summary = printed('summary', told) as Summary
     expect(summary.batches['answers']).toBe(3)
     expect(summary.deadline).toBeNull()
     expect(told.stderr).toMatch(/^plan: 4 rows without a deadline: all into batches/m)
@@ -133,7 +118,7 @@ describe.concurrent('sluice run --via auto', () => {
     const args = ['run', 'in.jsonl', '--via', 'auto', '--json', '--base-url', url]
     const told = await sluice([...args, '--deadline', '2020-01-01T00:00:00Z'], { cwd })
     expect(told.code).toBe(0)
-    const summary = checked('summary', told) as Summary
+    const summary = printed('summary', told) as Summary
     expect(summary.deadline).toMatchObject({ guaranteed: false, met: false })
     expect(told.stderr).toMatch(/^plan: 20 rows and the deadline has passed/m)
     expect(told.stderr).toContain('THE DEADLINE IS NOT GUARANTEED')
@@ -164,7 +149,7 @@ describe.concurrent('sluice run --via auto --dry-run', () => {
     expect(told.stdout).toContain('--batch-median')
     expectNarrow(told.stdout)
     expect(existsSync(path.join(cwd, `${results}.sluice`))).toBe(false)
-    const json = checked('estimate', await sluice([...args, '--json'], { cwd })) as {
+    const json = printed('estimate', await sluice([...args, '--json'], { cwd })) as {
       readonly plan: { readonly guaranteed: boolean; readonly batches: number }
     }
     expect(json.plan).toMatchObject({ guaranteed: true, batches: 40, supposed_pools: [] })

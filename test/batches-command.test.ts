@@ -3,17 +3,18 @@
  * of their own against the simulator.
  */
 
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import path from 'node:path'
-import { Ajv2020 } from 'ajv/dist/2020.js'
 import { describe, expect, test } from 'vitest'
 import {
   type Ended,
+  expectNarrow,
   folder,
   idsIn,
   key,
   lastLine,
+  printed,
   read,
   row,
   rows,
@@ -45,16 +46,8 @@ interface Listed {
   readonly batches: readonly Readonly<Record<string, unknown>>[]
 }
 
-const schema = new URL('../schemas/summary.json', import.meta.url)
-const isSummary = new Ajv2020({ allowUnionTypes: true }).compile(
-  JSON.parse(readFileSync(schema, 'utf8')) as object,
-)
-
-function summaryOf({ stdout }: Ended): Summary {
-  const summary = JSON.parse(stdout) as Summary
-  isSummary(summary)
-  expect(isSummary.errors ?? []).toEqual([])
-  return summary
+function summaryOf(ended: Ended): Summary {
+  return printed('summary', ended) as Summary
 }
 
 /** All batches that the API knows of, as it tells of them. */
@@ -65,8 +58,8 @@ async function batchesOf(url: string): Promise<readonly { processing_status: str
   return data
 }
 
-function expectNarrow(text: string): void {
-  for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+function expectPlain(text: string): void {
+  expectNarrow(text)
   expect(text).not.toContain('\u001b')
 }
 
@@ -108,7 +101,7 @@ describe.concurrent('sluice run --via batches', () => {
     // There were no tries, and so no 429s to be told.
     expect(told.stderr).not.toMatch(/^tries/m)
     expect(lastLine(told.stderr)).toMatch(/^done 20, failed 0, cost \$\S+, in\.results\.jsonl$/)
-    expectNarrow(told.stderr)
+    expectPlain(told.stderr)
   })
 
   test('detached ends with 5, can be looked at, and the same command has the answers', async () => {
@@ -141,12 +134,12 @@ describe.concurrent('sluice run --via batches', () => {
     expect(list.code).toBe(0)
     expect(list.stdout).toMatch(/^msgbatch_\w+ +7 {2}(in 23 h 59 min|in 1 d)$/m)
     expect(list.stdout).toContain('from in.jsonl')
-    expectNarrow(list.stdout + list.stderr)
+    expectPlain(list.stdout + list.stderr)
     const status = await sluice(['batches', 'status', results, '--base-url', url], { cwd })
     expect(status.stdout).toMatch(/^msgbatch_\w+ +7 {2}ended$/m)
     expect(status.stdout).toMatch(/^ {2}7 succeeded$/m)
     expect(status.stderr).toBe('1 batch, 7 rows; 1 ended, to be collected\n')
-    expectNarrow(status.stdout)
+    expectPlain(status.stdout)
 
     const live = await sluice(['run', 'in.jsonl', '--base-url', url], { cwd })
     expect({ code: live.code, stdout: live.stdout }).toEqual({ code: 5, stdout: '' })
@@ -389,7 +382,7 @@ describe.concurrent('sluice batches list and status', () => {
     const coloured = await sluice([...args, '--color', 'always'], { cwd })
     expect(coloured.stdout).toContain('\u001b[2m')
     const plain = await sluice(args, { cwd, env: { NO_COLOR: '1' } })
-    expectNarrow(plain.stdout)
+    expectPlain(plain.stdout)
   })
 
   test.each([

@@ -2,11 +2,9 @@
  * `sluice check` as it is used: exit codes, inputs of all kinds, ^C, and `--online`.
  */
 
-import { spawn } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
-import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { bin, folder, key, row, rows, simulate, sluice, toEnd, write } from './spawned.ts'
+import { folder, key, row, rows, simulate, sluice, write } from './spawned.ts'
+import { expectUnreadable, interrupted, unreadable } from './reading-commands.ts'
 
 const noKey = { ANTHROPIC_API_KEY: '' }
 const bad = row(1, { max_tokens: 1e6 })
@@ -60,22 +58,17 @@ describe.concurrent('sluice check', () => {
     expect(stdout).toContain('0 rows checked, no fault\nnext: give a file with a request')
   })
 
-  test.each([
-    ['nothing there', 'none.jsonl', 'there is no such file'],
-    ['a folder', 'sub', 'it is a folder or a pipe, not a file'],
-  ])('an input that cannot be read exits with 2: %s', async (_name, input, reason) => {
-    const cwd = folder()
-    mkdirSync(path.join(cwd, 'sub'))
-    const { code, stdout, stderr } = await sluice(['check', input], { cwd })
-    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
-    expect(stderr).toContain(`error[INPUT_UNREADABLE]: Cannot read ${input}: ${reason}`)
-    const json = await sluice(['check', input, '--json'], { cwd })
-    expect(JSON.parse(json.stdout)).toMatchObject({
-      exit_code: 2,
-      stopped: { code: 'INPUT_UNREADABLE' },
-      rows: null,
-    })
-  })
+  test.each(unreadable)(
+    'an input that cannot be read exits with 2: %s',
+    async (_name, ...given) => {
+      const told = await expectUnreadable('check', ...given)
+      expect(told).toMatchObject({
+        exit_code: 2,
+        stopped: { code: 'INPUT_UNREADABLE' },
+        rows: null,
+      })
+    },
+  )
 
   test('all that is wrong with a command line is told at once', async () => {
     const args = ['check', '--show', 'many', '--via', 'pidgeon', '--prefix', '--online']
@@ -90,15 +83,7 @@ describe.concurrent('sluice check', () => {
   })
 
   test('^C tells what was found so far, and exits with 3', async () => {
-    const child = spawn(process.execPath, [bin, 'check', '-'], { cwd: folder(), env: {} })
-    toEnd.push(() => child.kill('SIGKILL'))
-    let stdout = ''
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
-    const ended = new Promise((resolve) => void child.on('close', resolve))
-    child.stdin.on('error', () => {})
-    // More than a pipe holds: once all is taken, the command is reading, and waits for more.
-    child.stdin.write(bad + rows(20_000), () => child.kill('SIGINT'))
-    expect(await ended).toBe(3)
+    const stdout = await interrupted('check', bad + rows(20_000))
     expect(stdout).toContain('line 1: max_tokens = 1000000')
     expect(stdout).toContain('; stopped as asked, the')
     expect(stdout).toMatch(/\nnext: sluice check -\n$/)

@@ -4,11 +4,11 @@
  */
 
 import { spawn } from 'node:child_process'
-import { mkdirSync, readdirSync } from 'node:fs'
-import path from 'node:path'
+import { readdirSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { type RunningSimulator, startSimulator } from '../src/simulator/index.ts'
 import { bin, folder, key, read, row, rows, simulate, sluice, toEnd, write } from './spawned.ts'
+import { expectUnreadable, interrupted, unreadable } from './reading-commands.ts'
 
 const noKey = { ANTHROPIC_API_KEY: '' }
 const adminKey = 'sk-ant-admin01-0123456789-of-this-test'
@@ -139,18 +139,13 @@ describe.concurrent('sluice estimate', () => {
     expect(stdout).toBe('0 rows to ask\n\nnext: give a file with a request on each line\n')
   })
 
-  test.each([
-    ['nothing there', 'none.jsonl', 'there is no such file'],
-    ['a folder', 'sub', 'it is a folder or a pipe, not a file'],
-  ])('an input that cannot be read exits with 2: %s', async (_name, input, reason) => {
-    const cwd = folder()
-    mkdirSync(path.join(cwd, 'sub'))
-    const { code, stdout, stderr } = await sluice(['estimate', input], { cwd })
-    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
-    expect(stderr).toContain(`error[INPUT_UNREADABLE]: Cannot read ${input}: ${reason}`)
-    const json = await sluice(['estimate', input, '--json'], { cwd })
-    expect(JSON.parse(json.stdout)).toMatchObject({ exit_code: 2, rows: null, ways: null })
-  })
+  test.each(unreadable)(
+    'an input that cannot be read exits with 2: %s',
+    async (_name, ...given) => {
+      const told = await expectUnreadable('estimate', ...given)
+      expect(told).toMatchObject({ exit_code: 2, rows: null, ways: null })
+    },
+  )
 
   test('an output of somebody else is not taken for one of ours', async () => {
     const cwd = folder()
@@ -179,15 +174,7 @@ describe.concurrent('sluice estimate', () => {
   })
 
   test('^C tells of the rows so far, and exits with 3', async () => {
-    const child = spawn(process.execPath, [bin, 'estimate', '-'], { cwd: folder(), env: {} })
-    toEnd.push(() => child.kill('SIGKILL'))
-    let stdout = ''
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
-    const ended = new Promise((resolve) => void child.on('close', resolve))
-    child.stdin.on('error', () => {})
-    // More than a pipe holds: once all is taken, the command is reading, and waits for more.
-    child.stdin.write(rows(20_000), () => child.kill('SIGINT'))
-    expect(await ended).toBe(3)
+    const stdout = await interrupted('estimate', rows(20_000))
     expect(stdout).toContain('stopped as asked, the rest was not looked at')
     expect(stdout).toMatch(/\nnext: sluice estimate -\n$/)
   })

@@ -7,7 +7,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll } from 'vitest'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { afterAll, expect } from 'vitest'
 import { type StartOptions, startSimulator } from '../src/simulator/index.ts'
 
 /** The script of the command. */
@@ -73,6 +74,22 @@ export function start(args: readonly string[], spawned: Spawned): Running {
       if (output.stderr.includes(text)) resolve()
     })
   return { child, ended, says, stdout: () => output.stdout }
+}
+
+/** The object that it printed, which is of the form that the schema of this name says. */
+export function printed(schema: string, { stdout }: Pick<Ended, 'stdout'>): unknown {
+  const file = new URL(`../schemas/${schema}.json`, import.meta.url)
+  const form = JSON.parse(readFileSync(file, 'utf8')) as object
+  const isValid = new Ajv2020({ allowUnionTypes: true }).compile(form)
+  const value = JSON.parse(stdout) as unknown
+  isValid(value)
+  expect(isValid.errors ?? []).toEqual([])
+  return value
+}
+
+/** No line is wider than a terminal usually is. */
+export function expectNarrow(text: string): void {
+  for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
 }
 
 /** Runs the command to its end. */

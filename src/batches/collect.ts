@@ -90,6 +90,7 @@ export class Collector {
     if (outcome.kind === 'answered') {
       if (settings.includeRequest) work.body = this.#shared.bodyOf(work.row)
       brake.succeeded()
+      split?.answered(batch, outcome.usage)
       return settling.succeed(ending, outcome)
     }
     // What was canceled to be asked live was no try.

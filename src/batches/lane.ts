@@ -15,14 +15,14 @@ import type { Ledger } from '../ledger.ts'
 import type { Line } from '../lines.ts'
 import type { Prices } from '../money.ts'
 import { parseOptionsOf } from '../options.ts'
-import type { Settings } from '../settings.ts'
-import type { ApiError } from '../outcome.ts'
+import type { ApiError, LimitReadings } from '../outcome.ts'
 import { join, type Pipeline } from '../pipeline.ts'
 import { workOf } from '../plan.ts'
 import type { Holding } from '../record.ts'
 import type { RampMemory } from '../ramp-memory.ts'
 import { parseLine } from '../request.ts'
 import type { Scheduler } from '../scheduler.ts'
+import type { Settings } from '../settings.ts'
 import type { Source } from '../source.ts'
 import type { Spending } from '../spending.ts'
 import type { Stats } from '../stats.ts'
@@ -38,6 +38,8 @@ export interface LaneListener {
   settled(sequence: number, work: Work | undefined, answer: Answer | undefined): void
   /** The API, or we, refused it for good. */
   failed(error: ApiError, asked: boolean): void
+  /** A reply showed the limits of its pool. */
+  limits(pool: string, limits: LimitReadings): void
   /** Nothing more can be asked. */
   stopping(error: RunError): void
 }
@@ -206,6 +208,7 @@ export class Lane {
   #tell(event: RunEvent): void {
     if (event.type === 'output_blocked' || event.type === 'run_started') return
     if (event.type === 'binding_changed' && event.binds === 'reading') return
+    if (event.type === 'limits_read') this.#listener?.limits(event.pool, event.limits)
     if (event.type !== 'run_stopping') return this.#parts.observe(event)
     if (this.#isTold) return
     this.#isTold = true

@@ -66,6 +66,7 @@ export class LiveRows {
         const stopping = brake.failed(error, asked)
         if (stopping !== undefined) stop(stopping)
       },
+      limits: (pool, limits) => split.learnLimits(pool, limits),
       stopping: stop,
     })
     await lane.run().catch((error: unknown) => failed(error))

@@ -4,18 +4,18 @@
  */
 
 import { assert } from '../assert.ts'
-import { Ceilings } from '../ceilings.ts'
 import { deadlineOf, keepDeadline } from '../deadline.ts'
 import { EvenSample } from '../even-sample.ts'
 import type { Observer } from '../events.ts'
 import { surveyRows } from '../forecast-survey.ts'
-import { LiveRates, limitsUnknown } from '../live-rates.ts'
+import { askCeilings } from '../learning.ts'
+import { LiveRates } from '../live-rates.ts'
 import { boundsOf } from '../options.ts'
 import { hasOutstanding, recordsFolderOf } from '../outstanding-batches.ts'
 import { poolRowsOf } from '../pool-loads.ts'
 import { poolOf } from '../pools.ts'
 import { fileSource } from '../source.ts'
-import { costsOf, forecastSplit, isFarOff } from '../split-forecast.ts'
+import { costsOf, forecastSplit, isFarOff, longestLive } from '../split-forecast.ts'
 import type { Work } from '../work.ts'
 import { type RowAt, rowAt } from './row-places.ts'
 import type { BatchRunParts } from './run.ts'
@@ -29,8 +29,6 @@ const samplesMax = 50
 const answersEnough = 20
 /** To read so much takes a second or more. */
 const longBytes = 100_000_000
-/** The Rate Limits API is waited for so long. */
-const limitsMsMax = 30_000
 
 /** What is decided before a run begins. */
 export interface Planned {
@@ -81,18 +79,15 @@ export async function planSplit(parts: BatchRunParts, observe: Observer): Promis
   const isTold = learned.answers >= answersEnough && pools.every(({ pool }) => rates.knows(pool))
   const leftMs = deadlineAt - clock.wallTime()
   // Where batches have time whatever the limits are, there is nothing to find out.
-  const supposed = new LiveRates(boundsOf(settings), settings.limitFraction)
-  for (const { pool } of pools) supposed.learn(pool, limitsUnknown)
-  const slowest = forecastSplit({ pools, rates: supposed, times, deadlineMs: leftMs, ...costs })
-  const isEasy = isFarOff(leftMs, slowest.liveMs, times.drainMs)
+  const slowest = new LiveRates(boundsOf(settings), settings.limitFraction)
+  slowest.suppose(pools.map(({ pool }) => pool))
+  const isEasy = isFarOff(leftMs, longestLive(pools, slowest).ms, times.drainMs)
   // Which rows batches of an earlier run hold is not known yet.
   const isResumed = !settings.overwrite && hasOutstanding(files, output)
   const samples = isEasy || isTold || isResumed ? [] : pick(candidates)
   for (const work of samples) split.goesLive(work)
   const tell = (observing: Observer): void => {
-    for (const { pool } of pools) {
-      if (!rates.knows(pool) && !rates.isBounded) rates.learn(pool, limitsUnknown, true)
-    }
+    if (!rates.isBounded) rates.suppose(pools.map(({ pool }) => pool))
     const deadlineMs = deadlineAt - clock.wallTime()
     const plan = forecastSplit({ pools: split.pools, rates, times, deadlineMs, ...costs })
     const at = { at: clock.now(), deadlineAt: kept === undefined ? null : deadlineAt }
@@ -112,29 +107,20 @@ function pick(candidates: ReadonlyMap<string, EvenSample<Work>>): readonly Work[
   })
 }
 
-/** Asks the Rate Limits API, where there is a key for it. */
+/** Learns what the Rate Limits API tells, where there is a key for it. */
 async function askLimits(
   { context, settings, signal }: BatchRunParts,
   rates: LiveRates,
   pools: readonly { readonly pool: string }[],
   observe: Observer,
 ): Promise<void> {
-  const { clock, limitGroups } = context
-  if (settings.adminKey === undefined || limitGroups === undefined) return
-  const late = new AbortController()
-  const cancel = clock.after(limitsMsMax, () => late.abort(new Error('no answer came in time')))
-  try {
-    const ending = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal])
-    const ceilings = new Ceilings(await limitGroups(settings, ending))
-    for (const { pool } of pools) {
-      const limits = ceilings.limitsOf(pool)
-      if (Object.keys(limits).length > 0) rates.learn(pool, limits)
-    }
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
-    const message = `${why}; going on with the limits that replies show`
-    observe({ type: 'notice', at: clock.now(), message })
-  } finally {
-    cancel()
+  const told = await askCeilings(context, settings, signal)
+  if (typeof told === 'string') {
+    observe({ type: 'notice', at: context.clock.now(), message: told })
+    return
+  }
+  for (const { pool } of told === undefined ? [] : pools) {
+    const limits = told?.limitsOf(pool) ?? {}
+    if (Object.keys(limits).length > 0) rates.learn(pool, limits)
   }
 }

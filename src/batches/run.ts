@@ -86,11 +86,9 @@ export async function runBatches(parts: BatchRunParts): Promise<BatchRun> {
   const estimator = new Estimator()
   let retried = new Fingerprints()
   let number = 1
-  let planned: Planned | undefined
-  const own: Observer[] = [(event) => stats.observe(event)]
-  const observe = toAll([...own, ...observers, (event) => planned?.split.observe(event)])
+  const observe = toAll([(event) => stats.observe(event), ...observers])
   const again = toldBefore(observe)
-  if (settings.via === 'auto') planned = await planSplit(parts, observe)
+  const planned = settings.via === 'auto' ? await planSplit(parts, observe) : undefined
   for (;;) {
     const retriedLeft = new Fingerprints()
     const told = { observe: number === 1 ? observe : again, stats }

@@ -8,11 +8,10 @@
 import type { Answer } from '../books.ts'
 import { usefulMs } from '../batch-times.ts'
 import { CutOver } from '../cut-over.ts'
-import type { RunEvent } from '../events.ts'
 import type { Learned } from '../forecast-learning.ts'
 import type { LiveRates } from '../live-rates.ts'
 import { addTo, amountsOf, Needs, timesOf } from '../needs.ts'
-import { meteredInputTokens } from '../outcome.ts'
+import { type LimitReadings, meteredInputTokens, type Usage } from '../outcome.ts'
 import type { PoolRows } from '../pool-loads.ts'
 import { poolOf } from '../pools.ts'
 import type { Settings } from '../settings.ts'
@@ -62,7 +61,6 @@ export class Split {
   readonly #cutOver: CutOver
   readonly #needs = new Map<string, Needs>()
   readonly #pieces = new Map<OutstandingBatch, Piece>()
-  readonly #byId = new Map<string, Piece>()
   readonly #measures = new Map<string, { since: number; taken: Amounts }>()
   /** What batches left for the next round while the input was read. */
   readonly #left = new Map<string, Amounts>()
@@ -213,27 +211,21 @@ export class Split {
     else this.#measures.delete(pool)
   }
 
-  /** Learns what only events tell. */
-  observe(event: RunEvent): void {
-    if (event.type === 'limits_read') {
-      const { requests, input, output } = event.limits
-      this.#parts.rates.learn(event.pool, {
-        ...(requests && { requests: requests.limit }),
-        ...(input && { input: input.limit }),
-        ...(output && { output: output.limit }),
-      })
-    } else if (event.type === 'batch_submitted') {
-      const piece = [...this.#pieces.values()].find(
-        ({ batch }) => batch.intent.batch?.id === event.id,
-      )
-      if (piece !== undefined) this.#byId.set(event.id, piece)
-    } else if (event.type === 'batch_collected') this.#byId.delete(event.id)
-    else if (event.type === 'row_succeeded' && event.batchId !== undefined) {
-      const piece = this.#byId.get(event.batchId)
-      if (piece === undefined) return
-      piece.produced += event.usage.outputTokens
-      piece.answers += 1
-    }
+  /** A reply to a row of the lane showed the limits of its pool. */
+  learnLimits(pool: string, { requests, input, output }: LimitReadings): void {
+    this.#parts.rates.learn(pool, {
+      ...(requests && { requests: requests.limit }),
+      ...(input && { input: input.limit }),
+      ...(output && { output: output.limit }),
+    })
+  }
+
+  /** A row of a batch is answered. */
+  answered(batch: OutstandingBatch, { outputTokens }: Usage): void {
+    const piece = this.#pieces.get(batch)
+    if (piece === undefined) return
+    piece.produced += outputTokens
+    piece.answers += 1
   }
 
   /** Batches that are to be canceled now, the last one first: the others have come further. */

@@ -16,17 +16,8 @@ import type { CheckReport, FoundKind } from '../check-report.ts'
 import type { Finding, FindingLevel } from '../finding.ts'
 import type { PrefixGroup, PrefixReport } from '../prefix-savings.ts'
 import { type Field, fitFields } from './paint.ts'
-import {
-  displayWidth,
-  formatCost,
-  formatCount,
-  formatShare,
-  formatShort,
-  plural,
-  printable,
-  truncate,
-} from './text.ts'
-import type { ProgressSheet, Sheet } from './watched.ts'
+import { displayWidth, formatCost, formatCount, plural, printable, truncate } from './text.ts'
+import { type ProgressSheet, readFields, type Sheet } from './watched.ts'
 import { joinParts, nextCommand, wrap } from './wrapped.ts'
 
 /** All of it. */
@@ -42,20 +33,14 @@ export function checkLines(report: CheckReport, sheet: Sheet): readonly string[]
 }
 
 /** How far a check has come, on one line. */
-export function checkProgressLine(
-  { rows, bytes, faults, warnings }: CheckProgress,
-  { columns, paint, name, size }: ProgressSheet,
-): string {
-  const share = size === undefined || size === 0 ? [] : [{ text: formatShare(bytes, size) }]
+export function checkProgressLine(progress: CheckProgress, sheet: ProgressSheet): string {
+  const { faults, warnings } = progress
   const fields: Field[] = [
-    { text: `checking ${printable(name)}`, rank: 1 },
-    ...share,
-    { text: `${formatShort(bytes)}B`, rank: 2 },
-    { text: plural(rows, 'row') },
+    ...readFields('checking', progress, sheet),
     { text: plural(faults, 'fault'), tone: faults > 0 ? 'bad' : 'plain' },
     { text: plural(warnings, 'warning'), rank: 1 },
   ]
-  return fitFields(fields, { columns, paint })
+  return fitFields(fields, sheet)
 }
 
 const indent = '  '

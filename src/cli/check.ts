@@ -9,21 +9,18 @@ import { readModelKnown } from '../admin.ts'
 import { check, type CheckProgress } from '../check.ts'
 import { type CheckOptions, checkOptionFaults } from '../check-options.ts'
 import { checkErrorJson, checkJson, type CheckReport } from '../check-report.ts'
-import type { Clock } from '../clock.ts'
+import { type Clock, inTime } from '../clock.ts'
 import { exitCodes, RunError } from '../errors.ts'
+import { answered } from './answered.ts'
 import { askedOf, askFaults } from './asked.ts'
 import { checkSurroundings } from './check-flags.ts'
 import { checkLines, checkProgressLine } from './check-text.ts'
 import type { CommandLine } from './command.ts'
 import type { Layer } from './flag.ts'
-import { complaintLines } from './messages.ts'
-import { painter } from './paint.ts'
-import { redactor } from './redact.ts'
-import { faultsMessage, readPrices, readSecrets, textIn } from './run-setup.ts'
+import { faultsMessage, readPrices, textIn } from './run-setup.ts'
 import { gather } from './sources.ts'
-import { printData, stderrTakesColor } from './streams.ts'
 import { targetNotice } from './target.ts'
-import { Terminal } from './terminal.ts'
+import type { Terminal } from './terminal.ts'
 import { outputSheet, watched } from './watched.ts'
 
 const modelAnswerMsMax = 30_000
@@ -33,27 +30,14 @@ export async function checkCommand(line: CommandLine): Promise<number> {
   const around = { folder: process.cwd(), variables: process.env }
   const layer = await gather(line, checkSurroundings, around)
   const isJson = line.values.get('json')?.value === true
-  const redact = redactor(readSecrets(layer))
-  const terminal = new Terminal(process.stderr, redact)
-  try {
-    const options = setUp(line, layer)
-    const report = await checked(options, line, layer, terminal)
+  return answered(layer, isJson ? checkErrorJson : undefined, async (terminal) => {
+    const report = await checked(setUp(line, layer), line, layer, terminal)
     const exitCode = exitCodeOf(report)
     const lines = isJson
       ? [checkJson(exitCode, report)]
       : checkLines(report, outputSheet(line, layer, runFlagNames))
-    await printData(redact(lines.join('\n')))
-    return exitCode
-  } catch (error) {
-    terminal.rest()
-    if (!(error instanceof RunError)) throw error
-    terminal.print(complaintLines(error, painter(stderrTakesColor())))
-    const { exitCode, code, message, hint = null } = error
-    if (isJson) await printData(redact(checkErrorJson(exitCode, { code, message, hint })))
-    return exitCode
-  } finally {
-    await terminal.flushed()
-  }
+    return { exitCode, lines }
+  })
 }
 
 function exitCodeOf({ isWhole, faults }: CheckReport): number {
@@ -124,15 +108,8 @@ function modelAsker(
   signal: AbortSignal,
 ): (model: string) => Promise<boolean> {
   const asked = askedOf(layer)
-  return async (model) => {
-    const late = new AbortController()
-    const reason = new Error('no answer came in time')
-    const cancel = clock.after(modelAnswerMsMax, () => late.abort(reason))
-    try {
-      const either = AbortSignal.any([signal, late.signal])
-      return await readModelKnown({ ...asked, model, signal: either })
-    } finally {
-      cancel()
-    }
-  }
+  return (model) =>
+    inTime(clock, modelAnswerMsMax, signal, (ending) =>
+      readModelKnown({ ...asked, model, signal: ending }),
+    )
 }

@@ -4,14 +4,14 @@
  */
 
 import type { CommandLine } from './command.ts'
-import { answered, foreseen } from './estimate.ts'
+import { answeredForecast, foreseen } from './estimate.ts'
 import type { Layer } from './flag.ts'
 import { readFace, setUpRun } from './run-setup.ts'
 import { outputSheet } from './watched.ts'
 
 /** Resolves to the exit code. No key is needed, and no question asked. */
 export function dryRun(line: CommandLine, layer: Layer): Promise<number> {
-  return answered(layer, readFace(layer).json, async (terminal) => {
+  return answeredForecast(layer, readFace(layer).json, async (terminal) => {
     const around = { isAttended: true, stdin: process.stdin, needsKey: false }
     const { options } = setUpRun(line, layer, around)
     const found = await foreseen(options, line, layer, { terminal })

@@ -17,20 +17,18 @@ import type { BudgetForecast, Forecast, WayForecast } from '../forecast-report.t
 import type { Range } from '../forecast-sums.ts'
 import type { ForecastProgress } from '../forecast-survey.ts'
 import { unitNames } from './bind-names.ts'
-import { type Field, fitFields } from './paint.ts'
+import { fitFields } from './paint.ts'
 import { planTexts } from './split-text.ts'
 import {
   displayWidth,
   formatCost,
   formatCount,
   formatDuration,
-  formatShare,
-  formatShort,
   plural,
   printable,
   truncate,
 } from './text.ts'
-import type { ProgressSheet, Sheet } from './watched.ts'
+import { type ProgressSheet, readFields, type Sheet } from './watched.ts'
 import { joinParts, nextCommand, wrap } from './wrapped.ts'
 
 /** Where a forecast is shown. */
@@ -58,18 +56,8 @@ export function forecastLines(found: Forecast, sheet: ForecastSheet): readonly s
 }
 
 /** How far it has come, on one line. */
-export function forecastProgressLine(
-  { rows, bytes }: ForecastProgress,
-  { columns, paint, name, size }: ProgressSheet,
-): string {
-  const share = size === undefined || size === 0 ? [] : [{ text: formatShare(bytes, size) }]
-  const fields: Field[] = [
-    { text: `estimating ${printable(name)}`, rank: 1 },
-    ...share,
-    { text: `${formatShort(bytes)}B`, rank: 2 },
-    { text: plural(rows, 'row') },
-  ]
-  return fitFields(fields, { columns, paint })
+export function forecastProgressLine(progress: ForecastProgress, sheet: ProgressSheet): string {
+  return fitFields(readFields('estimating', progress, sheet), sheet)
 }
 
 function headLines(found: Forecast, { columns, paint }: ForecastSheet): readonly string[] {

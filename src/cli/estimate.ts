@@ -7,33 +7,22 @@
 
 import { readLimitGroups, tokenCounter } from '../admin.ts'
 import type { LimitGroup } from '../ceilings.ts'
-import { type Clock, sleep } from '../clock.ts'
+import { type Clock, inTime, sleep } from '../clock.ts'
 import { exitCodes, RunError } from '../errors.ts'
 import { type ForecastHooks, forecast } from '../forecast.ts'
 import { type ForecastOptions, forecastOptionFaults } from '../forecast-options.ts'
 import { type Forecast, forecastErrorJson, forecastJson } from '../forecast-report.ts'
+import { answered } from './answered.ts'
 import { askedOf, askFaults, baseUrlFaults } from './asked.ts'
 import type { CommandLine } from './command.ts'
 import { adminKey } from './environment.ts'
 import { estimatedFlags, estimateSurroundings } from './estimate-flags.ts'
 import { forecastLines, forecastProgressLine, type ForecastSheet } from './estimate-text.ts'
 import { type Layer } from './flag.ts'
-import { complaintLines } from './messages.ts'
-import { painter } from './paint.ts'
-import { redactor } from './redact.ts'
-import {
-  adminFault,
-  faultsMessage,
-  optionOf,
-  placeOf,
-  readPrices,
-  readSecrets,
-  textIn,
-} from './run-setup.ts'
+import { adminFault, faultsMessage, optionOf, placeOf, readPrices, textIn } from './run-setup.ts'
 import { gather } from './sources.ts'
-import { printData, stderrTakesColor } from './streams.ts'
 import { targetNotice } from './target.ts'
-import { Terminal } from './terminal.ts'
+import type { Terminal } from './terminal.ts'
 import { outputSheet, type Watch, watched } from './watched.ts'
 
 const limitsAnswerMsMax = 30_000
@@ -43,7 +32,7 @@ export async function estimateCommand(line: CommandLine): Promise<number> {
   const around = { folder: process.cwd(), variables: process.env }
   const layer = await gather(line, estimateSurroundings, around)
   const isJson = line.values.get('json')?.value === true
-  return answered(layer, isJson, async (terminal) => {
+  return answeredForecast(layer, isJson, async (terminal) => {
     const options = setUp(line, layer)
     const asks = asksOf(line)
     if (asks.exact || asks.online) {
@@ -62,29 +51,17 @@ export interface Foreseen {
 }
 
 /** Shows what `work` foresees, or why it could not; the exit code. */
-export async function answered(
+export function answeredForecast(
   layer: Layer,
   isJson: boolean,
   work: (terminal: Terminal) => Promise<Foreseen>,
 ): Promise<number> {
-  const redact = redactor(readSecrets(layer))
-  const terminal = new Terminal(process.stderr, redact)
-  try {
+  return answered(layer, isJson ? forecastErrorJson : undefined, async (terminal) => {
     const { found, sheet } = await work(terminal)
     const exitCode = found.isWhole ? exitCodes.succeeded : exitCodes.stopped
     const lines = isJson ? [forecastJson(exitCode, found)] : forecastLines(found, sheet)
-    await printData(redact(lines.join('\n')))
-    return exitCode
-  } catch (error) {
-    terminal.rest()
-    if (!(error instanceof RunError)) throw error
-    terminal.print(complaintLines(error, painter(stderrTakesColor())))
-    const { exitCode, code, message, hint = null } = error
-    if (isJson) await printData(redact(forecastErrorJson(exitCode, { code, message, hint })))
-    return exitCode
-  } finally {
-    await terminal.flushed()
-  }
+    return { exitCode, lines }
+  })
 }
 
 /** What the API is asked. */
@@ -181,20 +158,12 @@ function counterOf(
   })
 }
 
-async function limitsOf(
+function limitsOf(
   layer: Layer,
   { clock, signal }: Pick<Watch<unknown>, 'clock' | 'signal'>,
 ): Promise<readonly LimitGroup[]> {
-  const late = new AbortController()
-  const reason = new Error('no answer came in time')
-  const cancel = clock.after(limitsAnswerMsMax, () => late.abort(reason))
-  try {
-    return await readLimitGroups({
-      ...askedOf(layer),
-      adminKey: textIn(layer.values, adminKey) ?? '',
-      signal: AbortSignal.any([signal, late.signal]),
-    })
-  } finally {
-    cancel()
-  }
+  const asked = { ...askedOf(layer), adminKey: textIn(layer.values, adminKey) ?? '' }
+  return inTime(clock, limitsAnswerMsMax, signal, (ending) =>
+    readLimitGroups({ ...asked, signal: ending }),
+  )
 }

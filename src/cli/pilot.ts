@@ -13,7 +13,7 @@ import { forecastLines } from './estimate-text.ts'
 import type { Layer } from './flag.ts'
 import type { Paint } from './paint.ts'
 import { agreed, isAttended } from './question.ts'
-import { programName, resumeCommand } from './resume.ts'
+import { programName, resumeCommand, withoutFlags } from './resume.ts'
 import type { Terminal } from './terminal.ts'
 import { formatCost, plural } from './text.ts'
 import { outputSheet } from './watched.ts'
@@ -47,7 +47,7 @@ export async function decide(
   if (isAttended() && (await agreed(`Ask the other ${rows}, for ${costText(found)}?`))) {
     return 'go on'
   }
-  const words = withoutPilot(process.argv.slice(2))
+  const words = withoutFlags(process.argv.slice(2), (word) => word === '--pilot')
   const program = programName(process.argv[1], process.env)
   const command = resumeCommand(program, words, process.platform)
   terminal.print(['', `${rows} are left; to ask them:`, `  ${paint('strong', command)}`])
@@ -67,9 +67,4 @@ function costText({ ways, plan }: Forecast): string {
   const cost = plan === null ? ways.find(({ isRun }) => isRun)?.cost : plan.cost
   if (cost == null) return 'a cost that is not known'
   return `${formatCost(cost.expected)} (${formatCost(cost.low)} to ${formatCost(cost.high)})`
-}
-
-/** What was typed, less the flag. */
-function withoutPilot(args: readonly string[]): readonly string[] {
-  return args.filter((word, index) => !/^--pilot(=|$)/.test(word) && args[index - 1] !== '--pilot')
 }

@@ -53,10 +53,24 @@ export function withBudget(args: readonly string[], flag: string, value: string)
   const isTokens = flag === '--max-total-tokens'
   const isIt = (word: string): boolean =>
     budgetFlags.has(word) && (word === '--max-total-tokens') === isTokens
-  const kept = args.filter(
-    (word, index) => !isIt(word.split('=')[0] ?? '') && !isIt(args[index - 1] ?? ''),
+  return [...withoutFlags(args, isIt), flag, value]
+}
+
+/**
+ * What was typed, less some flags and their values.
+ *
+ * @example
+ * ```ts
+ * withoutFlags(['run', '--pilot', '5', '-q'], (word) => word === '--pilot') // => ['run', '-q']
+ * ```
+ */
+export function withoutFlags(
+  args: readonly string[],
+  isOne: (word: string) => boolean,
+): readonly string[] {
+  return args.filter(
+    (word, index) => !isOne(word.split('=')[0] ?? '') && !isOne(args[index - 1] ?? ''),
   )
-  return [...kept, flag, value]
 }
 
 /** Flags that say which API is meant, and as whom it is asked. */

@@ -8,13 +8,13 @@ import { exitCodes } from '../errors.ts'
 import { NodeFiles } from '../files.ts'
 import type { CommandLine } from './command.ts'
 import type { Layer } from './flag.ts'
-import { type Paint, painter } from './paint.ts'
+import { type Field, type Paint, painter } from './paint.ts'
 import { quote } from './resume.ts'
 import { readFace } from './run-setup.ts'
 import { onSignals } from './signals.ts'
 import { stderrTakesColor } from './streams.ts'
 import type { Terminal } from './terminal.ts'
-import { shownPath } from './text.ts'
+import { formatShare, formatShort, plural, printable, shownPath } from './text.ts'
 
 /** Where lines are shown. */
 export interface Sheet {
@@ -29,6 +29,21 @@ export interface Sheet {
 /** A sheet for progress: the input's size is known of a file. */
 export interface ProgressSheet extends Sheet {
   readonly size: number | undefined
+}
+
+/** How far a file was read: what every such command says first. */
+export function readFields(
+  what: string,
+  { rows, bytes }: { readonly rows: number; readonly bytes: number },
+  { name, size }: ProgressSheet,
+): readonly Field[] {
+  const share = size === undefined || size === 0 ? [] : [{ text: formatShare(bytes, size) }]
+  return [
+    { text: `${what} ${printable(name)}`, rank: 1 },
+    ...share,
+    { text: `${formatShort(bytes)}B`, rank: 2 },
+    { text: plural(rows, 'row') },
+  ]
 }
 
 const columnsDefault = 80
