@@ -187,6 +187,16 @@ test.each([
   )
 })
 
+test('production whose end is told late flows no longer than it lasts', () => {
+  const limits = limiter({ outputTokensPerMinute: 60_000 })
+  const hold = admitted(limits.admit(0, small))
+  limits.firstByte(0, hold, 10, 30_000, 100)
+  // 30,000 are gone at 100 ms, and one comes back in each of the 900 ms since.
+  expect(limits.readings(1000).output?.level).toBeCloseTo(30_000 + 1000, 6)
+  limits.end(2000, hold, 30_000)
+  expect(limits.readings(2000).output?.level).toBeCloseTo(30_000 + 2000, 6)
+})
+
 test('a request that ended has cost its real input and output, whatever was held meanwhile', () => {
   const exchange = fc.record({
     startAt: fc.integer({ min: 0, max: 1000 }),

@@ -8,12 +8,16 @@
  *   firstByte   the input is corrected to what it was; production starts to flow
  *   end         the output is corrected to what was produced
  *
+ * What flows is never more than the answer has: an end that is told late, as timers are,
+ * finds a flow that stopped in time.
+ *
  * A request is admitted if every meter has what it asks, or is full. Corrections and
  * production may leave a meter below zero: that debt is paid by whoever comes next.
  *
  * Invariant: a request that ended has cost 1, its real input and its real output.
  */
 
+import { Heap } from '../heap.ts'
 import { EnforcedMeter, type EnforcedMeterReading } from './enforced-meter.ts'
 import type { PoolLimits } from './limit-profiles.ts'
 import type { SimulatorSettings } from './options.ts'
@@ -65,6 +69,8 @@ export class PoolLimiter {
   readonly #output: EnforcedMeter
   readonly #combined: EnforcedMeter
   readonly #ramp: Ramp | undefined
+  /** What produces, by when all is produced; those that ended before are among them. */
+  readonly #producing = new Heap<{ readonly hold: Hold; readonly until: number }>()
 
   constructor(now: number, settings: LimiterSettings, limits: PoolLimits) {
     this.#settings = settings
@@ -83,6 +89,7 @@ export class PoolLimiter {
 
   /** Starts a request, or says why not. */
   admit(now: number, ask: Ask): Hold | Refusal {
+    this.#stopFlows(now)
     const refusal = this.#refusal(now, ask)
     if (refusal !== undefined) {
       // A refusal cannot take what is not there: a client that stops hammering is let in again.
@@ -101,6 +108,7 @@ export class PoolLimiter {
 
   /** The prompt is processed: corrects its input; `output` tokens flow over `durationMs`. */
   firstByte(now: number, hold: Hold, input: number, output: number, durationMs: number): void {
+    this.#stopFlows(now)
     this.#takeInput(now, input - hold.heldInput)
     hold.heldInput = input
     if (this.#settings.outputAssessment === 'reserved' || durationMs <= 0 || output <= 0) return
@@ -108,22 +116,21 @@ export class PoolLimiter {
     hold.flowSince = now
     this.#output.startFlow(now, hold.flowPerMs)
     this.#combined.startFlow(now, hold.flowPerMs)
+    const until = now + durationMs
+    this.#producing.push(until, { hold, until })
   }
 
   /** The work ended after `output` tokens: what flowed is corrected to that. */
   end(now: number, hold: Hold, output: number): void {
-    if (hold.flowPerMs > 0) {
-      this.#output.stopFlow(now, hold.flowPerMs)
-      this.#combined.stopFlow(now, hold.flowPerMs)
-      hold.heldOutput += hold.flowPerMs * (now - hold.flowSince)
-      hold.flowPerMs = 0
-    }
+    this.#stopFlows(now)
+    this.#stopFlow(now, hold)
     this.#takeOutput(now, output - hold.heldOutput)
     hold.heldOutput = output
   }
 
   /** What the headers show now. */
   readings(now: number): Readings {
+    this.#stopFlows(now)
     return {
       requests: this.#requests.reading(now),
       input: this.#input.reading(now),
@@ -134,12 +141,29 @@ export class PoolLimiter {
 
   /** Changes limits in mid-run; what is not named stays. */
   resize(now: number, limits: Partial<PoolLimits>): void {
+    this.#stopFlows(now)
     const { requestsPerMinute, inputTokensPerMinute, outputTokensPerMinute, combinedTokens } =
       limits
     if (requestsPerMinute !== undefined) this.#requests.resize(now, requestsPerMinute)
     if (inputTokensPerMinute !== undefined) this.#input.resize(now, inputTokensPerMinute)
     if (outputTokensPerMinute !== undefined) this.#output.resize(now, outputTokensPerMinute)
     if (combinedTokens !== undefined) this.#combined.resize(now, combinedTokens)
+  }
+
+  /** Everything that has been produced by now no longer flows. */
+  #stopFlows(now: number): void {
+    while (this.#producing.nextAt <= now) {
+      const due = this.#producing.pop()
+      if (due !== undefined) this.#stopFlow(due.until, due.hold)
+    }
+  }
+
+  #stopFlow(now: number, hold: Hold): void {
+    if (hold.flowPerMs === 0) return
+    this.#output.stopFlow(now, hold.flowPerMs)
+    this.#combined.stopFlow(now, hold.flowPerMs)
+    hold.heldOutput += hold.flowPerMs * (now - hold.flowSince)
+    hold.flowPerMs = 0
   }
 
   #takeInput(now: number, count: number): void {
