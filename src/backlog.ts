@@ -11,6 +11,8 @@
  *   putBack ─────► new, first├─► head, take
  *   putBackAt ─► delayed ─► due, every other turn
  *
+ * A row whose schema another has compiled just now is parked until that answer begins.
+ *
  * Where the head must wait, another may pass it (passing.ts says whether): of the new rows the
  * first of each kind, and of those with prefixes the one whose turn it is. At the end of a run, the
  * first of a kind may go before the head (long-first.ts).
@@ -23,6 +25,7 @@ import { type First, KindQueue } from './kind-queue.ts'
 import { PrefixLine } from './prefix-line.ts'
 import type { Prefixes } from './prefixes.ts'
 import { Queue } from './queue.ts'
+import { SchemaLeaders, schemaOf } from './schema-leaders.ts'
 import type { Attempt, Work } from './work.ts'
 
 /** How far to read ahead. */
@@ -37,6 +40,10 @@ export class Backlog {
   readonly #prefixes: Prefixes | undefined
   readonly #lines = new Map<string, Line>()
   readonly #delayed = new Heap<Work>()
+  /** Which rows go ahead of those that share their schema. */
+  readonly schemas: SchemaLeaders = new SchemaLeaders()
+  /** Rows that wait for these, by what they share. */
+  readonly #parked = new Map<string, Work[]>()
   #rows = 0
   #bytes = 0
 
@@ -49,6 +56,11 @@ export class Backlog {
   /** Rows waiting, those that wait for a retry included. */
   get rows(): number {
     return this.#rows
+  }
+
+  /** Whether rows wait for one that goes ahead with their schema. */
+  get hasParked(): boolean {
+    return this.#parked.size > 0
   }
 
   /** Whether rows that have prefixes wait, in whatever pool. */
@@ -101,7 +113,22 @@ export class Backlog {
 
   /** The row of a pool that is next; undefined also when all wait for what another writes. */
   head(now: number, pool: string): Work | undefined {
-    return this.#lines.get(pool)?.peek(now)
+    const line = this.#lines.get(pool)
+    for (let work = line?.peek(now); work !== undefined; work = line?.peek(now)) {
+      if (!this.schemas.mustWait(work)) return work
+      this.#park(work)
+    }
+    return undefined
+  }
+
+  /** The answer of a try has begun, or it is over with one: its schema is compiled. */
+  answerBegan(now: number, attempt: Attempt): void {
+    this.#unpark(this.schemas.answerBegan(now, attempt))
+  }
+
+  /** A try is late, or over without an answer: if it went ahead, another does now. */
+  leaderFailed(attempt: Attempt): void {
+    this.#unpark(this.schemas.failed(attempt))
   }
 
   /** Prefixes that a try was to write are written, or are not going to be: rows may go on. */
@@ -119,7 +146,8 @@ export class Backlog {
   /** The rows of a pool that are not delayed, and the first new one of each kind. */
   line(pool: string): { readonly rows: number; readonly firsts: readonly First[] } {
     const line = this.#lines.get(pool)
-    return { rows: line?.rows ?? 0, firsts: line?.firsts ?? [] }
+    const firsts = line?.firsts ?? []
+    return { rows: line?.rows ?? 0, firsts: firsts.filter(({ work }) => this.#mayGo(work)) }
   }
 
   /** Whether rows wait behind the head of a pool that are other than it is. */
@@ -129,7 +157,8 @@ export class Backlog {
 
   /** The rows of which all but the head may pass it, in their order. */
   passers(now: number, pool: string): readonly Work[] {
-    return this.#lines.get(pool)?.passers(now) ?? []
+    const passers = this.#lines.get(pool)?.passers(now) ?? []
+    return passers.filter((work) => this.#mayGo(work))
   }
 
   /** Takes one of these out of the window. */
@@ -148,6 +177,11 @@ export class Backlog {
       return false
     }
     for (const line of this.#lines.values()) line.filter(keeps)
+    for (const [name, works] of this.#parked) {
+      const kept = works.filter(keeps)
+      if (kept.length > 0) this.#parked.set(name, kept)
+      else this.#parked.delete(name)
+    }
     const kept: [number, Work][] = []
     while (this.#delayed.size > 0) {
       const at = this.#delayed.nextAt
@@ -156,6 +190,26 @@ export class Backlog {
     }
     for (const [at, work] of kept) this.#delayed.push(at, work)
     return removed
+  }
+
+  #mayGo(work: Work): boolean {
+    return !this.schemas.mustWait(work)
+  }
+
+  /** It is counted all the same: it waits in the window. */
+  #park(work: Work): void {
+    const name = schemaOf(work) ?? ''
+    this.#lines.get(work.pool)?.take(work)
+    const parked = this.#parked.get(name)
+    if (parked === undefined) this.#parked.set(name, [work])
+    else parked.push(work)
+  }
+
+  #unpark(name: string | undefined): void {
+    const works = name === undefined ? undefined : this.#parked.get(name)
+    if (name === undefined || works === undefined) return
+    this.#parked.delete(name)
+    for (const work of works.toReversed()) this.#line(work.pool).pushFront(work)
   }
 
   #line(pool: string): Line {

@@ -6,19 +6,26 @@
  * interface alone.
  */
 
-import type { Unanswered } from './decision.ts'
+import type { Failing } from './decision.ts'
 import { usdNumber } from './money.ts'
 import type { Answered } from './outcome.ts'
 import type { Held, Planned } from './plan.ts'
 import type { Holding } from './record.ts'
 import type { RowFault } from './request.ts'
 import type { BatchPlace, RunFields } from './result-line.ts'
+import { costBehind, type KeptTurn } from './turns.ts'
 import type { Work } from './work.ts'
 
 /** How a row was answered. */
 export interface Answer {
+  /** Of a row that was paused before, with all that it was answered as one Message. */
   readonly outcome: Answered
+  /** Of this answer alone. */
   readonly costNanoUsd: number | null
+  /** What it cost an earlier run, which had it and went on from it. @default this run has it */
+  readonly paidNanoUsd?: number | null
+  /** Its output does not conform to its schema. @default false */
+  readonly isInvalid?: boolean
   readonly cacheSavedNanoUsd: number | null
   /** Tokens written to the cache that an earlier answer had written already. @default 0 */
   readonly cacheMissedTokens?: number
@@ -29,9 +36,11 @@ export interface Answer {
   readonly batch?: BatchPlace | undefined
 }
 
-/** How a row failed. */
+/** How a row failed. It may have answers all the same. */
 export interface Failure {
-  readonly outcome: Unanswered
+  readonly outcome: Failing
+  /** The answer that it failed with, if it has one. @default it has none */
+  readonly answer?: Answer | undefined
   readonly latencyMs: number
   readonly attempts: number
   readonly batch?: BatchPlace | undefined
@@ -46,6 +55,8 @@ export interface Books extends Held {
   held(sequence: number, key: string, as: Holding): void
   /** The row was answered. */
   succeed(work: Work, answer: Answer, onWritten: () => void): void
+  /** The row was answered, and is asked again; `onWritten`: that may be done. */
+  turn(work: Work, turn: KeptTurn, onWritten: () => void): void
   /** The row failed. */
   fail(work: Work, failure: Failure, onWritten: () => void): void
   /** The row is no request, and was not sent. */
@@ -58,14 +69,27 @@ export interface Books extends Held {
 
 /** What `run` of a result says of a row that was answered. */
 export function answeredFields(work: Work, answer: Answer): RunFields {
-  const { costNanoUsd } = answer
-  return endedFields(work, answer, costNanoUsd === null ? null : usdNumber(costNanoUsd))
+  const costUsd = usdNumber(costBehind(work.turns, paidFor(answer)))
+  const fields = endedFields(work, answer, costUsd)
+  return answer.isInvalid === true ? { ...fields, isInvalid: true } : fields
 }
 
 /** What it says of a row that failed. */
 export function failedFields(work: Work, failure: Failure): RunFields {
   // What was refused costs nothing; what was lost, nobody knows.
-  return endedFields(work, failure, work.unknownAttempts > 0 ? null : '0')
+  const { answer } = failure
+  const cost = costBehind(work.turns, answer === undefined ? 0 : paidFor(answer))
+  return endedFields(work, failure, work.unknownAttempts > 0 ? null : usdNumber(cost))
+}
+
+function paidFor({ costNanoUsd, paidNanoUsd = costNanoUsd }: Answer): number | null {
+  return paidNanoUsd
+}
+
+/** The answers of a row that are not its result, as JSON texts. */
+export function earlierOf({ turns }: Work, rejected?: Answer): readonly string[] {
+  const before = turns.map(({ message }) => message)
+  return rejected === undefined ? before : [...before, rejected.outcome.message]
 }
 
 /** What it says of a row that was not sent. */
@@ -82,6 +106,7 @@ function endedFields(work: Work, end: Answer | Failure, costUsd: string | null):
     latencyMs: Math.round(end.latencyMs),
     costUsd,
     unknownAttempts: work.unknownAttempts,
+    turns: work.turns.length,
     batch: end.batch,
   }
 }

@@ -39,6 +39,8 @@ export const bounds = {
   unreadResultsMax: 1000,
   /** The same, by the bytes of their text (ours). */
   unreadBytesMax: 67_108_864,
+  /** How often a row that the API pauses (`pause_turn`) is asked to go on (ours). */
+  pausesMax: 20,
   /** Kinds of requests whose answers' lengths are learned apart, for each model (ours). */
   answerKindsMax: 64,
   /** Cached prefixes of which is known whether they are read, for each model (ours). */

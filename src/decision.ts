@@ -8,10 +8,12 @@ import type { Budget } from './budget.ts'
 import type { Ceilings } from './ceilings.ts'
 import type { RunError } from './errors.ts'
 import type { Bounds } from './limiter.ts'
-import type { Answered, ApiError, LimitReadings, Outcome } from './outcome.ts'
+import type { AnswerPolicies } from './answer-policy.ts'
+import type { Answered, ApiError, LimitReadings, Outcome, Rejected } from './outcome.ts'
 import type { PrefixKind } from './prefixes.ts'
 import type { RampKind } from './ramp.ts'
 import type { AbortReason } from './transport.ts'
+import type { TurnAsk, TurnReason } from './turns.ts'
 import type { Attempt, Work } from './work.ts'
 import type { Amount } from './worst-case.ts'
 
@@ -26,6 +28,8 @@ export interface SchedulerOptions {
   /** The share of each limit that may be used. @default 1 */
   readonly limitFraction?: number
   readonly maxAttempts: number
+  /** What becomes of answers that are not what was asked for. @default all are results */
+  readonly policies?: AnswerPolicies
   readonly timeoutMs: number
   readonly maxRowTimeMs: number
   readonly patienceMs: number
@@ -52,9 +56,20 @@ export type Hold = 'output' | 'record' | 'results' | 'window' | 'prefixes' | 'pa
 /** An outcome that is no answer. */
 export type Unanswered = Exclude<Outcome, Answered>
 
+/** What a row can fail with. */
+export type Failing = Unanswered | Rejected
+
+/** An answer that is not its row's last. */
+export interface AskingAgain {
+  readonly why: TurnReason
+  readonly ask: TurnAsk
+}
+
 /** What happened. */
 export type SchedulerEvent =
   | { readonly type: 'row'; readonly work: Work }
+  /** What a row is to be asked again is on record: it goes before the others. */
+  | { readonly type: 'turned'; readonly work: Work }
   | { readonly type: 'input_ended' }
   /** A row failed without being asked: it was no request. */
   | { readonly type: 'fault'; readonly error: ApiError }
@@ -100,12 +115,22 @@ export type Decision =
       readonly work: Work
       readonly attempt: Attempt
       readonly outcome: Answered
+      /** Its output does not conform to its schema, and that is accepted. */
+      readonly isInvalid: boolean
     }
   | {
       readonly type: 'fail'
       readonly work: Work
       readonly attempt: Attempt
-      readonly outcome: Unanswered
+      readonly outcome: Failing
+    }
+  /** It was answered, and is asked again: the scheduler waits for `turned`. */
+  | {
+      readonly type: 'turn'
+      readonly work: Work
+      readonly attempt: Attempt
+      readonly outcome: Answered
+      readonly again: AskingAgain
     }
   /** The row was not asked, or its answer not read, and will not be in this run. */
   | { readonly type: 'leave'; readonly work: Work }

@@ -15,6 +15,7 @@ import {
   answeredFields,
   type Answer,
   type Books,
+  earlierOf,
   failedFields,
   type Failure,
   type Fault,
@@ -25,6 +26,7 @@ import type { ApiError } from './outcome.ts'
 import { Queue } from './queue.ts'
 import { failedLine, type RunFields, succeededLine } from './result-line.ts'
 import type { Result } from './result.ts'
+import type { KeptTurn } from './turns.ts'
 import type { Work } from './work.ts'
 
 /** What a delivery needs of the stream around it. */
@@ -68,6 +70,11 @@ export class Delivery<M> implements Books {
 
   // What the loop tells.
 
+  /** Nothing is kept beyond the process: what its row asks next may be asked. */
+  turn(_work: Work, _turn: KeptTurn, onWritten: () => void): void {
+    onWritten()
+  }
+
   /** No earlier run has anything. */
   take(): undefined {
     return undefined
@@ -79,13 +86,16 @@ export class Delivery<M> implements Books {
 
   succeed(work: Work, answer: Answer, onWritten: () => void): void {
     const { message } = answer.outcome
-    const line = succeededLine({ id: work.row.id, message, run: answeredFields(work, answer) })
+    const { id } = work.row
+    const earlier = earlierOf(work)
+    const line = succeededLine({ id, message, earlier, run: answeredFields(work, answer) })
     this.#put(line, work.row.lineNumber, onWritten)
   }
 
   fail(work: Work, failure: Failure, onWritten: () => void): void {
     const { error, requestId } = failure.outcome
-    const line = erroredLine(work.row.id, error, requestId, failedFields(work, failure))
+    const earlier = earlierOf(work, failure.answer)
+    const line = erroredLine(work.row.id, error, requestId, failedFields(work, failure), earlier)
     this.#put(line, work.row.lineNumber, onWritten)
   }
 
@@ -167,8 +177,8 @@ export class Delivery<M> implements Books {
   #read({ line, metadata }: Unread<M>): Result<M> {
     const result: Result<M> = JSON.parse(line)
     if (metadata === undefined) return result
-    const { custom_id, result: outcome, run } = result
-    return { custom_id, result: outcome, metadata, run }
+    const { custom_id, result: outcome, earlier, run } = result
+    return { custom_id, result: outcome, ...(earlier && { earlier }), metadata, run }
   }
 
   #watchLevel(): void {
@@ -189,6 +199,7 @@ function erroredLine(
   error: ApiError,
   requestId: string | null,
   run: RunFields,
+  earlier: readonly string[] = [],
 ): string {
-  return failedLine({ id, type: 'errored', error, requestId, run })
+  return failedLine({ id, type: 'errored', error, requestId, earlier, run })
 }

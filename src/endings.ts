@@ -6,11 +6,13 @@
  * count (a refusal, an outage), after a jittered delay where it does.
  */
 
+import { judgeAnswer, keepAll } from './answer-policy.ts'
 import { unreachable } from './assert.ts'
 import type { Backlog } from './backlog.ts'
 import type { Ended, Hold, SchedulerOptions, Unanswered } from './decision.ts'
 import type { Estimator } from './estimate.ts'
 import type { Limiter } from './limiter.ts'
+import { rejected } from './outcome.ts'
 import type { Answered, Broken, Outcome, Overloaded, Refused } from './outcome.ts'
 import type { Patience } from './patience.ts'
 import type { Pool, Pools } from './pool.ts'
@@ -20,7 +22,7 @@ import { retryDelayMs } from './retry.ts'
 import { runStopError } from './run-stop.ts'
 import type { UnderWay } from './under-way.ts'
 import type { Verdicts } from './verdicts.ts'
-import type { Attempt } from './work.ts'
+import type { Attempt, Work } from './work.ts'
 
 /** Who is told, and where rows go. */
 export interface EndingsParts {
@@ -47,10 +49,12 @@ export class Endings {
 
   /** A try is over. */
   ended(now: number, { attempt, outcome, cost }: Ended): void {
-    const { limiter, pools, underWay } = this.#parts
+    const { limiter, pools, underWay, backlog } = this.#parts
     const pool = pools.of(now, attempt.work)
     underWay.remove(attempt)
     pool.ended(attempt)
+    if (outcome.kind === 'answered') backlog.answerBegan(now, attempt)
+    else backlog.leaderFailed(attempt)
     this.#prefixesEnded(attempt, outcome)
     limiter.settle(now, attempt.reservation, outcome, cost)
     // A stream's headers speak of its start, and were used when they came; all others speak of now.
@@ -110,13 +114,38 @@ export class Endings {
   }
 
   #answered(now: number, pool: Pool, attempt: Attempt, outcome: Answered): void {
-    const { estimator, patience, verdicts } = this.#parts
+    const { options, estimator, patience, verdicts } = this.#parts
     const { work } = attempt
     patience.succeeded(now)
     pool.answered(now, attempt, outcome)
     estimator.learn(work, attempt.cost, outcome.usage)
     work.lastAttempt = undefined
-    verdicts.succeed(attempt, outcome)
+    const { maxTokens, outputs } = work.row
+    const row = { maxTokens, outputs, turns: work.turns }
+    const verdict = judgeAnswer(options.policies ?? keepAll, row, outcome)
+    const flaw = outputs?.takeFlaw()
+    if (flaw !== undefined) verdicts.add({ type: 'notice', message: flaw })
+    if (verdict.type === 'again') return verdicts.turn(attempt, outcome, verdict)
+    if (verdict.type === 'keep') return verdicts.succeed(attempt, outcome, verdict.isInvalid)
+    verdicts.fail(attempt, rejected(outcome, verdict.error))
+  }
+
+  /** What a row asks behind its answer is on record: it goes before what was read since. */
+  turned(work: Work): void {
+    const { backlog, verdicts } = this.#parts
+    verdicts.turned()
+    if (verdicts.isOut(work)) verdicts.leave(work)
+    else backlog.putBack(work)
+  }
+
+  /** What others wait for, and is late, is tried by another. */
+  supersede(now: number, attempt: Attempt): void {
+    const { backlog, pools, prefixes } = this.#parts
+    const isWriter = prefixes?.isAwaited(attempt) === true
+    if (!isWriter && !backlog.schemas.isAwaited(attempt)) return
+    if (!pools.of(now, attempt.work).isLate(now, attempt)) return
+    backlog.leaderFailed(attempt)
+    if (isWriter) backlog.freed(attempt, prefixes.supersede(attempt))
   }
 
   #modelGone({ work }: Attempt, { error }: Unanswered): void {

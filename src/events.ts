@@ -11,6 +11,7 @@ import type { Unanswered } from './decision.ts'
 import type { ErrorCode } from './errors.ts'
 import type { ApiError, LimitReadings, Usage } from './outcome.ts'
 import type { SplitForecast } from './split-forecast.ts'
+import type { TurnReason } from './turns.ts'
 
 interface Base {
   readonly at: number
@@ -81,15 +82,11 @@ export interface AttemptFailed extends Base {
   readonly waitMs: number | null
 }
 
-/** A row's answer was handed to `write()`. */
-export interface RowSucceeded extends Base {
-  readonly type: 'row_succeeded'
-  readonly line: number
-  readonly id: string
+/** What an answer took. */
+export interface AnswerTaken {
   readonly model: string
   readonly pool: string
   readonly usage: Usage
-  readonly stopReason: string | null
   /** Null when the model's price is unknown. */
   readonly costNanoUsd: number | null
   /**
@@ -106,11 +103,35 @@ export interface RowSucceeded extends Base {
    * What it would have cost less if it had read these. Null when the price is unknown. @default 0
    */
   readonly cacheLostNanoUsd?: number | null
+  /** The batch that answered it. @default it was asked live */
+  readonly batchId?: string
+  /** An earlier run had it, and counted what it took: that is nothing here. @default false */
+  readonly isEarlier?: boolean
+}
+
+/** A row's answer was handed to `write()`. */
+export interface RowSucceeded extends Base, AnswerTaken {
+  readonly type: 'row_succeeded'
+  readonly line: number
+  readonly id: string
+  readonly stopReason: string | null
+  /** Its output does not conform to its schema. @default false */
+  readonly isInvalid?: boolean
   readonly latencyMs: number
   readonly attempts: number
   readonly requestId: string | null
-  /** The batch that answered it. @default it was asked live */
-  readonly batchId?: string
+}
+
+/** A row's answer is not its result: it is on record, and the row is asked again behind it. */
+export interface RowAskedAgain extends Base, AnswerTaken {
+  readonly type: 'row_asked_again'
+  readonly line: number
+  readonly id: string
+  /** It was cut and has more room now, goes on where it was paused, or is shown its faults. */
+  readonly why: TurnReason
+  readonly stopReason: string | null
+  readonly latencyMs: number
+  readonly requestId: string | null
 }
 
 /** A row's failure was handed to `write()`. */
@@ -123,6 +144,8 @@ export interface RowFailed extends Base {
   readonly requestId: string | null
   /** Tries that counted; 0 when it was no request and was not sent. */
   readonly attempts: number
+  /** What the answer took that it failed with. @default it has none */
+  readonly answer?: AnswerTaken
 }
 
 /** A row was not asked, or its answer not read, and will not be in this run. */
@@ -239,6 +262,7 @@ export type RunEvent =
   | AttemptStarted
   | AttemptFailed
   | RowSucceeded
+  | RowAskedAgain
   | RowFailed
   | RowLeft
   | RowsAgain

@@ -18,10 +18,24 @@ test('reads what another tool wrote', () => {
   expect(cost.nanoUsd).toBe(412)
 })
 
-test('counts the answers that do not say what they cost, and no failures', () => {
+test('counts the answers that do not say what they cost', () => {
   const cost = new HeldCost()
   cost.add({ type: 'succeeded', costText: undefined })
+  cost.add({ type: 'succeeded', costText: 'much' })
+  expect([cost.nanoUsd, cost.unpriced]).toEqual([0, 2])
+})
+
+test('counts what a failure says its answers cost, and no failure that says nothing', () => {
+  const cost = new HeldCost()
   cost.add({ type: 'errored', costText: undefined })
+  cost.add({ type: 'errored', costText: '0' })
   cost.add({ type: 'errored', costText: '0.5' })
-  expect([cost.nanoUsd, cost.unpriced]).toEqual([0, 1])
+  expect([cost.nanoUsd, cost.unpriced]).toEqual([500_000_000, 0])
+})
+
+test('takes in a sum of what has no line', () => {
+  const cost = new HeldCost()
+  cost.add({ type: 'succeeded', costText: '0.000000007' })
+  cost.addSum({ nanoUsd: 3, unpriced: 1 })
+  expect([cost.nanoUsd, cost.unpriced]).toEqual([10, 1])
 })

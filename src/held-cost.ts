@@ -19,9 +19,15 @@ export class HeldCost {
     return this.#unpriced
   }
 
-  /** A line of an answer that is held. A failure costs nothing, or nobody knows what. */
+  /** So much more was paid, for answers of rows that have no line yet. */
+  addSum(sum: { readonly nanoUsd: number; readonly unpriced: number }): void {
+    this.#nanoUsd += sum.nanoUsd
+    this.#unpriced += sum.unpriced
+  }
+
+  /** A line that is held. A failure costs what its answers did, or nobody knows what. */
   add({ type, costText }: Pick<ResultLine, 'type' | 'costText'>): void {
-    if (type !== 'succeeded') return
+    if (type !== 'succeeded' && costText === undefined) return
     // Rounding takes away what a float adds: no answer costs millions.
     const nanoUsd = Math.round(Number(costText) * 1e9)
     if (costText === undefined || !Number.isSafeInteger(nanoUsd)) this.#unpriced += 1

@@ -9,16 +9,25 @@
  * output there is nothing to resume from: no lock, no record, and failures among the answers.
  */
 
+import { mayAskAgain } from './answer-policy.ts'
 import { Appender, type AppenderEvents } from './appender.ts'
-import { answeredFields, failedFields, faultFields } from './books.ts'
+import { answeredFields, earlierOf, failedFields, faultFields } from './books.ts'
 import type { Answer, Books, Failure } from './books.ts'
 import type { RunContext } from './context.ts'
-import { RunError } from './errors.ts'
 import { compactFailed } from './failed-file.ts'
 import { systemErrorCode } from './files.ts'
 import { Fingerprints } from './fingerprints.ts'
 import { HeldCost } from './held-cost.ts'
 import { keysOf } from './input-keys.ts'
+import type { Ending, LedgerListener } from './ledger-files.ts'
+import {
+  isOneFile,
+  realPath,
+  removeIfEmpty,
+  stampOf,
+  standardOutput,
+  unwritable,
+} from './ledger-files.ts'
 import { type LineForm, lineForms } from './line-form.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { moveAside } from './move-aside.ts'
@@ -27,39 +36,22 @@ import type { Settings } from './settings.ts'
 import { OrderedOutput } from './ordered-output.ts'
 import { recordsFolderAt } from './outstanding-batches.ts'
 import type { Planned } from './plan.ts'
-import { Held, type Holding, type LineWitness, recover, type Recovered } from './record.ts'
+import { bothOf, Held, type Holding, type LineWitness, recover, type Recovered } from './record.ts'
 import { rewriteInOrder } from './reorder.ts'
 import { openToAppend, readResultFile, syncFile } from './result-file.ts'
 import type { ResultLine } from './result-line.ts'
-import type { Source } from './source.ts'
 import { pourSpool } from './spool.ts'
+import { TurnRecord, type TurnPlace } from './turn-record.ts'
+import { type KeptTurn, noTurns } from './turns.ts'
 import type { Work } from './work.ts'
-
-/**
- * Told when the output cannot be written (`ENOSPC`…; null: it can again), and when it never will.
- */
-export interface LedgerListener {
-  blocked(code: string | null): void
-  lost(error: RunError): void
-}
-
-/** How the run ended, as far as the files are concerned. */
-export interface Ending {
-  /** All rows of the input, or the first ones asked for, were read and settled or left. */
-  readonly readAll: boolean
-  /** The run was stopped; a later one goes on. */
-  readonly stopped: boolean
-  /** To read the keys of an input again whose answers must be put in order. */
-  readonly source: Source
-}
-
-const standardOutput = '-'
 
 /** What was found when the files were opened. */
 interface Opened {
   readonly lock: Lock | undefined
   readonly recovered: Recovered
   readonly heldCost: HeldCost
+  /** Absent on standard output. */
+  readonly turns: TurnRecord | undefined
   readonly events: AppenderEvents
 }
 
@@ -75,6 +67,7 @@ export class Ledger implements Books {
   readonly #output: Appender
   readonly #failed: Appender
   readonly #ordered: OrderedOutput | undefined
+  readonly #turns: TurnRecord | undefined
   /** Lines the failed file must hold at the end, per key. */
   readonly #wantedFailed = new Fingerprints()
   #retried = false
@@ -90,13 +83,15 @@ export class Ledger implements Books {
         if (!this.isBlocked) opened.events.onUnblocked()
       },
     }
-    const { output, fsync } = settings
+    const { output, fsync, policies } = settings
     this.#context = context
     this.#settings = settings
     this.#lock = lock
     this.#recovered = recovered
     this.heldCost = heldCost
     this.#held = new Held(recovered)
+    this.#turns = opened.turns
+    if (mayAskAgain(policies)) this.#turns?.open(events)
     this.#form = lineForms[settings.outputFormat]
     if (output === standardOutput) {
       this.#output = new Appender({ file: files.stdout(), clock, fsync: 'never', ...events })
@@ -134,15 +129,23 @@ export class Ledger implements Books {
     const heldCost = new HeldCost()
     if (settings.output === standardOutput) {
       const recovered = recover(files, { output: '' })
-      return new Ledger(context, settings, { lock: undefined, recovered, heldCost, events })
+      const opened = { lock: undefined, turns: undefined, recovered, heldCost, events }
+      return new Ledger(context, settings, opened)
     }
     const output = realPath(context, settings.output)
     const lock = await takeLock({ ...context, output })
     try {
       const failed = isOneFile(settings) ? undefined : failedPath(output)
       const cost = isBudgeted(settings) ? heldCost : undefined
-      const paths = { output, failed, folder: recordsFolderAt(output), cost, witness }
-      if (settings.overwrite) moveAside(files, paths, stampOf(clock.wallTime()))
+      const folder = recordsFolderAt(output)
+      const asides = { output, failed, folder }
+      if (settings.overwrite) moveAside(files, asides, stampOf(clock.wallTime()))
+      const turns = new TurnRecord({ files, clock, fsync: settings.fsync, folder })
+      const paths = {
+        ...asides,
+        cost,
+        witness: bothOf(witness, { add: (line) => turns.seen(line) }),
+      }
       const recovered = recover(files, paths, lineForms[settings.outputFormat])
       // What is found counts as done, and must outlive the power as what this run writes does.
       const spools = recovered.spooled?.files.map(({ path }) => path) ?? []
@@ -152,9 +155,10 @@ export class Ledger implements Books {
         }
       }
       if (!settings.ordered && recovered.spooled) pourSpool(files, output, recovered.spooled)
+      heldCost.addSum(turns.cost)
       // Of several that met at a dead holder's lock, all but one learn it here, before they send.
       lock.beat(0)
-      const opened = { lock, recovered, heldCost, events }
+      const opened = { lock, turns, recovered, heldCost, events }
       return new Ledger(context, { ...settings, output }, opened)
     } catch (error) {
       lock.release()
@@ -189,13 +193,24 @@ export class Ledger implements Books {
 
   /** Whether lines wait for room on the disk. */
   get isBlocked(): boolean {
-    const { isBlocked = false } = this.#ordered ?? {}
-    return isBlocked || this.#output.isBlocked || this.#failed.isBlocked
+    if (this.#ordered?.isBlocked === true || this.#turns?.isBlocked === true) return true
+    return this.#output.isBlocked || this.#failed.isBlocked
   }
 
   /** Takes a line of this key for a row, if the files hold one. */
   take(key: string): Holding | undefined {
     return this.#held.take(key)
+  }
+
+  /** Answers of a row behind which it was to be asked again, in an earlier run or round. */
+  turnsOf(place: TurnPlace): readonly KeptTurn[] {
+    return this.#turns?.of(place) ?? noTurns
+  }
+
+  /** The row was answered, and is asked again. On standard output nothing of it is kept. */
+  turn({ row }: Work, turn: KeptTurn, onWritten: () => void): void {
+    if (this.#turns === undefined) onWritten()
+    else this.#turns.add(row, turn, onWritten)
   }
 
   /** The row has its line from an earlier run. */
@@ -213,10 +228,13 @@ export class Ledger implements Books {
     const asked = this.#settings.includeRequest ? bodyText(work) : undefined
     const { message } = answer.outcome
     const run = answeredFields(work, answer)
-    const line = this.#form.succeeded({ id, message, metadata, original, request: asked, run })
+    const earlier = earlierOf(work)
+    const rest = { metadata, original, request: asked, earlier, run }
+    const line = this.#form.succeeded({ id, message, ...rest })
     if (work.retriesFailed) this.#retried = true
-    if (this.#ordered) this.#ordered.place(work.sequence, line, onWritten)
-    else this.#output.append(line, onWritten)
+    const written = this.#whenWritten(work, answer, onWritten)
+    if (this.#ordered) this.#ordered.place(work.sequence, line, written)
+    else this.#output.append(line, written)
   }
 
   /** An answer of no row that is in the input: where it belongs among the others, nobody knows. */
@@ -240,9 +258,23 @@ export class Ledger implements Books {
       params: bodyText(work),
       metadata,
       original,
+      earlier: earlierOf(work, failure.answer),
       run: failedFields(work, failure),
     })
-    this.#appendFailed(line, { ...work, key }, onWritten)
+    this.#appendFailed(line, { ...work, key }, this.#whenWritten(work, failure.answer, onWritten))
+  }
+
+  /** What is on record of a row is in its line from then on. */
+  #whenWritten(
+    { row, turns }: Work,
+    answer: Answer | undefined,
+    onWritten: () => void,
+  ): () => void {
+    if (turns.length === 0 && answer?.paidNanoUsd === undefined) return onWritten
+    return () => {
+      this.#turns?.settled(row)
+      onWritten()
+    }
   }
 
   /** The row is no request, and was not sent. */
@@ -277,6 +309,7 @@ export class Ledger implements Books {
 
   /** Resolves when every line is written, and durable as far as was asked. */
   async flush(): Promise<void> {
+    await this.#turns?.flush()
     await (this.#ordered ?? this.#output).flush()
     await this.#failed.flush()
   }
@@ -322,6 +355,7 @@ export class Ledger implements Books {
 
   #closeFiles(): void {
     this.#ordered?.close()
+    this.#turns?.close()
     this.#output.close()
     this.#failed.close()
   }
@@ -353,46 +387,7 @@ export class Ledger implements Books {
   }
 }
 
-/** Whether failures stand among the answers. */
-function isOneFile({ output, outputFormat }: Settings): boolean {
-  return output === standardOutput || outputFormat === 'tuple'
-}
-
 function bodyText({ body }: Work): string | undefined {
   if (body === undefined) return undefined
   return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()
-}
-
-function realPath({ files }: RunContext, output: string): string {
-  try {
-    return files.realPath(output)
-  } catch (error) {
-    throw unwritable(output, error)
-  }
-}
-
-function unwritable(output: string, error: unknown): RunError {
-  if (error instanceof RunError) return error
-  const reason = error instanceof Error ? error.message : String(error)
-  const place = output === standardOutput ? 'standard output' : output
-  if (systemErrorCode(error) === 'EPIPE') {
-    const message = `Cannot write ${place}: whoever read it has closed it`
-    const hint = 'give -o FILE for a run that can be resumed'
-    return new RunError('OUTPUT_CLOSED', message, { hint, cause: error })
-  }
-  return new RunError('OUTPUT_UNWRITABLE', `Cannot write ${place}: ${reason}`, {
-    hint: 'make room or choose another -o, then run the same command again',
-    cause: error,
-  })
-}
-
-/** An empty failed file says nothing that its absence does not. */
-function removeIfEmpty({ files }: RunContext, path: string): void {
-  if (files.stat(path)?.size === 0) files.remove(path)
-}
-
-/** Wall time as part of a file name: 20261122-153000. */
-function stampOf(wallAt: number): string {
-  const [day = '', time = ''] = new Date(wallAt).toISOString().split('T')
-  return `${day.replaceAll('-', '')}-${time.slice(0, 8).replaceAll(':', '')}`
 }

@@ -16,6 +16,7 @@ import type { Decision, SchedulerEvent } from './decision.ts'
 import { RunError } from './errors.ts'
 import type { Observer } from './events.ts'
 import { Feed } from './feed.ts'
+import { goOnFrom } from './going-on.ts'
 import type { Prices } from './money.ts'
 import type { Settings } from './settings.ts'
 import type { Plan, Planned } from './plan.ts'
@@ -208,6 +209,7 @@ export class Loop {
       return this.#step({ type: 'row', work: planned.work })
     }
     if (planned.type === 'held') return this.#settling.held(sequence, planned.key, planned.as)
+    if (planned.type === 'resolved') return this.#settling.resolve(planned.work, planned.resolved)
     this.#settling.fault(sequence, planned)
     this.#step({ type: 'fault', error: planned.fault.error })
   }
@@ -257,7 +259,10 @@ export class Loop {
           decision.attempt.exchange?.abort(decision.reason)
           break
         case 'succeed':
-          this.#settling.succeed(decision.attempt, decision.outcome)
+          this.#settling.succeed(decision.attempt, decision.outcome, decision.isInvalid)
+          break
+        case 'turn':
+          this.#turn(decision)
           break
         case 'fail':
           this.#settling.fail(decision.attempt, decision.outcome)
@@ -281,6 +286,16 @@ export class Loop {
       }
     }
     spending?.done(decisions)
+  }
+
+  /** When the answer is on record, the row is asked again. */
+  #turn({ work, attempt, outcome, again }: Extract<Decision, { type: 'turn' }>): void {
+    this.#settling.turn(attempt, outcome, again, (turn) => {
+      goOnFrom(work, [...work.turns, turn])
+      const error = this.#parts.spending?.measure(work, 'live')
+      if (error !== undefined) this.#step({ type: 'stop', error })
+      this.#step({ type: 'turned', work })
+    })
   }
 
   #afterStep(scheduler: Scheduler): void {

@@ -4,6 +4,8 @@
 
 import type { z } from 'zod'
 
+import { isJsonObject } from './json.ts'
+
 /** A key is not the words that stand for one in examples. */
 export function isNoPlaceholder(key: string): boolean {
   return key !== 'your-api-key-here'
@@ -70,12 +72,37 @@ export function isMaxFailed(value: unknown): boolean {
   return value.percent >= 0 && value.percent <= 100
 }
 
+/** What to do with an answer that was cut. */
+export function isOnTruncated(value: unknown): boolean {
+  return isKeepOrFail(value) || isCountOf(value, 'extendTo')
+}
+
+/** What to do with an output that does not conform. */
+export function isOnInvalidOutput(value: unknown): boolean {
+  return isKeepOrFail(value) || isCountOf(value, 'retries')
+}
+
+function isKeepOrFail(value: unknown): boolean {
+  return value === 'keep' || value === 'fail'
+}
+
+/** An object with one member, a whole number from 1. */
+function isCountOf(value: unknown, name: string): boolean {
+  if (!isJsonObject(value) || Object.keys(value).length !== 1) return false
+  const count = value[name]
+  return typeof count === 'number' && Number.isSafeInteger(count) && count >= 1
+}
+
 /** Options that cannot go with one another: the name of one, and what is wrong. */
 export function contradictions(options: {
   readonly input: unknown
   readonly output?: string | undefined
   readonly ordered: boolean
   readonly outputFormat: string
+  readonly onTruncated: unknown
+  readonly onRefusal: string
+  readonly onPause: string
+  readonly onInvalidOutput: unknown
   readonly via: string
   readonly batchLeftovers: string
   readonly detach: boolean
@@ -92,6 +119,12 @@ export function contradictions(options: {
   }
   if (ordered && outputFormat === 'tuple') {
     faults.push(['ordered', 'cannot go with tuples, which are written as they come'])
+  }
+  if (outputFormat === 'tuple') {
+    for (const name of ['onTruncated', 'onRefusal', 'onPause', 'onInvalidOutput'] as const) {
+      if (options[name] === 'keep') continue
+      faults.push([name, 'cannot go with tuples, which have no room for more than one answer'])
+    }
   }
   if (via !== 'auto' && options.deadline !== undefined) {
     faults.push([

@@ -6,6 +6,7 @@
  */
 
 import { z } from 'zod'
+import type { OnInvalidOutput, OnTruncated } from './answer-policy.ts'
 import { batchExpiryMs, batchTimesDefault } from './batch-times.ts'
 import { bounds } from './bounds.ts'
 import type { MaxFailed } from './brake.ts'
@@ -21,6 +22,8 @@ import {
   isAsyncIterable,
   isHeaderValue,
   isMaxFailed,
+  isOnInvalidOutput,
+  isOnTruncated,
   isNoPlaceholder,
 } from './option-rules.ts'
 import type { ParseOptions } from './request.ts'
@@ -76,6 +79,14 @@ const shape = {
   patienceMs: durationMs.default(900_000),
   graceMs: z.number('must be milliseconds').nonnegative('must be 0 or more').default(25_000),
   onInvalidRow: oneOf('fail', 'stop').default('fail'),
+  onTruncated: z
+    .custom<OnTruncated>(isOnTruncated, 'must be "keep", "fail", or { extendTo } from 1')
+    .default('keep'),
+  onRefusal: oneOf('keep', 'fail').default('keep'),
+  onPause: oneOf('keep', 'continue').default('keep'),
+  onInvalidOutput: z
+    .custom<OnInvalidOutput>(isOnInvalidOutput, 'must be "keep", "fail", or { retries } from 1')
+    .default('keep'),
   maxFailed: z
     .custom<MaxFailed>(isMaxFailed, 'must be { count } from 0, or { percent } from 0 to 100')
     .optional(),
@@ -156,7 +167,8 @@ export function readOptions(options: RunOptions): Settings {
     const faults = optionFaults(options).map(({ option, text }) => `"${option}" ${text}`)
     throw new RunError('OPTIONS_INVALID', `Cannot start: ${faults.join('; ')}`)
   }
-  const { maxBudgetUsd, batchMedianMs, batchP95Ms, batchDrainMs, ...data } = parsed.data
+  const { maxBudgetUsd, batchMedianMs, batchP95Ms, batchDrainMs, ...rest } = parsed.data
+  const { onTruncated, onRefusal, onPause, onInvalidOutput, ...data } = rest
   if (data.apiKey === undefined && data.authToken === undefined) {
     throw new RunError('KEY_MISSING', 'Cannot start without an API key: "apiKey" is not set', {
       hint: 'pass apiKey or authToken; the simulator (sluice/simulator) takes any',
@@ -170,6 +182,7 @@ export function readOptions(options: RunOptions): Settings {
   return {
     ...data,
     output,
+    policies: { onTruncated, onRefusal, onPause, onInvalidOutput },
     isCacheGiven: options.cache !== undefined,
     deadline: data.deadline,
     batchTimes: { medianMs: batchMedianMs, p95Ms: batchP95Ms, drainMs: batchDrainMs },

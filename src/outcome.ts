@@ -147,6 +147,12 @@ export interface NoModel extends Failure {
   readonly kind: 'no_model'
 }
 
+/** What became of a row whose answer the user does not take for a result. It was paid for. */
+export interface Rejected extends Failure {
+  readonly kind: 'rejected'
+  readonly answered: Answered
+}
+
 /** Why no request at all can succeed now. */
 export type RunStopReason = 'key' | 'permission' | 'billing' | 'credit' | 'spend_limit' | 'url'
 
@@ -165,6 +171,21 @@ export type Outcome =
   | Invalid
   | NoModel
   | RunStop
+
+/** The row fails with the answer that it has. */
+export function rejected(answered: Answered, error: ApiError): Rejected {
+  const { status, requestId } = answered
+  return { kind: 'rejected', status, requestId, error, answered }
+}
+
+/** Cut at `max_tokens`, or where the context window ends. What was to have no answer is not. */
+export function isTruncated({
+  stopReason,
+  usage,
+}: Pick<Answered, 'stopReason' | 'usage'>): boolean {
+  if (stopReason === 'model_context_window_exceeded') return true
+  return stopReason === 'max_tokens' && usage.outputTokens > 0
+}
 
 /** Tokens of the whole prompt, cached or not. */
 export function promptTokens(usage: Usage): number {

@@ -12,6 +12,7 @@ import { Loop } from './loop.ts'
 import type { Prices } from './money.ts'
 import { parseOptionsOf } from './options.ts'
 import type { Settings } from './settings.ts'
+import { Schemas } from './output-rules.ts'
 import { Plan } from './plan.ts'
 import type { PrefixKind } from './prefixes.ts'
 import { Random } from './random.ts'
@@ -72,7 +73,9 @@ export function join(context: RunContext, settings: Settings, ends: Ends): Pipel
   const plan = new Plan(ends.books, {
     ...parseOptionsOf(settings),
     cachePoints: settings.cache === 'auto' ? ('all' as const) : ('marked' as const),
+    schemas: new Schemas(),
     retryFailed: settings.retryFailed,
+    policies: settings.policies,
     ...(before && { wasRetried: before.wasRetried }),
   })
   const parts = { ...ends, context, settings, plan, scheduler, observe }

@@ -83,7 +83,7 @@ function run(
     new Bag(held.succeeded, held.failed),
     retryFailed,
   ).entries()) {
-    if (planned.type === 'held') continue
+    if (planned.type === 'held' || planned.type === 'resolved') continue
     const key = planned.type === 'work' ? planned.work.row.key : planned.fault.key
     if (planned.type === 'work') asked.push(index)
     if (!isDone(index)) continue

@@ -10,24 +10,32 @@
  * first holder of the id would be taken for the failed one when the run is resumed.
  */
 
+import { type AnswerPolicies, keepAll } from './answer-policy.ts'
+import { goOnFromKept, type Resolved } from './going-on.ts'
 import { digest } from './hash.ts'
 import type { Line } from './lines.ts'
 import { poolOf } from './pools.ts'
 import type { Holding } from './record.ts'
 import { keyOfLine, type ParseOptions, parseLine, type Row, type RowFault } from './request.ts'
 import { RowIds } from './row-ids.ts'
+import type { TurnPlace } from './turn-record.ts'
+import { type KeptTurn, noTurns } from './turns.ts'
 import type { Work } from './work.ts'
 
 /** What the files of the run hold, as a multiset of keys (record.ts). */
 export interface Held {
   /** Takes one holder of the key, an answer before a failure; undefined when there is none. */
   take(key: string): Holding | undefined
+  /** Answers of a row behind which it was to be asked again; they are its own from now on. */
+  turnsOf?(place: TurnPlace): readonly KeptTurn[]
 }
 
 /** What is to be done about one line. */
 export type Planned =
   | { readonly type: 'held'; readonly as: Holding; readonly key: string }
   | { readonly type: 'work'; readonly work: Work }
+  /** An answer that an earlier run had, and went on from, is the row's result after all. */
+  | { readonly type: 'resolved'; readonly work: Work; readonly resolved: Resolved }
   | {
       readonly type: 'fault'
       readonly fault: RowFault
@@ -41,6 +49,8 @@ export interface PlanOptions extends ParseOptions {
   readonly retryFailed: boolean
   /** Of a row held as failed: an earlier run has asked it again. @default none has */
   readonly wasRetried?: (key: string) => boolean
+  /** Whether rows go on from answers of earlier runs. @default all of these are results */
+  readonly policies?: AnswerPolicies
 }
 
 const encoder = new TextEncoder()
@@ -90,7 +100,15 @@ export class Plan {
     }
     const retriesFailed = held === 'failed' || taken === 'failed'
     if (row.kind === 'fault') return { type: 'fault', fault: row, sequence, retriesFailed }
-    return { type: 'work', work: workOf(row, sequence, retriesFailed) }
+    return this.#workOf(row, sequence, retriesFailed)
+  }
+
+  #workOf(row: Row, sequence: number, retriesFailed: boolean): Planned {
+    const work = workOf(row, sequence, retriesFailed)
+    const kept = this.#held.turnsOf?.(row) ?? noTurns
+    if (kept.length === 0) return { type: 'work', work }
+    const resolved = goOnFromKept(this.#options.policies ?? keepAll, work, kept)
+    return resolved === undefined ? { type: 'work', work } : { type: 'resolved', work, resolved }
   }
 
   #asksAgain(held: Holding, key: string): boolean {
@@ -145,6 +163,7 @@ export function workOf({ body, ...row }: Row, sequence: number, retriesFailed: b
     sequence,
     row,
     retriesFailed,
+    turns: noTurns,
     bodyBytes: body.length,
     body,
     pool: poolOf(row.model),

@@ -41,6 +41,17 @@ export interface LineWitness {
   add(line: ResultLine): void
 }
 
+/** Both are told, if there are two. */
+export function bothOf(one: LineWitness | undefined, other: LineWitness): LineWitness {
+  if (one === undefined) return other
+  return {
+    add: (line) => {
+      one.add(line)
+      other.add(line)
+    },
+  }
+}
+
 /** What was found. */
 export interface Recovered {
   /** Answers in the output, per key. */

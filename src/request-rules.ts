@@ -16,7 +16,9 @@ export type Problem = string
 export type Form = 'bare' | 'params' | 'body' | 'none'
 
 /** What sluice itself adds to the lines of a failed file. */
-export const ownMembers = ['result', 'run'] as const
+export const ownMembers = ['result', 'earlier', 'run'] as const
+/** Those that all of its lines have. */
+const ownMembersAlways = ['result', 'run'] as const
 
 const knownMembers: Record<'params' | 'body', readonly string[]> = {
   params: ['custom_id', 'params', 'metadata'],
@@ -31,7 +33,7 @@ export function readLine(value: unknown): JsonObject | Problem {
 
 /** True for a line as sluice writes it, to the failed file or the results. */
 export function isOwnLine(line: JsonObject): boolean {
-  return ownMembers.every((name) => line[name] !== undefined)
+  return ownMembersAlways.every((name) => line[name] !== undefined)
 }
 
 /** The form of a line. Names of the API decide for `bare` only when no other form's are there. */

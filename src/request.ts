@@ -21,6 +21,7 @@ import { changeMembers, memberText, readMembers, withoutMembers } from './json-s
 import type { Changes, Member } from './json-spans.ts'
 import type { OutputFormat } from './line-form.ts'
 import type { ApiError } from './outcome.ts'
+import type { OutputRules, Schemas } from './output-rules.ts'
 import { featuresOf, noFeatures, type RequestFeatures } from './request-features.ts'
 import {
   envelopeProblem,
@@ -50,6 +51,8 @@ export interface ParseOptions {
   readonly withoutFeatures?: boolean
   /** Rows are not sent: a `body` is what stands in the line, and no copy. @default false */
   readonly withoutBody?: boolean
+  /** Makes the rows' `outputs`. @default they are not asked for */
+  readonly schemas?: Schemas
   /** Which of the rows' `cachePoints` are asked for; none `withoutFeatures`. @default none */
   readonly cachePoints?: 'marked' | 'all'
 }
@@ -84,6 +87,8 @@ export interface Row extends Place {
   readonly features: RequestFeatures
   /** Where its prompt may be cached. */
   readonly cachePoints: readonly CachePoint[]
+  /** What its answer must conform to. @default nothing */
+  readonly outputs?: OutputRules | undefined
   /** The JSON to send, on one line, without `stream`. */
   readonly body: Uint8Array
 }
@@ -246,6 +251,7 @@ function parseRequest(
     maxTokens,
     features,
     cachePoints,
+    outputs: options.schemas?.rulesOf(part.value),
     body,
   }
 }
@@ -366,21 +372,20 @@ function rawFault(place: Place, message: Problem, bytes: Uint8Array): RowFault {
   }
 }
 
-/** Lines of one length that begin alike share a key; all fail for their length all the same. */
-function truncatedKey(head: Uint8Array, byteLength: number): string {
-  return digest(Buffer.concat([head, Buffer.from(` ${byteLength}`)]))
-}
+/** Lines of one length that begin alike share a key; all fail alike. */
+const truncatedKey = (head: Uint8Array, byteLength: number): string =>
+  digest(Buffer.concat([head, Buffer.from(` ${byteLength}`)]))
 
 function truncatedFault(place: Place, head: Uint8Array): RowFault {
-  const size = `the line has ${place.byteLength} bytes`
-  const message = `${size}; at most ${bounds.lineBytesMax} are read, and its beginning is kept here`
+  const sizes = `${place.byteLength} bytes; at most ${bounds.lineBytesMax}`
+  const message = `the line has ${sizes} are read, and its beginning is kept here`
   return {
     ...rawFault(place, message, withoutTornEnd(head)),
     error: { type: 'request_too_large', message },
   }
 }
 
-/** The bytes without a character at the end of which a part was cut off. */
+/** Without a character at the end that was cut off in the middle. */
 function withoutTornEnd(bytes: Uint8Array): Uint8Array {
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes, { stream: true })
   return text.includes('\ufffd') ? bytes : Buffer.from(text)

@@ -29,6 +29,10 @@ export interface RunFields {
   readonly costUsd: string | null
   /** Tries that may have been billed and gave no answer. @default 0 */
   readonly unknownAttempts?: number | undefined
+  /** Answers behind which it was asked again. @default 0 */
+  readonly turns?: number
+  /** The output of its answer does not conform to its schema. @default false */
+  readonly isInvalid?: boolean
   /** The batch that ended it, and its id there. @default it was asked live */
   readonly batch?: BatchPlace | undefined
 }
@@ -50,6 +54,8 @@ export interface SucceededRow {
   readonly metadata?: string | undefined
   /** What was asked, as JSON text (`--include-request`). @default none */
   readonly request?: string | undefined
+  /** Messages it was answered with before, as JSON texts. @default none */
+  readonly earlier?: readonly string[]
   /** The line it came from, less its metadata, where the form of the output needs it. */
   readonly original?: string | undefined
   readonly run: RunFields
@@ -72,6 +78,8 @@ export interface FailedRow {
   readonly raw?: string | undefined
   /** @default 'utf8' */
   readonly rawEncoding?: 'utf8' | 'base64' | undefined
+  /** Messages it was answered with, as JSON texts; none of them is its result. @default none */
+  readonly earlier?: readonly string[]
   /** The user's own, as JSON text. @default none */
   readonly metadata?: string | undefined
   /** The line it came from, less its metadata, where the form of the output needs it. */
@@ -91,6 +99,8 @@ export interface ResultLine {
   readonly costText: string | undefined
   /** The row's id in the batch that ended it; absent where none did. */
   readonly batchRequest?: string | undefined
+  /** Answers behind which it was asked again; absent where there were none. */
+  readonly turns?: number | undefined
 }
 
 /**
@@ -106,9 +116,11 @@ export interface ResultLine {
  * JSON.parse(line).run.latency_ms // => 812
  * ```
  */
-export function succeededLine({ id, message, metadata, request, run }: SucceededRow): string {
+export function succeededLine(row: SucceededRow): string {
+  const { id, message, metadata, request, earlier, run } = row
   const result = `{"type":"succeeded","message":${oneLine(message)}}`
-  return lineOf(id, result, member('metadata', metadata) + member('request', request), run)
+  const members = earlierMember(earlier) + member('metadata', metadata) + member('request', request)
+  return lineOf(id, result, members, run)
 }
 
 /**
@@ -130,7 +142,8 @@ export function failedLine(row: FailedRow): string {
   const error = { type: 'error', error: { type, message, details }, request_id: row.requestId }
   const raw = row.raw === undefined ? '' : member('raw', JSON.stringify(row.raw))
   const encoding = row.rawEncoding === 'base64' ? member('raw_encoding', '"base64"') : ''
-  const members = member('params', row.params) + raw + encoding + member('metadata', row.metadata)
+  const request = member('params', row.params) + raw + encoding
+  const members = request + earlierMember(row.earlier) + member('metadata', row.metadata)
   return lineOf(row.id, `{"type":"${row.type}","error":${JSON.stringify(error)}}`, members, row.run)
 }
 
@@ -177,6 +190,7 @@ export function parseResultLine(
   const id = line['custom_id']
   const cost = run['cost_usd']
   const batchRequest = run['batch_request']
+  const turns = run['turns']
   return {
     type,
     key,
@@ -184,6 +198,7 @@ export function parseResultLine(
     id: typeof id === 'string' ? id : undefined,
     costText: typeof cost === 'number' ? String(cost) : undefined,
     ...(typeof batchRequest === 'string' && { batchRequest }),
+    ...(typeof turns === 'number' && { turns }),
   }
 }
 
@@ -207,6 +222,7 @@ const runHead = Buffer.from(',"run":{"line":')
 const keyHead = Buffer.from(',"key":"')
 const costName = Buffer.from('cost_usd"')
 const batchRequestName = Buffer.from('batch_request"')
+const turnsName = Buffer.from('turns"')
 const keyChars = 32
 /** A head, a tail and a key; nothing shorter is a line of ours. */
 const shortestLineBytes = head.length + resultHead.length + runHead.length + keyChars
@@ -226,6 +242,8 @@ function lineOf(id: string, result: string, members: string, run: RunFields): st
     `{"custom_id":${JSON.stringify(id)},"result":${result}${members}` +
     `,"run":{"line":${run.line},"key":"${run.key}","attempts":${run.attempts}` +
     (unknown > 0 ? `,"unknown_attempts":${unknown}` : '') +
+    (run.turns === undefined || run.turns === 0 ? '' : `,"turns":${run.turns}`) +
+    (run.isInvalid === true ? `,"invalid_output":true` : '') +
     `,"request_id":${JSON.stringify(run.requestId)},"latency_ms":${Math.round(run.latencyMs)}` +
     `,"cost_usd":${run.costUsd ?? 'null'}${batchMembers(run.batch)}}}\n`
   )
@@ -234,6 +252,10 @@ function lineOf(id: string, result: string, members: string, run: RunFields): st
 function batchMembers(batch: BatchPlace | undefined): string {
   if (batch === undefined) return ''
   return `,"batch_id":${JSON.stringify(batch.id)},"batch_request":"${batch.request}"`
+}
+
+function earlierMember(messages: readonly string[] = []): string {
+  return messages.length === 0 ? '' : member('earlier', `[${messages.join(',')}]`)
 }
 
 function member(name: string, json: string | undefined): string {
@@ -280,10 +302,11 @@ function readLastMembers(
   bytes: Buffer,
   from: number,
   to: number,
-): Pick<ResultLine, 'costText' | 'batchRequest'> | undefined {
+): Pick<ResultLine, 'costText' | 'batchRequest' | 'turns'> | undefined {
   let at = from
   let costText: string | undefined
   let batchRequest: string | undefined
+  let turns: number | undefined
   while (bytes[at] === comma && bytes[at + 1] === quote) {
     const nameStart = at + 2
     const nameEnd = skipString(bytes, nameStart, to)
@@ -298,10 +321,17 @@ function readLastMembers(
       while (at < to && bytes[at] !== comma && bytes[at] !== closeBrace) at++
       const isCost = matches(bytes, nameStart, to, costName)
       if (isCost && bytes[valueStart] !== 0x6e) costText = bytes.toString('latin1', valueStart, at)
+      const isTurns = matches(bytes, nameStart, to, turnsName)
+      if (isTurns) turns = Number(bytes.toString('latin1', valueStart, at))
     }
   }
   if (at !== to - 2 || bytes[at] !== closeBrace || bytes[at + 1] !== closeBrace) return undefined
-  return batchRequest === undefined ? { costText } : { costText, batchRequest }
+  if (batchRequest === undefined && turns === undefined) return { costText }
+  return {
+    costText,
+    ...(batchRequest !== undefined && { batchRequest }),
+    ...(turns !== undefined && { turns }),
+  }
 }
 
 /**

@@ -38,6 +38,10 @@ export interface ResultRun {
   readonly attempts: number
   /** Tries that may have been billed and gave no answer; absent when there were none. */
   readonly unknown_attempts?: number
+  /** Answers behind which it was asked again; absent when there were none. */
+  readonly turns?: number
+  /** Its output does not conform to its schema; absent when it does, or has none. */
+  readonly invalid_output?: true
   readonly request_id: string | null
   /** Of the last try. */
   readonly latency_ms: number
@@ -49,6 +53,11 @@ export interface ResultRun {
 export interface Result<Metadata = unknown> {
   readonly custom_id: string
   readonly result: Succeeded | Errored
+  /**
+   * Messages it was answered with that are not its result, the oldest first: those behind which it
+   * was asked again, and one that it failed with. Absent when there are none.
+   */
+  readonly earlier?: readonly Message[]
   /** The very value that was given; absent when there was none. */
   readonly metadata?: Metadata
   readonly run: ResultRun

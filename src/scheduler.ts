@@ -11,6 +11,7 @@
  *                     ▲  ▲                    │
  *                     │  └── refused, outage ─┤  (no attempt counted; to the front, a failed
  *                     │                       │   probe to the back: the next is another row)
+ *                     ├── turned ◄─── turn ───┤  (answered, to be asked again: to the front)
  *                     └── delayed ◄── broken ─┘  (counted, after a jittered wait)
  *
  * Invariants: an attempt ends in exactly one outcome; a row is in exactly one place; whenever
@@ -129,7 +130,8 @@ export class Scheduler {
   /** Nothing is queued or under way, and nothing will come. */
   get finished(): boolean {
     if (this.inFlight > 0) return false
-    return this.stopping !== undefined || (this.#inputEnded && this.#backlog.rows === 0)
+    if (this.stopping !== undefined) return true
+    return this.#inputEnded && this.#backlog.rows === 0 && this.#verdicts.turning === 0
   }
 
   /** By then `step` must be called with `wake`; Infinity when only an event can help. */
@@ -164,6 +166,8 @@ export class Scheduler {
     switch (event.type) {
       case 'row':
         return this.#enqueue(now, event.work)
+      case 'turned':
+        return this.#endings.turned(event.work)
       case 'input_ended':
         this.#inputEnded = true
         return
@@ -286,6 +290,7 @@ export class Scheduler {
     againAt = Math.min(againAt, this.#startPassers(now, before))
     // None is next though some wait: each waits for what another writes.
     if (this.#binds === '' && this.#backlog.hasPrefixed) this.#binds = 'cache writer'
+    if (this.#binds === '' && this.#backlog.hasParked) this.#binds = 'schema'
     if (this.#binds === '') this.#binds = this.#inputEnded ? 'answers' : 'reading'
     return againAt
   }
@@ -337,8 +342,11 @@ export class Scheduler {
     const reservation = this.limiter.reserve(now, pool.limiter, cost, work.most)
     const caching = this.#prefixes?.useOf(now, work)
     const asked = { number: ++this.#attempts, work, cost, reservation, caching }
+    const { schemas } = this.#backlog
+    const isFirst = schemas.leads(now, work)
     const leads = caching !== undefined && this.#prefixes?.leads(caching) === true
-    const attempt = pool.start(now, asked, leads)
+    const attempt = pool.start(now, asked, leads || isFirst)
+    if (isFirst) schemas.started(attempt)
     this.#prefixes?.started(now, attempt)
     this.#underWay.add(attempt)
     this.#verdicts.add({ type: 'start', attempt })
@@ -358,15 +366,8 @@ export class Scheduler {
       const isDead = this.#underWay.isFromBeforeSleep(attempt)
       const reason = isDead ? 'slept' : this.#pools.of(now, attempt.work).overdue(now, attempt)
       if (reason) this.#verdicts.add({ type: 'abort', attempt, reason })
-      this.#supersede(now, attempt)
+      this.#endings.supersede(now, attempt)
     }
-  }
-
-  /** What others wait for, and is late, is tried by another. */
-  #supersede(now: number, attempt: Attempt): void {
-    if (this.#prefixes?.isAwaited(attempt) !== true) return
-    if (!this.#pools.of(now, attempt.work).isLate(now, attempt)) return
-    this.#backlog.freed(attempt, this.#prefixes.supersede(attempt))
   }
 
   get #doing(): Doing {
@@ -386,6 +387,7 @@ export class Scheduler {
     if (!attempt.stream || status !== 200) return
     attempt.headAt = now
     attempt.lastByteAt = now
+    this.#backlog.answerBegan(now, attempt)
     if (this.#prefixes) this.#backlog.freed(attempt, this.#prefixes.firstByte(attempt))
     const pool = this.#pools.of(now, attempt.work)
     pool.firstByte(now, attempt)

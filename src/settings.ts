@@ -2,6 +2,7 @@
  * What a run may be told (`RunOptions`), and what it goes by once that is read (`Settings`).
  */
 
+import type { AnswerPolicies, OnInvalidOutput, OnTruncated } from './answer-policy.ts'
 import type { BatchTimes } from './batch-times.ts'
 import type { MaxFailed } from './brake.ts'
 import type { BudgetMode } from './budget.ts'
@@ -83,6 +84,23 @@ export interface RunOptions {
   readonly graceMs?: number | undefined
   /** `stop` checks the whole input first. @default 'fail' */
   readonly onInvalidRow?: 'fail' | 'stop' | undefined
+  /**
+   * An answer that was cut at `max_tokens`, or at the end of the context window: `keep` it, `fail`
+   * its row, or ask once more with this `max_tokens`, if that is more. @default 'keep'
+   */
+  readonly onTruncated?: OnTruncated | undefined
+  /** An answer that is a refusal. @default 'keep' */
+  readonly onRefusal?: AnswerPolicies['onRefusal'] | undefined
+  /**
+   * An answer that the API paused (`pause_turn`): `continue` sends back what the assistant has
+   * said, until it is done. @default 'keep'
+   */
+  readonly onPause?: AnswerPolicies['onPause'] | undefined
+  /**
+   * An output that does not conform to the schema of `output_config.format` or of a strict tool:
+   * `keep` it, `fail` its row, or show the model what is wrong, so often at most. @default 'keep'
+   */
+  readonly onInvalidOutput?: OnInvalidOutput | undefined
   /** Stop at more failed rows than this. @default none */
   readonly maxFailed?: MaxFailed | undefined
   /** Ask rows again that an earlier run failed. @default false */
@@ -181,6 +199,7 @@ export interface Settings {
   readonly patienceMs: number
   readonly graceMs: number
   readonly onInvalidRow: 'fail' | 'stop'
+  readonly policies: AnswerPolicies
   readonly maxFailed: MaxFailed | undefined
   readonly retryFailed: boolean
   readonly overwrite: boolean

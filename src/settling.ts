@@ -7,16 +7,18 @@
 
 import type { Answer, Books, Fault } from './books.ts'
 import type { RunContext } from './context.ts'
-import type { Unanswered } from './decision.ts'
+import type { AskingAgain, Failing } from './decision.ts'
 import type { RunError } from './errors.ts'
 import type { Observer } from './events.ts'
 import type { Prices } from './money.ts'
-import type { Answered } from './outcome.ts'
+import type { Resolved } from './going-on.ts'
+import { type Answered, rejected } from './outcome.ts'
 import type { Holding } from './record.ts'
 import type { BatchPlace } from './result-line.ts'
 import { Settled } from './settled.ts'
 import type { Spending } from './spending.ts'
 import * as telling from './telling.ts'
+import { joinedMessage, type Turn } from './turns.ts'
 import type { Attempt, Work } from './work.ts'
 
 /** Who is told. */
@@ -73,16 +75,47 @@ export class Settling {
     })
   }
 
-  succeed(attempt: Ending, outcome: Answered): void {
+  succeed(attempt: Ending, outcome: Answered, isInvalid = false): void {
+    this.#succeed(attempt, outcome, { ...this.answerOf(attempt, outcome), isInvalid })
+  }
+
+  #succeed(attempt: Ending, outcome: Answered, answer: Answer): void {
     const { work } = attempt
     const { books, spending, observe } = this.#parts
-    const answer = this.answerOf(attempt, outcome)
     books.succeed(work, answer, () => {
       this.#settled.mark(work.sequence)
       spending?.answered(attempt, outcome)
       observe(telling.rowSucceeded(this.#now(), work, answer))
     })
     work.body = undefined
+  }
+
+  /** The row is asked again behind an answer. `onWritten`: what was bought is on record. */
+  turn(
+    attempt: Ending,
+    outcome: Answered,
+    { why, ask }: AskingAgain,
+    onWritten: (turn: Turn) => void,
+  ): void {
+    const { work, batch } = attempt
+    const { books, spending, observe } = this.#parts
+    const { message, requestId } = outcome
+    const answer = this.answerOf(attempt, outcome)
+    const { costNanoUsd } = answer
+    const turn = { why, ask, message, costNanoUsd, requestId, batchRequest: batch?.request }
+    books.turn(work, turn, () => {
+      spending?.answered(attempt, outcome)
+      observe(telling.rowAskedAgain(this.#now(), work, { why, answer }))
+      onWritten(turn)
+    })
+  }
+
+  /** An answer of an earlier run is the row's result. */
+  resolve(work: Work, { outcome, costNanoUsd, verdict }: Resolved): void {
+    const ending = { number: 0, work, startedAt: this.#now(), cacheMissedTokens: 0 }
+    const answer = { ...this.answerOf(ending, outcome), paidNanoUsd: costNanoUsd }
+    if (verdict.type === 'fail') return this.#fail(ending, rejected(outcome, verdict.error), answer)
+    this.#succeed(ending, outcome, { ...answer, isInvalid: verdict.isInvalid })
   }
 
   /** What the books are told of an answer. */
@@ -96,9 +129,10 @@ export class Settling {
     const latencyMs = this.#now() - startedAt
     const again = { at, tokens: cacheMissedTokens }
     const cacheLostNanoUsd = prices.cacheLostNanoUsd(model, usage, again)
-    const attempts = work.attempts + 1
+    const attempts = work.attempts + work.turns.length + 1
+    const message = joinedMessage(outcome.message, work.turns)
     return {
-      outcome,
+      outcome: message === outcome.message ? outcome : { ...outcome, message },
       costNanoUsd,
       cacheSavedNanoUsd,
       cacheMissedTokens,
@@ -109,12 +143,21 @@ export class Settling {
     }
   }
 
-  fail({ work, startedAt, batch }: Ending, outcome: Unanswered): void {
+  fail(ending: Ending, outcome: Failing): void {
+    const answer = outcome.kind === 'rejected' && this.answerOf(ending, outcome.answered)
+    this.#fail(ending, outcome, answer || undefined)
+  }
+
+  #fail(ending: Ending, outcome: Failing, answer: Answer | undefined): void {
+    const { work, startedAt, batch } = ending
+    const { books, spending, observe } = this.#parts
     const latencyMs = this.#now() - startedAt
-    const failure = { outcome, latencyMs, attempts: Math.max(1, work.attempts), batch }
-    this.#parts.books.fail(work, failure, () => {
+    const tries = work.attempts + work.turns.length + (answer === undefined ? 0 : 1)
+    const failure = { outcome, answer, latencyMs, attempts: Math.max(1, tries), batch }
+    books.fail(work, failure, () => {
       this.#settled.mark(work.sequence)
-      this.#parts.observe(telling.rowFailed(this.#now(), work, failure))
+      if (outcome.kind === 'rejected') spending?.answered(ending, outcome.answered)
+      observe(telling.rowFailed(this.#now(), work, failure))
     })
     work.body = undefined
   }

@@ -50,6 +50,19 @@ export interface Snapshot {
     readonly refused: number
     /** Paused in the midst of its tools: `pause_turn`. */
     readonly paused: number
+    /** Its output does not conform to its schema. */
+    readonly invalid: number
+  }
+  /** Answers that were no results, as their rows were asked again. */
+  readonly askedAgain: {
+    /** With a larger `max_tokens`. */
+    readonly truncated: number
+    /** To go on where they were paused. */
+    readonly paused: number
+    /** With what was wrong with their output. */
+    readonly invalid: number
+    /** What they cost, part of the cost of the run; null when a price is unknown. */
+    readonly costNanoUsd: number | null
   }
   readonly batches: {
     /** Message Batches that are outstanding, and the rows in them. */

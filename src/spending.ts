@@ -11,6 +11,7 @@ import type { RunContext } from './context.ts'
 import type { Decision } from './decision.ts'
 import { RunError } from './errors.ts'
 import type { Observer } from './events.ts'
+import { askedBody } from './going-on.ts'
 import type { HeldCost } from './held-cost.ts'
 import type { Prices } from './money.ts'
 import type { Settings } from './settings.ts'
@@ -71,7 +72,7 @@ export class Spending {
   measure(work: Work, via: 'live' | 'batches'): RunError | undefined {
     const { prices, settings } = this.#options
     const { model, maxTokens, lineNumber } = work.row
-    const body = work.body ?? new Uint8Array()
+    const body = askedBody(work) ?? new Uint8Array()
     const how = { mayBeMarked: settings.cache === 'auto', batch: via === 'batches' }
     const asked = { model, maxTokens, body, ...how }
     const isPriced = settings.budgetNanoUsd !== undefined

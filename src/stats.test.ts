@@ -216,7 +216,9 @@ describe('Stats', () => {
     const warm = { ...succeeded(1, 9), stopReason: 'max_tokens' }
     const none = { ...warm, usage: { ...usage, outputTokens: 0 } }
     const { incomplete } = fold([started(0), ...answers, none], 1)
-    expect(incomplete).toEqual({ truncated: 3, refused: 1, paused: 1 })
+    expect(incomplete).toEqual({ truncated: 3, refused: 1, paused: 1, invalid: 0 })
+    const invalid = fold([started(0), { ...succeeded(1, 1), isInvalid: true }], 1)
+    expect(invalid.incomplete.invalid).toBe(1)
   })
 
   test('knows until when nothing can change, as long as it is so', () => {
@@ -224,6 +226,27 @@ describe('Stats', () => {
     expect(fold([started(0), waits], 10).bindsForMs).toBe(30)
     expect(fold([started(0), waits], 50).bindsForMs).toBe(0)
     expect(fold([started(0), waits, binds(20, 'reading')], 30).bindsForMs).toBeNull()
+  })
+
+  test('counts answers behind which rows were asked again, and what they took', () => {
+    const { attempts: _attempts, ...taken } = succeeded(1, 1, 1500)
+    const again = { ...taken, type: 'row_asked_again' } as const
+    const reasons = ['truncated', 'truncated', 'paused', 'invalid_output'] as const
+    const events = reasons.map((why) => ({ ...again, why }))
+    const { askedAgain, costNanoUsd, rows } = fold([started(0), ...events], 1)
+    expect(askedAgain).toEqual({ truncated: 2, paused: 1, invalid: 1, costNanoUsd: 6000 })
+    expect(costNanoUsd).toBe(6000)
+    expect(rows.succeeded).toBe(0)
+    const unpriced = { ...again, why: 'paused', costNanoUsd: null } as const
+    expect(fold([started(0), unpriced], 1).askedAgain.costNanoUsd).toBeNull()
+  })
+
+  test('counts what an answer took that its row failed with', () => {
+    const { model, pool, usage: took } = succeeded(1, 1)
+    const answer = { model, pool, usage: took, costNanoUsd: 7, cacheSavedNanoUsd: 0 }
+    const failed = { ...rowFailed(1, 1), answer }
+    const { costNanoUsd, tokens, rows } = fold([started(0), failed], 1)
+    expect([costNanoUsd, tokens.output, rows.failed]).toEqual([7, took.outputTokens, 1])
   })
 
   test('sums costs, and counts answers without a price apart', () => {

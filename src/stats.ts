@@ -8,19 +8,21 @@
 import { unreachable } from './assert.ts'
 import type { BudgetState } from './budget.ts'
 import type {
+  AnswerTaken,
   AttemptFailed,
   BatchCollected,
   BatchCut,
   BatchLost,
   BatchSubmitted,
   LimitsRead,
+  RowAskedAgain,
   RowFailed,
   RowSucceeded,
   RunEvent,
   RunStarted,
   SplitPlanned,
 } from './events.ts'
-import { meteredInputTokens } from './outcome.ts'
+import { isTruncated, meteredInputTokens } from './outcome.ts'
 import { PoolStats } from './pool-stats.ts'
 import { RecentRate } from './recent-rate.ts'
 import type { Snapshot, TokenTotals } from './snapshot.ts'
@@ -72,7 +74,9 @@ export class Stats {
   #stopping: { code: string; message: string } | null = null
   /** Rows of each batch that is outstanding, by its id. */
   readonly #batches = new Map<string, number>()
-  readonly #incomplete = { truncated: 0, refused: 0, paused: 0 }
+  readonly #incomplete = { truncated: 0, refused: 0, paused: 0, invalid: 0 }
+  readonly #askedAgain = { truncated: 0, paused: 0, invalid: 0 }
+  #askedAgainNanoUsd: number | null = 0
   readonly #fromBatches = { collected: 0, answers: 0, cut: 0 }
   #deadline: Deadline | null = null
 
@@ -97,6 +101,8 @@ export class Stats {
         return this.#attemptFailed(event)
       case 'row_succeeded':
         return this.#rowSucceeded(event)
+      case 'row_asked_again':
+        return this.#rowAskedAgain(event)
       case 'row_failed':
         return this.#rowFailed(event)
       case 'row_left':
@@ -152,6 +158,7 @@ export class Stats {
       elapsedMs: now - this.#startedAt,
       rows: { ...this.#rows, readAll: this.#readAll, expected: this.#expected() },
       incomplete: { ...this.#incomplete },
+      askedAgain: { ...this.#askedAgain, costNanoUsd: this.#askedAgainNanoUsd },
       batches: {
         outstanding: this.#batches.size,
         rows: sum([...this.#batches.values()]),
@@ -252,36 +259,47 @@ export class Stats {
   }
 
   #rowSucceeded(event: RowSucceeded): void {
-    const { usage } = event
     this.#rows.succeeded += 1
     this.#countIncomplete(event)
     // A settled row cannot be counted again, so the set holds only rows under way.
     this.#unknownPending.delete(event.line)
-    this.#countTokens(event)
-    if (event.costNanoUsd === null) this.#unpriced += 1
-    else this.#costNanoUsd += event.costNanoUsd
     this.#settledRate.add(event.at, 1)
-    if (event.batchId !== undefined) {
+    this.#countTaken(event.at, event)
+  }
+
+  #countIncomplete(event: RowSucceeded): void {
+    if (event.stopReason === 'refusal') this.#incomplete.refused += 1
+    else if (event.stopReason === 'pause_turn') this.#incomplete.paused += 1
+    else if (isTruncated(event)) this.#incomplete.truncated += 1
+    if (event.isInvalid === true) this.#incomplete.invalid += 1
+  }
+
+  #rowAskedAgain(event: RowAskedAgain): void {
+    const { why, costNanoUsd } = event
+    this.#askedAgain[why === 'invalid_output' ? 'invalid' : why] += 1
+    this.#askedAgainNanoUsd = added(this.#askedAgainNanoUsd, costNanoUsd)
+    this.#countTaken(event.at, event)
+  }
+
+  /** What an answer took, whatever becomes of its row. */
+  #countTaken(at: number, taken: AnswerTaken): void {
+    this.#countTokens(taken)
+    if (taken.costNanoUsd === null) this.#unpriced += 1
+    else this.#costNanoUsd += taken.costNanoUsd
+    if (taken.isEarlier === true) return
+    if (taken.batchId !== undefined) {
       // The limits of pools are not touched by batches.
       this.#fromBatches.answers += 1
       return
     }
     this.#attempts.ended += 1
-    const pool = this.#pool(event.at, event.pool)
-    pool?.input.add(event.at, meteredInputTokens(usage))
-    pool?.output.add(event.at, usage.outputTokens)
+    const pool = this.#pool(at, taken.pool)
+    pool?.input.add(at, meteredInputTokens(taken.usage))
+    pool?.output.add(at, taken.usage.outputTokens)
   }
 
-  #countIncomplete({ stopReason, usage }: RowSucceeded): void {
-    if (stopReason === 'refusal') this.#incomplete.refused += 1
-    else if (stopReason === 'pause_turn') this.#incomplete.paused += 1
-    else if (stopReason === 'model_context_window_exceeded') this.#incomplete.truncated += 1
-    // What was to have no answer at all ends so too.
-    else if (stopReason === 'max_tokens' && usage.outputTokens > 0) this.#incomplete.truncated += 1
-  }
-
-  #countTokens(event: RowSucceeded): void {
-    const { usage, cacheMissedTokens = 0, cacheSavedNanoUsd, cacheLostNanoUsd = 0 } = event
+  #countTokens(taken: AnswerTaken): void {
+    const { usage, cacheMissedTokens = 0, cacheSavedNanoUsd, cacheLostNanoUsd = 0 } = taken
     this.#tokens.input += usage.inputTokens
     this.#tokens.cacheWrite5m += usage.cacheWrite5mTokens
     this.#tokens.cacheWrite1h += usage.cacheWrite1hTokens
@@ -296,6 +314,7 @@ export class Stats {
     this.#rows.failed += 1
     this.#unknownPending.delete(event.line)
     this.#settledRate.add(event.at, 1)
+    if (event.answer !== undefined) this.#countTaken(event.at, event.answer)
   }
 
   #limitsRead({ at, pool, limits }: LimitsRead): void {

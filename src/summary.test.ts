@@ -38,7 +38,8 @@ const summary: RunSummary = {
       usd: { limit: 2e9, spent: 1e9 + 1, unknown: 5e8, reserved: 6e8, overshootMax: 7 },
       tokens: null,
     },
-    incomplete: { truncated: 5, refused: 6, paused: 8 },
+    incomplete: { truncated: 5, refused: 6, paused: 8, invalid: 9 },
+    askedAgain: { truncated: 10, paused: 11, invalid: 12, costNanoUsd: 1_000_000_013 },
     batches: { outstanding: 1, rows: 300, collected: 2, answers: 4, cut: 0 },
     deadline: { at: 1.7e12, isGuaranteed: true, leftMs: -1500.4, isJudged: true },
     bound: [
@@ -64,6 +65,8 @@ describe('summaryJson()', () => {
         truncated: 5,
         refusals: 6,
         paused: 8,
+        invalid_outputs: 9,
+        asked_again: { truncated: 10, paused: 11, invalid_output: 12, cost_usd: 1.000000013 },
         elapsed_ms: 1235,
         attempts: 9,
         refused: 1,

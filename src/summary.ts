@@ -152,6 +152,13 @@ function thisRun(snapshot: Snapshot): unknown {
     truncated: snapshot.incomplete.truncated,
     refusals: snapshot.incomplete.refused,
     paused: snapshot.incomplete.paused,
+    invalid_outputs: snapshot.incomplete.invalid,
+    asked_again: {
+      truncated: snapshot.askedAgain.truncated,
+      paused: snapshot.askedAgain.paused,
+      invalid_output: snapshot.askedAgain.invalid,
+      cost_usd: exactUsd(snapshot.askedAgain.costNanoUsd),
+    },
     elapsed_ms: Math.round(elapsedMs),
     attempts: attempts.started,
     refused: attempts.refused,

@@ -5,10 +5,12 @@
 import type { Answer, Failure } from './books.ts'
 import type { Unanswered } from './decision.ts'
 import type {
+  AnswerTaken,
   AttemptFailed,
   AttemptStarted,
   LimitsRead,
   Observer,
+  RowAskedAgain,
   RowFailed,
   RowLeft,
   RowSucceeded,
@@ -17,6 +19,7 @@ import type {
 import type { Prices } from './money.ts'
 import type { LimitReadings, Outcome } from './outcome.ts'
 import type { RowFault } from './request.ts'
+import type { TurnReason } from './turns.ts'
 import type { Attempt, Work } from './work.ts'
 
 /** A try was sent. */
@@ -51,35 +54,48 @@ export function attemptFailed(
 
 /** A row's answer was written. */
 export function rowSucceeded(at: number, work: Work, answer: Answer): RowSucceeded {
-  const { outcome, latencyMs, attempts, costNanoUsd, cacheSavedNanoUsd } = answer
-  const { cacheMissedTokens = 0, cacheLostNanoUsd = 0 } = answer
-  const { model, usage, stopReason, requestId } = outcome
+  const { outcome, latencyMs, attempts, isInvalid } = answer
+  const { stopReason, requestId } = outcome
   const { lineNumber: line, id } = work.row
-  const event: RowSucceeded = {
-    type: 'row_succeeded',
-    at,
-    line,
-    id,
-    model,
-    pool: work.pool,
-    usage,
-    stopReason,
-    costNanoUsd,
-    cacheSavedNanoUsd,
-    latencyMs,
-    attempts,
-    requestId,
-  }
+  const taken = takenBy(work, answer)
+  const rest = { stopReason, latencyMs, attempts, requestId }
+  const event: RowSucceeded = { type: 'row_succeeded', at, line, id, ...taken, ...rest }
+  return isInvalid === true ? { ...event, isInvalid } : event
+}
+
+/** A row's answer is on record, and the row is asked again. */
+export function rowAskedAgain(
+  at: number,
+  work: Work,
+  { why, answer }: { readonly why: TurnReason; readonly answer: Answer },
+): RowAskedAgain {
+  const { outcome, latencyMs } = answer
+  const { stopReason, requestId } = outcome
+  const { lineNumber: line, id } = work.row
+  const taken = takenBy(work, answer)
+  const rest = { stopReason, latencyMs, requestId }
+  return { type: 'row_asked_again', at, line, id, why, ...taken, ...rest }
+}
+
+function takenBy({ pool }: Work, answer: Answer): AnswerTaken {
+  const { costNanoUsd, cacheSavedNanoUsd, batch } = answer
+  const { cacheMissedTokens = 0, cacheLostNanoUsd = 0 } = answer
+  const { model, usage } = answer.outcome
+  const isEarlier = answer.paidNanoUsd !== undefined
+  const took = { model, pool, usage, costNanoUsd, cacheSavedNanoUsd }
+  const taken = isEarlier ? { ...took, isEarlier } : took
   const missed = cacheMissedTokens > 0 ? { cacheMissedTokens, cacheLostNanoUsd } : undefined
-  const via = answer.batch === undefined ? undefined : { batchId: answer.batch.id }
-  return missed === undefined && via === undefined ? event : { ...event, ...missed, ...via }
+  const via = batch === undefined ? undefined : { batchId: batch.id }
+  return missed === undefined && via === undefined ? taken : { ...taken, ...missed, ...via }
 }
 
 /** A row's failure was written. */
-export function rowFailed(at: number, work: Work, { outcome, attempts }: Failure): RowFailed {
+export function rowFailed(at: number, work: Work, failure: Failure): RowFailed {
+  const { outcome, attempts, answer } = failure
   const { error, status, requestId } = outcome
   const { lineNumber: line, id } = work.row
-  return { type: 'row_failed', at, line, id, error, status, requestId, attempts }
+  const event: RowFailed = { type: 'row_failed', at, line, id, error, status, requestId, attempts }
+  return answer === undefined ? event : { ...event, answer: takenBy(work, answer) }
 }
 
 /** A line that is no request was written to the failed file. */

@@ -15,6 +15,7 @@ import type { LimitReadings, Outcome } from './outcome.ts'
 import type { Spending } from './spending.ts'
 import * as telling from './telling.ts'
 import type { Listener, Transport } from './transport.ts'
+import { bodyBehind } from './turns.ts'
 import type { Attempt, Work } from './work.ts'
 
 /** What tries are made with. */
@@ -56,7 +57,8 @@ export class Tries {
     work.body ??= this.#owner.bodyAgain(work)
     if (work.body === undefined) return this.#inputChanged(attempt)
     this.#parts.observe(telling.attemptStarted(attempt.startedAt, attempt))
-    const dispatch = { body: this.#bodyOf(attempt, work.body), stream, model: work.row.model }
+    const body = this.#bodyOf(attempt, bodyBehind(work.body, work.turns))
+    const dispatch = { body, stream, model: work.row.model }
     attempt.exchange = this.#parts.transport.send(dispatch, this.#listener(attempt))
     if (attempt.exchange.isWaiting === true) this.#owner.step({ type: 'waits', attempt })
   }

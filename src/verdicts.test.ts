@@ -42,7 +42,7 @@ describe('Verdicts', () => {
       const verdicts = new Verdicts({ count })
       if (count === 1) verdicts.fault(error)
       expect(verdicts.stopping).toBeUndefined()
-      verdicts.succeed(attempt, answered())
+      verdicts.succeed(attempt, answered(), false)
       verdicts.fail(attempt, invalid)
       expect(verdicts.stopping?.code).toBe('TOO_MANY_FAILED')
       expect(verdicts.take().map(({ type }) => type)).toEqual(['succeed', 'fail', 'stop'])

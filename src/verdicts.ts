@@ -6,7 +6,7 @@
  */
 
 import { Brake, type MaxFailed } from './brake.ts'
-import type { Decision, Unanswered } from './decision.ts'
+import type { AskingAgain, Decision, Failing } from './decision.ts'
 import type { RunError } from './errors.ts'
 import type { Answered, ApiError } from './outcome.ts'
 import { modelGoneError } from './run-stop.ts'
@@ -17,6 +17,7 @@ export class Verdicts {
   readonly #modelsGone = new Map<string, RunError>()
   #decisions: Decision[] = []
   #stopping: RunError | undefined
+  #turning = 0
 
   constructor(maxFailed: MaxFailed | undefined) {
     this.#brake = new Brake(maxFailed)
@@ -56,12 +57,29 @@ export class Verdicts {
     this.#brake.read()
   }
 
-  succeed(attempt: Attempt, outcome: Answered): void {
-    this.#brake.succeeded()
-    this.#decisions.push({ type: 'succeed', work: attempt.work, attempt, outcome })
+  /** Rows that are neither queued nor under way, as what they ask next is not on record yet. */
+  get turning(): number {
+    return this.#turning
   }
 
-  fail(attempt: Attempt, outcome: Unanswered): void {
+  succeed(attempt: Attempt, outcome: Answered, isInvalid: boolean): void {
+    this.#brake.succeeded()
+    this.#decisions.push({ type: 'succeed', work: attempt.work, attempt, outcome, isInvalid })
+  }
+
+  /** The row was answered, and is asked again. */
+  turn(attempt: Attempt, outcome: Answered, again: AskingAgain): void {
+    this.#brake.succeeded()
+    this.#turning += 1
+    this.#decisions.push({ type: 'turn', work: attempt.work, attempt, outcome, again })
+  }
+
+  /** What it asks is on record. */
+  turned(): void {
+    this.#turning -= 1
+  }
+
+  fail(attempt: Attempt, outcome: Failing): void {
     this.#decisions.push({ type: 'fail', work: attempt.work, attempt, outcome })
     this.stop(this.#brake.failed(outcome.error, true))
   }

@@ -13,17 +13,25 @@ import type { Prefix } from './prefix.ts'
 import type { CacheUse } from './prefixes.ts'
 import type { Row } from './request.ts'
 import type { Exchange } from './transport.ts'
+import type { Turn } from './turns.ts'
 import type { Amount } from './worst-case.ts'
 
 /** A row the run has taken on. */
 export interface Work {
   /** Place among the selected rows, from 0. */
   readonly sequence: number
-  readonly row: Omit<Row, 'body'>
+  /** Changes only when it is asked again for more than before. */
+  row: Omit<Row, 'body'>
+  /** Its answers so far, none of which is its result; what is sent goes on from them. */
+  turns: readonly Turn[]
   /** An earlier run failed it: its old line goes when it is settled anew. */
   readonly retriesFailed: boolean
-  readonly bodyBytes: number
-  /** Undefined while the row waits for a retry of an input that can be read again. */
+  /** Of what is sent, and of the answers that it goes on from. Changes only with these. */
+  bodyBytes: number
+  /**
+   * The request as the user has it. Undefined while the row waits for a retry of an input that can
+   * be read again.
+   */
   body: Uint8Array | undefined
   /** Changes only while the row waits. */
   pool: string

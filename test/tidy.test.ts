@@ -23,12 +23,14 @@ const nodeImports: Readonly<Record<string, readonly string[]>> = {
   'src/host.ts': ['node:fs', 'node:os'],
   'src/http.ts': ['node:net', 'node:tls'],
   'src/http-calls.ts': ['node:stream'],
+  'src/output-rules.ts': ['node:module'],
   'src/connection-error.ts': [],
   'src/simulator/listen.ts': ['node:http', 'node:https'],
 }
 
 /** Packages, and who may import them. */
 const packages: Readonly<Record<string, RegExp>> = {
+  ajv: /^src\/output-rules\.ts$/,
   undici: /^src\/(admin|http(-calls|-dispatcher|-exchange|-route)?)\.ts$/,
   zod: /^src\/(options|option-rules|price-override)\.ts$/,
   commander: /^src\/cli\//,

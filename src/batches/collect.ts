@@ -5,15 +5,20 @@
  * its line is passed over. The intent goes when every result is written and durable.
  */
 
-import type { Broken } from '../outcome.ts'
+import { type AnswerVerdict, judgeAnswer } from '../answer-policy.ts'
+import { goOnBehindKept } from '../going-on.ts'
+import { isJsonObject, parseJson } from '../json.ts'
 import { LineSplitter } from '../lines.ts'
+import { type Answered, type Broken, type Invalid, rejected } from '../outcome.ts'
 import type { Ending } from '../settling.ts'
+import type { KeptTurn } from '../turns.ts'
+import type { Work } from '../work.ts'
 import type { Called } from './batch-api.ts'
 import type { OutstandingBatch } from './outstanding.ts'
 import { indexOf, wireId } from './pack.ts'
 import { type BatchResult, readBatchResult } from './results.ts'
-import { workOfRecord } from './row-record.ts'
 import type { Shared } from './round-parts.ts'
+import { type RowRecord, workOfRecord } from './row-record.ts'
 
 /** What collecting gave. */
 export interface Collecting {
@@ -74,40 +79,86 @@ export class Collector {
     const matched = batch.row(index)
     const record = matched?.record ?? batch.record(index)
     const work = workOfRecord(record, matched?.sequence ?? 0)
-    work.attempts = this.#shared.number - 1
     work.unknownAttempts = batch.intent.lostSends
     const place = { id: batch.intent.batch?.id ?? '', request: result.wire }
     const startedAt = this.#startedAt(batch)
     const ending = { number: 0, work, startedAt, cacheMissedTokens: 0, batch: place }
     this.#shared.account.settle(batch, record.most, result.outcome)
-    if (matched === undefined) this.#keep(ending, result.outcome)
-    else this.#end(batch, ending, result.outcome)
+    const { outcome } = result
+    if (matched === undefined) return this.#keep(ending, outcome)
+    const kept = this.#shared.books.turnsOf(work.row)
+    work.attempts = Math.max(0, this.#shared.number - 1 - kept.length)
+    if (outcome.kind === 'answered') this.#answered(batch, { ending, outcome, record, kept })
+    else this.#end(batch, ending, outcome)
   }
 
-  #end(batch: OutstandingBatch, ending: Ending, outcome: BatchResult['outcome']): void {
-    const { settling, brake, settings, number, stop, split } = this.#shared
+  /** Its row has a result, or is asked again. */
+  #answered(batch: OutstandingBatch, answered: AnsweredInBatch): void {
+    const { settling, brake, settings, split, stop } = this.#shared
+    const { ending, outcome, kept } = answered
     const { work } = ending
-    if (outcome.kind === 'answered') {
-      if (settings.includeRequest) work.body = this.#shared.bodyOf(work.row)
-      brake.succeeded()
-      split?.answered(batch, outcome.usage)
-      return settling.succeed(ending, outcome)
+    split?.answered(batch, outcome.usage)
+    const verdict = this.#judge(answered)
+    if (verdict.type === 'fail') {
+      work.body ??= this.#shared.bodyOf(work.row)
+      settling.fail(ending, rejected(outcome, verdict.error))
+      const stopping = brake.failed(verdict.error, true)
+      if (stopping !== undefined) stop(stopping)
+      return
     }
+    brake.succeeded()
+    if (verdict.type === 'keep') {
+      if (settings.includeRequest) work.body ??= this.#shared.bodyOf(work.row)
+      return settling.succeed(ending, outcome, verdict.isInvalid)
+    }
+    // A run that was killed while it collected has put it on record already.
+    if (kept.at(-1)?.batchRequest === ending.batch?.request) this.#leaveOver(batch, work)
+    else settling.turn(ending, outcome, verdict, () => this.#leaveOver(batch, work))
+  }
+
+  #judge({ ending, outcome, record, kept }: AnsweredInBatch): AnswerVerdict {
+    const { policies } = this.#shared.settings
+    const { work, batch } = ending
+    const isOrdinary = outcome.stopReason === 'end_turn' || outcome.stopReason === 'tool_use'
+    if (kept.length === 0 && isOrdinary && !record.hasSchema) return accepted
+    work.body = this.#shared.bodyOf(work.row)
+    const request = work.body && parseJson(Buffer.from(work.body).toString())
+    // What it asked is not known any more: the answer is what there is.
+    if (!isJsonObject(request)) return accepted
+    const { max_tokens: maxTokens } = request
+    const outputs = this.#shared.schemas.rulesOf(request)
+    work.row = { ...work.row, maxTokens: Number(maxTokens), outputs }
+    const isOwn = kept.at(-1)?.batchRequest === batch?.request
+    goOnBehindKept(policies, work, isOwn ? kept.slice(0, -1) : kept)
+    const verdict = judgeAnswer(policies, { ...work.row, turns: work.turns }, outcome)
+    const flaw = outputs?.takeFlaw()
+    if (flaw !== undefined) this.#shared.notice(flaw)
+    return verdict
+  }
+
+  #end(batch: OutstandingBatch, ending: Ending, outcome: Invalid | Broken): void {
+    const { settling, brake, settings, number, stop } = this.#shared
+    const { work } = ending
     // What was canceled to be asked live was no try.
     if (!batch.isCut) work.attempts += 1
     if (outcome.kind === 'broken' && (batch.isCut || number < settings.maxAttempts)) {
-      if (split?.leftOver(batch, work) === 'live') {
-        batch.askedLive += 1
-        return this.#shared.askLive(work)
-      }
-      this.#leftovers += 1
-      return this.#shared.leave(work)
+      return this.#leaveOver(batch, work)
     }
     if (outcome.kind === 'broken' && outcome.unknown) work.unknownAttempts += 1
     work.body = this.#shared.bodyOf(work.row)
     settling.fail(ending, outcome)
     const stopping = brake.failed(outcome.error, true)
     if (stopping !== undefined) stop(stopping)
+  }
+
+  /** It is asked again: live, or in the next round. */
+  #leaveOver(batch: OutstandingBatch, work: Work): void {
+    if (this.#shared.split?.leftOver(batch, work) === 'live') {
+      batch.askedLive += 1
+      return this.#shared.askLive(work)
+    }
+    this.#leftovers += 1
+    this.#shared.leave(work)
   }
 
   /** An answer without a row in the input was paid for all the same. */
@@ -123,6 +174,17 @@ export class Collector {
     return clock.now() - Math.max(0, clock.wallTime() - (batch?.createdAt ?? clock.wallTime()))
   }
 }
+
+/** An answer that a batch has given. */
+interface AnsweredInBatch {
+  readonly ending: Ending
+  readonly outcome: Answered
+  readonly record: RowRecord
+  /** Those before it. */
+  readonly kept: readonly KeptTurn[]
+}
+
+const accepted: AnswerVerdict = { type: 'keep', isInvalid: false }
 
 const lost: Broken = {
   kind: 'broken',

@@ -171,7 +171,7 @@ export class Lane {
     } catch (error) {
       if (!(error instanceof RunError)) throw error
       const place = { line: number, offset, bytes, key: '', id: `line-${number}`, model: '' }
-      const rest = { retriesFailed, metadata: undefined, most: undefined }
+      const rest = { retriesFailed, metadata: undefined, hasSchema: false, most: undefined }
       return workOfRecord({ ...place, ...rest }, sequence)
     }
   }
@@ -228,6 +228,8 @@ export class Lane {
     }
     return {
       take: (): Holding | undefined => undefined,
+      turnsOf: (place) => books.turnsOf(place),
+      turn: (work, turn, onWritten) => books.turn(work, turn, onWritten),
       held: () => {},
       beat: () => {},
       succeed: (work, answer, onWritten) => {

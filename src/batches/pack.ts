@@ -10,6 +10,7 @@ import { cachePointsOf } from '../cache-points.ts'
 import type { Clock } from '../clock.ts'
 import { assert } from '../assert.ts'
 import type { File, Files } from '../files.ts'
+import { askedBody } from '../going-on.ts'
 import { isJsonObject, parseJson } from '../json.ts'
 import { type Mark, withMarks, withoutMarks } from '../marked-body.ts'
 import { cacheTokensMinOf } from '../models.ts'
@@ -114,7 +115,8 @@ export class Pack {
 
   /** Takes a row, and the most it may cost; returns its index. */
   add(work: Work, most: Amount | undefined): number {
-    const { body, row } = work
+    const { row } = work
+    const body = askedBody(work)
     assert(body !== undefined, 'A row that is packed has its body')
     const index = this.rows
     const { cache } = this.#parts

@@ -7,6 +7,7 @@
  * it might have.
  */
 
+import { askedBody } from '../going-on.ts'
 import { isJsonObject, parseJson } from '../json.ts'
 import { addTo } from '../needs.ts'
 import type { Broken, Invalid } from '../outcome.ts'
@@ -193,11 +194,11 @@ export class Packing {
     this.#shared.account.start(most)
   }
 
-  #mostOf({ row, body }: Work): Amount | undefined {
+  #mostOf(work: Work): Amount | undefined {
     const { prices, settings, context } = this.#shared
-    const { model, maxTokens } = row
+    const { model, maxTokens } = work.row
     const how = { mayBeMarked: settings.cache === 'auto', batch: true }
-    const asked = { model, maxTokens, body: body ?? new Uint8Array(), ...how }
+    const asked = { model, maxTokens, body: askedBody(work) ?? new Uint8Array(), ...how }
     const most = worstCase(asked, prices, [context.clock.wallTime()])
     return 'lacks' in most ? undefined : most
   }

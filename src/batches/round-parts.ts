@@ -13,11 +13,14 @@ import type { RowPlace } from '../feed.ts'
 import type { Fingerprints } from '../fingerprints.ts'
 import type { Prices } from '../money.ts'
 import type { Settings } from '../settings.ts'
+import type { Schemas } from '../output-rules.ts'
 import type { Random } from '../random.ts'
 import { patienceError } from '../run-stop.ts'
 import type { Settling } from '../settling.ts'
 import type { Source } from '../source.ts'
 import type { Spending } from '../spending.ts'
+import type { TurnPlace } from '../turn-record.ts'
+import type { KeptTurn } from '../turns.ts'
 import type { Work } from '../work.ts'
 import type { Account } from './account.ts'
 import type { BatchApi } from './batch-api.ts'
@@ -33,6 +36,8 @@ import type { Split } from './split.ts'
 export interface BatchBooks extends Books {
   /** An answer to a row that is none of the input any more: it was paid for. */
   keep(work: Work, answer: Answer): void
+  /** Answers of a row behind which it was asked again, in an earlier run or round. */
+  turnsOf(place: TurnPlace): readonly KeptTurn[]
 }
 
 /** Who may be kept waiting by a full disk. */
@@ -106,6 +111,7 @@ export interface Shared extends RoundParts {
   leave: (work: Work) => void
   /** The body of a row; undefined when the input has changed. */
   bodyOf: (row: RowPlace) => Uint8Array | undefined
+  readonly schemas: Schemas
 }
 
 /** Waits that end early when something has happened. */

@@ -17,6 +17,7 @@ import { RunError } from '../errors.ts'
 import { Feed, type RowPlace } from '../feed.ts'
 import { systemErrorCode } from '../files.ts'
 import { parseOptionsOf } from '../options.ts'
+import { Schemas } from '../output-rules.ts'
 import { Plan, type Planned } from '../plan.ts'
 import { Settling } from '../settling.ts'
 import type { Work } from '../work.ts'
@@ -56,6 +57,7 @@ export class Round {
   readonly #packing: Packings
   readonly #watch: Watch
   readonly #feed: Feed
+  readonly #schemas = new Schemas()
   readonly #live: LiveRows | undefined
   #stopping: RunError | undefined
   #cancelGrace: Cancel | undefined
@@ -74,6 +76,8 @@ export class Round {
     this.#pauses = new Pauses(context)
     this.#plan = new Plan(parts.books, {
       ...parseOptionsOf(settings),
+      schemas: this.#schemas,
+      policies: settings.policies,
       ...(settings.cache === 'auto' && { cachePoints: 'all' as const }),
       ...(settings.cache === 'marked' && { cachePoints: 'marked' as const }),
       retryFailed: settings.retryFailed && parts.number === 1,
@@ -180,6 +184,7 @@ export class Round {
       notice: (message) => observe({ type: 'notice', at: context.clock.now(), message }),
       leave: (work) => this.#leave(work),
       bodyOf: (row) => this.#bodyOf(row),
+      schemas: this.#schemas,
     }
   }
 
@@ -281,6 +286,7 @@ export class Round {
     this.#brake.read()
     const batch = this.#outstanding.match(work)
     if (batch !== undefined) return split?.matched(batch, work)
+    if (planned.type === 'resolved') return this.#settling.resolve(work, planned.resolved)
     if (this.#live?.wasAsked(sequence) === true) return
     const refusal = refusalOf(work)
     if (split !== undefined && (refusal !== undefined || split.isLive(work))) {
@@ -296,9 +302,10 @@ export class Round {
   /** A row that no batch has is left. What is a fault may be none as the run had read it. */
   #collectOnly(planned: Exclude<Planned, { type: 'held' }>, sequence: number): void {
     const work =
-      planned.type === 'work' ? planned.work : workOfFault(planned.fault, sequence, planned)
+      planned.type === 'fault' ? workOfFault(planned.fault, sequence, planned) : planned.work
     this.#brake.read()
     if (this.#outstanding.match(work)) return
+    if (planned.type === 'resolved') return this.#settling.resolve(work, planned.resolved)
     this.#unasked += 1
     this.#settling.leave(work, false)
   }

@@ -26,6 +26,8 @@ export interface RowRecord {
   readonly retriesFailed: boolean
   /** The user's own, as JSON text. */
   readonly metadata: string | undefined
+  /** Its answer must conform to a schema. */
+  readonly hasSchema: boolean
   /** The most it may cost, where that is known. */
   readonly most: Amount | undefined
 }
@@ -34,7 +36,8 @@ export interface RowRecord {
 export function recordLine({ row, retriesFailed }: Work, most: Amount | undefined): string {
   const { lineNumber: line, key, id, model, offset, byteLength: bytes, metadata } = row
   const place = { line, key, id, model, offset, bytes }
-  return `${JSON.stringify({ ...place, retriesFailed, metadata, most })}\n`
+  const hasSchema = row.outputs !== undefined
+  return `${JSON.stringify({ ...place, retriesFailed, metadata, hasSchema, most })}\n`
 }
 
 /** The row as work again; its body is in the input. */
@@ -55,7 +58,8 @@ export function workOfFault(
   { retriesFailed }: Pick<Work, 'retriesFailed'>,
 ): Work {
   const place = { line, key, id, model: '', offset, bytes }
-  const record = { ...place, retriesFailed, metadata: undefined, most: undefined }
+  const unknown = { metadata: undefined, hasSchema: false, most: undefined }
+  const record = { ...place, retriesFailed, ...unknown }
   return workOfRecord(record, sequence)
 }
 
@@ -111,7 +115,7 @@ export class RowRecords {
 }
 
 function readRecord(value: Readonly<Record<string, unknown>>): RowRecord | undefined {
-  const { line, key, id, model, offset, bytes, retriesFailed, metadata, most } = value
+  const { line, key, id, model, offset, bytes, retriesFailed, metadata, hasSchema, most } = value
   const isRead =
     typeof line === 'number' &&
     typeof key === 'string' &&
@@ -129,6 +133,7 @@ function readRecord(value: Readonly<Record<string, unknown>>): RowRecord | undef
     bytes,
     retriesFailed: retriesFailed === true,
     metadata: typeof metadata === 'string' ? metadata : undefined,
+    hasSchema: hasSchema === true,
     most: readAmount(most),
   }
 }

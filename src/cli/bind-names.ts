@@ -31,6 +31,7 @@ const stateNames: Readonly<Record<string, string>> = {
   congestion: 'server errors',
   budget: 'the budget',
   'cache writer': 'what a row writes to the cache',
+  schema: 'a schema that is compiled',
   results: 'results to be taken',
   batches: 'batches under way',
   'batch queue': "the API's batch queue",

@@ -89,6 +89,7 @@ const levels: Readonly<Record<RunEvent['type'], Level>> = {
   attempt_started: 'trace',
   attempt_failed: 'warn',
   row_succeeded: 'debug',
+  row_asked_again: 'info',
   row_failed: 'error',
   row_left: 'debug',
   rows_again: 'info',

@@ -8,7 +8,15 @@ import { batchesFlags } from './batches-flags.ts'
 import { displayFlags } from './display-flags.ts'
 import type { Flag } from './flag.ts'
 import { apiFlags, limitsFlags } from './sending-flags.ts'
-import { readCount, readDuration, readMaxFailed, readOneOf, readText } from './values.ts'
+import {
+  readCount,
+  readDuration,
+  readMaxFailed,
+  readOneOf,
+  readOnInvalidOutput,
+  readOnTruncated,
+  readText,
+} from './values.ts'
 
 const files = 'Files'
 const rows = 'Rows'
@@ -124,6 +132,42 @@ const rowsFlags: readonly Flag[] = [
     group: rows,
     about: 'fail: the row goes to the failed file; stop: the whole file is checked first',
     otherwise: 'fail',
+  },
+  {
+    name: 'on-truncated',
+    value: 'WHAT',
+    read: readOnTruncated,
+    group: rows,
+    about:
+      'an answer cut at max_tokens: keep it, fail the row, or ask once more with more room: ' +
+      'extend:MAX_TOKENS',
+    otherwise: 'keep',
+  },
+  {
+    name: 'on-refusal',
+    value: 'WHAT',
+    read: readOneOf('keep', 'fail'),
+    group: rows,
+    about: 'an answer in which the model refuses: keep it, or fail the row',
+    otherwise: 'keep',
+  },
+  {
+    name: 'on-pause',
+    value: 'WHAT',
+    read: readOneOf('keep', 'continue'),
+    group: rows,
+    about: 'an answer that the API paused (pause_turn): keep it, or have the model go on',
+    otherwise: 'keep',
+  },
+  {
+    name: 'on-invalid-output',
+    value: 'WHAT',
+    read: readOnInvalidOutput,
+    group: rows,
+    about:
+      "an output that does not match its request's schema: keep it, fail the row, or show the " +
+      'model what is wrong up to N times: retry:N',
+    otherwise: 'keep',
   },
   {
     name: 'max-failed',

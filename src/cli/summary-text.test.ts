@@ -27,7 +27,8 @@ const eventful: RunSummary = {
     ...empty,
     elapsedMs: 258_000,
     rows: { ...empty.rows, succeeded: 2000, failed: 1, heldSucceeded: 1000 },
-    incomplete: { truncated: 1200, refused: 3, paused: 1 },
+    incomplete: { truncated: 1200, refused: 3, paused: 1, invalid: 2 },
+    askedAgain: { truncated: 40, paused: 2, invalid: 3, costNanoUsd: 12_345_678 },
     attempts: { started: 2214, inFlight: 0, refused: 200, overloaded: 2, broken: 11 },
     possiblyBilledTwice: { rows: 3, attempts: 4, costNanoUsdMax: 20_000_000, killedInFlight: 42 },
     tokens: {
@@ -83,6 +84,8 @@ describe('summaryLines()', () => {
       'rows      3,201: 3,000 answered, 1 failed, 200 left',
       '          1,000 of them by earlier runs',
       '          1,200 cut at max_tokens, 3 refused by the model, 1 paused by tools',
+      '          2 outputs that do not match their schema',
+      '          asked again: 40 cut, 2 paused, 3 invalid ($0.0123)',
       'time      4 min 18 s, 7.8 rows/s',
       'tokens    1.23M uncached input, 640k output',
       'cache     8.1M tokens read, 40k written: $21.52 saved',
@@ -164,6 +167,7 @@ describe('summaryLines()', () => {
         ...eventful.snapshot,
         rows: { ...eventful.snapshot.rows, heldSucceeded: 100_000 },
         unpriced: 123_456,
+        askedAgain: { truncated: 999_999, paused: 99_999, invalid: 99_999, costNanoUsd: 1e12 },
       },
     }
     for (const line of summaryLines(large, plain)) expect(line.length).toBeLessThanOrEqual(80)

@@ -53,6 +53,8 @@ export function summaryLines(
     ['rows', rowsText(summary)],
     ['', heldText(summary)],
     ['', incompleteText(summary)],
+    ['', invalidText(summary)],
+    ['', askedAgainText(summary)],
     ['time', timeText(summary)],
     ['batches', batchesText(summary)],
     ['deadline', deadlineText(summary)],
@@ -110,6 +112,23 @@ function incompleteText({ snapshot: { incomplete } }: RunSummary): string {
   if (refused > 0) parts.push(`${formatCount(refused)} refused by the model`)
   if (paused > 0) parts.push(`${formatCount(paused)} paused by tools`)
   return parts.join(', ')
+}
+
+function invalidText({ snapshot: { incomplete } }: RunSummary): string {
+  const { invalid } = incomplete
+  return invalid === 0 ? '' : `${formatCount(invalid)} outputs that do not match their schema`
+}
+
+/** Answers that were paid for, and are no results, as was asked for. */
+function askedAgainText({ snapshot: { askedAgain } }: RunSummary): string {
+  const { truncated, paused, invalid, costNanoUsd } = askedAgain
+  if (truncated + paused + invalid === 0) return ''
+  const parts: string[] = []
+  if (truncated > 0) parts.push(`${formatCount(truncated)} cut`)
+  if (paused > 0) parts.push(`${formatCount(paused)} paused`)
+  if (invalid > 0) parts.push(`${formatCount(invalid)} invalid`)
+  const cost = costNanoUsd === null ? '' : ` (${formatCost(costNanoUsd)})`
+  return `asked again: ${parts.join(', ')}${cost}`
 }
 
 function timeText({ snapshot }: RunSummary): string {

@@ -5,6 +5,7 @@
  * together. Its words follow the name of the flag: `must be …`.
  */
 
+import type { OnInvalidOutput, OnTruncated } from '../answer-policy.ts'
 import type { MaxFailed } from '../brake.ts'
 import { nearest } from '../nearest.ts'
 
@@ -136,6 +137,29 @@ export const readMaxFailed: Reader<MaxFailed> = (text) => {
   if (!/^\d+(\.\d+)? ?%$/.test(text)) return fault
   const percent = Number(text.replace(/ ?%$/, ''))
   return percent <= 100 ? { value: { percent } } : fault
+}
+
+/** What to do with an answer that was cut: `keep`, `fail` or `extend:MAX_TOKENS`. */
+export const readOnTruncated: Reader<OnTruncated> = (text) => {
+  const extendTo = countBehind('extend:', text)
+  if (text === 'keep' || text === 'fail') return { value: text }
+  if (extendTo !== undefined) return { value: { extendTo } }
+  return { fault: `must be keep, fail or extend:MAX_TOKENS, got ${JSON.stringify(text)}` }
+}
+
+/** What to do with an output that does not conform: `keep`, `fail` or `retry:N`. */
+export const readOnInvalidOutput: Reader<OnInvalidOutput> = (text) => {
+  const retries = countBehind('retry:', text)
+  if (text === 'keep' || text === 'fail') return { value: text }
+  if (retries !== undefined) return { value: { retries } }
+  return { fault: `must be keep, fail or retry:N, got ${JSON.stringify(text)}` }
+}
+
+/** The whole number from 1 that follows a word; undefined if there is none. */
+function countBehind(head: string, text: string): number | undefined {
+  const digits = text.startsWith(head) ? text.slice(head.length) : ''
+  const count = /^\d+$/.test(digits) ? Number(digits) : 0
+  return count >= 1 && Number.isSafeInteger(count) ? count : undefined
 }
 
 /** A header as `Name: value`. Whatever it is, its value is not repeated: it may be a secret. */

@@ -13,6 +13,7 @@ const wallAtZero = (20_779 * 24 + 10) * 3_600_000
 
 const options = {
   latencyMs: 0,
+  schemaCompileMs: 0,
   requestsPerMinute: null,
   inputTokensPerMinute: null,
   outputTokensPerMinute: null,

@@ -1,7 +1,7 @@
 /**
  * What an answer consists of, and why it stops.
  *
- *   thinking?  text | JSON | text? tool_use
+ *   thinking?  text | JSON | text? tool_use | text server_tool_use (paused)
  *
  * Text has about the length that was drawn, less the thinking. JSON and the input of a tool are
  * as long as their schema makes them, whatever is billed. Cut at `max_tokens`, JSON is broken off
@@ -12,6 +12,7 @@ import type { Random } from '../random.ts'
 import type { AnswerForm, ToolForm } from './answer-form.ts'
 import type { Work } from './answer.ts'
 import { identifier } from './identifier.ts'
+import { isRecord } from './json.ts'
 import { prose } from './prose.ts'
 import { schemaValue } from './schema-value.ts'
 
@@ -26,6 +27,12 @@ export type ContentBlock =
       readonly input: unknown
       /** The model itself, not code that it runs. */
       readonly caller: { readonly type: 'direct' }
+    }
+  | {
+      readonly type: 'server_tool_use'
+      readonly id: string
+      readonly name: string
+      readonly input: unknown
     }
 
 /** The policies under which the model declines. */
@@ -69,7 +76,10 @@ export interface RefusalDetails {
   readonly explanation: string
 }
 
-type DrawnWork = Pick<Work, 'outputTokens' | 'isCapped' | 'refusing' | 'random'>
+type DrawnWork = Pick<
+  Work,
+  'outputTokens' | 'isCapped' | 'refusing' | 'isPaused' | 'isInvalid' | 'random'
+>
 
 /** How likely the answer comes upon one of the sequences at which it is to stop. */
 const stopChance = 0.3
@@ -98,6 +108,12 @@ export function answerContent(
   }
   const stop_reason = work.isCapped ? 'max_tokens' : 'end_turn'
   if (outputTokens === 0) return { ...ended, content, stop_reason, thinkingTokens }
+  if (form.serverTool !== undefined && work.isPaused) {
+    const said = prose(random, textTokens)
+    if (said !== '') content.push({ type: 'text', text: said })
+    content.push(serverToolUse(random, form.serverTool))
+    return { ...ended, content, stop_reason: 'pause_turn', thinkingTokens }
+  }
   const [firstTool, ...otherTools] = form.tools
   if (firstTool !== undefined && random.chance(form.toolChance)) {
     const tool = random.pick([firstTool, ...otherTools])
@@ -110,7 +126,8 @@ export function answerContent(
     }
   }
   if (form.format !== undefined) {
-    const text = JSON.stringify(schemaValue(random, form.format))
+    const value = schemaValue(random, form.format)
+    const text = JSON.stringify(work.isInvalid ? strayed(value) : value)
     const cut = work.isCapped ? text.slice(0, Math.ceil(text.length / 2)) : text
     content.push({ type: 'text', text: cut })
     return { ...ended, content, stop_reason, thinkingTokens }
@@ -139,15 +156,26 @@ function drawThinking(form: AnswerForm, { random, outputTokens, refusing }: Draw
 
 function toolBlocks(
   { name, schema }: ToolForm,
-  { random, isCapped }: DrawnWork,
+  { random, isCapped, isInvalid }: DrawnWork,
   isForced: boolean,
 ): readonly ContentBlock[] {
   const id = `toolu_01${identifier(random, 22)}`
-  const input = isCapped ? {} : schemaValue(random, { type: 'object', ...schema })
+  const value = isCapped ? {} : schemaValue(random, { type: 'object', ...schema })
+  const input = isInvalid ? strayed(value) : value
   const caller = { type: 'direct' } as const
   const block: ContentBlock = { type: 'tool_use', id, name, input, caller }
   // A model that must call a tool says nothing before.
   return isForced ? [block] : [{ type: 'text', text: prose(random, 12) }, block]
+}
+
+function serverToolUse(random: Random, name: string): ContentBlock {
+  const id = `srvtoolu_01${identifier(random, 22)}`
+  return { type: 'server_tool_use', id, name, input: { query: prose(random, 5) } }
+}
+
+/** What no closed schema takes. */
+function strayed(value: unknown): unknown {
+  return { ...(isRecord(value) ? value : { value }), stray: true }
 }
 
 /** Where the answer stops early: at the first sequence in it, or by chance at its end. */

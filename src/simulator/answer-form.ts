@@ -20,6 +20,10 @@ export interface AnswerForm {
   readonly tools: readonly ToolForm[]
   /** The schema its text conforms to. */
   readonly format: JsonRecord | undefined
+  /** The name of a tool that runs on the server, if there is one. */
+  readonly serverTool: string | undefined
+  /** All schemas that a grammar is made of; undefined: none is. */
+  readonly grammar: string | undefined
   readonly stopSequences: readonly string[]
 }
 
@@ -50,6 +54,8 @@ export function answerForm(body: JsonRecord, model: SimulatedModel): AnswerForm 
     showsThinking: display !== 'omitted',
     ...toolForms(body['tools'], body['tool_choice']),
     format: isRecord(format) ? format : undefined,
+    serverTool: serverToolOf(body['tools']),
+    grammar: grammarOf(format, body['tools']),
     stopSequences: stops.filter(isSequence),
   }
 }
@@ -68,6 +74,20 @@ function toolForms(tools: unknown, choice: unknown): Pick<AnswerForm, 'tools' | 
     })
   if (list.length === 0 || type === 'none') return { tools: [], toolChance: 0 }
   return { tools: list, toolChance: isForced ? 1 : 0.5 }
+}
+
+/** The API's own tools have a dated type and no schema: `web_search_20260209`. */
+function serverToolOf(tools: unknown): string | undefined {
+  const list = Array.isArray(tools) ? tools.filter(isRecord) : []
+  const own = list.find(({ type }) => /^(web|code|tool)_\w+_\d{8}$/.test(String(type)))
+  return own === undefined ? undefined : String(own['name'])
+}
+
+function grammarOf(format: unknown, tools: unknown): string | undefined {
+  const list = Array.isArray(tools) ? tools.filter(isRecord) : []
+  const strict = list.filter((tool) => tool['strict'] === true)
+  if (!isRecord(format) && strict.length === 0) return undefined
+  return JSON.stringify([format, ...strict.map(({ name, input_schema }) => [name, input_schema])])
 }
 
 function isSequence(value: unknown): value is string {

@@ -36,6 +36,10 @@ export interface Work {
   readonly productionMs: number
   /** Set when the model declines to answer. */
   readonly refusing: Refusing | undefined
+  /** It is paused, if it has a tool that runs on the server. */
+  readonly isPaused: boolean
+  /** Its output does not conform, if it must. */
+  readonly isInvalid: boolean
   /** Goes on to draw the answer's words. */
   readonly random: Random
   /** What is answered, when it is not to be made up. */
@@ -79,6 +83,8 @@ type WorkSettings = Pick<
   | 'outputTokens'
   | 'outputSigma'
   | 'refusalRate'
+  | 'pauseRate'
+  | 'invalidOutputRate'
 >
 
 /** How often each request was asked, in a table of fixed size: few of a million share a slot. */
@@ -122,6 +128,8 @@ export function drawWork(
     firstByteMs: meanMs * settings.firstByteShare,
     productionMs: meanMs * (1 - settings.firstByteShare) * (outputTokens / settings.outputTokens),
     refusing,
+    isPaused: chanceOf(random, 'pause', settings.pauseRate),
+    isInvalid: chanceOf(random, 'invalid output', settings.invalidOutputRate),
     random,
   }
 }
@@ -168,6 +176,11 @@ export function composeMessage(
 /** Refusals before any output of these categories are billed all the same. */
 const billedAtOnce: readonly RefusalCategory[] = ['bio', 'frontier_llm', 'reasoning_extraction']
 const categories = ['cyber', 'general_harms', ...billedAtOnce] as const
+
+/** From a stream of its own, so that nothing else changes with the rate. */
+function chanceOf(random: Random, name: string, rate: number): boolean {
+  return rate > 0 && random.fork(name).chance(rate)
+}
 
 /** Draws from a stream of its own: a row that is answered costs the same at any rate. */
 function drawRefusing(random: Random, rate: number): Refusing | undefined {

@@ -24,6 +24,8 @@ function drawn(): Work {
     firstByteMs: 100,
     productionMs: 400,
     refusing: undefined,
+    isPaused: false,
+    isInvalid: false,
     random: new Random(1),
   }
 }

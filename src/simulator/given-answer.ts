@@ -96,7 +96,7 @@ export function workOf(
 ): Work {
   // A prompt that is only cached has no answer. Whoever gives answers gives refusals too.
   const isGiven = answer !== undefined && 'blocks' in answer && maxTokens > 0
-  const drawnFrom = isGiven ? { ...settings, refusalRate: 0 } : settings
+  const drawnFrom = isGiven ? { ...settings, refusalRate: 0, pauseRate: 0 } : settings
   const drawn = drawWork(drawnFrom, bodyHash, asks, maxTokens)
   return isGiven ? givenWork(drawn, answer, model, maxTokens) : drawn
 }

@@ -137,7 +137,7 @@ function messagesRule(messages: unknown, { id, generation }: SimulatedModel): st
   const roles: readonly unknown[] = Array.isArray(messages)
     ? messages.map((message: unknown) => (isRecord(message) ? message['role'] : undefined))
     : []
-  if (roles.at(-1) === 'assistant' && generation >= 4.6) {
+  if (roles.at(-1) === 'assistant' && generation >= 4.6 && !isPaused(messages)) {
     return `${id} does not support prefill: the conversation must end with a user message`
   }
   // Which models take them is not published; the newer API version came with the 5.5 generation.
@@ -145,6 +145,15 @@ function messagesRule(messages: unknown, { id, generation }: SimulatedModel): st
     return `messages: ${id} does not support the "system" role`
   }
   return undefined
+}
+
+/** A conversation that ends where a tool of the server was under way: it is sent back to go on. */
+function isPaused(messages: unknown): boolean {
+  const last: unknown = Array.isArray(messages) ? messages.at(-1) : undefined
+  const content = isRecord(last) ? last['content'] : undefined
+  const block: unknown = Array.isArray(content) ? content.at(-1) : undefined
+  const type = isRecord(block) ? String(block['type']) : ''
+  return type === 'server_tool_use' || (type.endsWith('_tool_result') && type !== 'tool_result')
 }
 
 function thinkingRule(

@@ -1,9 +1,8 @@
 /**
  * The API as a pure model: requests in, what to do on the wire out.
  *
- * It has no clock, no timer, no socket and no chance but its own seed. Whoever
- * drives it (`listen.ts`, the tests' world) says what time it is and comes back when a
- * step's `nextAt` is due. The same calls with the same arguments give the same steps.
+ * It has no clock, no timer, no socket and no chance but its own seed. Whoever drives it says
+ * what time it is and comes back when a step's `nextAt` is due. The same calls give the same steps.
  *
  * A request passes: path (`batch-endpoints.ts`, `endpoints.ts`) → checks (`check.ts`) → faults at
  * the door → a look into the prompt cache → the limits of its pool → its work (`exchange.ts`).
@@ -26,6 +25,7 @@ import { Endpoints } from './endpoints.ts'
 import { Exchange, type ExchangeResult, type Ongoing } from './exchange.ts'
 import { doorFault, drawFault, problems, shouldRetry } from './faults.ts'
 import { workOf } from './given-answer.ts'
+import { Grammars } from './grammars.ts'
 import { rateLimitHeaders, requestHeaders, type Header } from './headers.ts'
 import { identifier, uuid } from './identifier.ts'
 import { poolCountsReads, profileLimits, type PoolLimits } from './limit-profiles.ts'
@@ -101,6 +101,7 @@ export class SimulatorModel {
   readonly #exchanges = new Map<number, Ongoing>()
   readonly #pools = new Map<string, PoolLimiter>()
   readonly #cache: CacheStore
+  readonly #grammars: Grammars
   readonly #totals: SimulatorTotals = {
     received: 0,
     answered: 0,
@@ -124,6 +125,7 @@ export class SimulatorModel {
     const settings = resolveSettings(options)
     const random = new Random(settings.seed)
     this.#settings = settings
+    this.#grammars = new Grammars(settings.schemaCompileMs)
     this.#limits = settings.limits
     this.#cache = new CacheStore({ shortLifeMs: settings.cacheLifeSeconds * 1000 })
     this.#faults = settings.faults
@@ -301,15 +303,18 @@ export class SimulatorModel {
     this.#cache.refresh(now, cacheUse)
     if (fault !== undefined && fault !== 'slow-first-byte') this.#totals.faulted++
     const { requestId, organizationId, wallTime } = context
+    const form = answerForm(body, request.model)
+    const work = this.#work(request, bytes, answers?.get(0))
+    const compileMs = this.#grammars.compileMs(now, request.model.id, form.grammar)
     const exchange = new Exchange(now, {
       limiter,
       hold: admission,
       request,
-      form: answerForm(body, request.model),
+      form,
       cache: this.#cache,
       cacheUse,
       countedInput,
-      work: this.#work(request, bytes, answers?.get(0)),
+      work: { ...work, firstByteMs: work.firstByteMs + compileMs },
       fault,
       requestId,
       organizationId,

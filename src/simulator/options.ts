@@ -106,6 +106,20 @@ export interface SimulatorSettings {
   /** The share of requests, 0 to 1, that the model refuses to answer. @default 0 */
   readonly refusalRate: number
   /**
+   * The share of requests with a tool that runs on the server, 0 to 1, that are paused in the midst
+   * of it (`pause_turn`). @default 0
+   */
+  readonly pauseRate: number
+  /**
+   * The share of outputs, 0 to 1, that do not conform to the schema they must follow. @default 0
+   */
+  readonly invalidOutputRate: number
+  /**
+   * Milliseconds by which a request is late whose schema, or strict tools, the model was not asked
+   * for in the last 24 hours: its grammar is compiled, how long is not published. @default 1000
+   */
+  readonly schemaCompileMs: number
+  /**
    * The acceleration limit: requests a second that are always allowed. Beyond it, a pool may
    * start at most twice what it started in the second before. @default null
    */
@@ -182,6 +196,9 @@ export const defaultSettings: SimulatorSettings = {
   cache: true,
   cacheLifeSeconds: 300,
   refusalRate: 0,
+  pauseRate: 0,
+  invalidOutputRate: 0,
+  schemaCompileMs: 1000,
   rampPerSecond: null,
   latencyMs: 700,
   latencySigma: 1,
@@ -280,6 +297,9 @@ const rules: Readonly<Record<keyof Required<SimulatorOptions>, Rule>> = {
   cache: flag,
   cacheLifeSeconds: positive,
   refusalRate: numberRule(0, 1, 'must be from 0 to 1'),
+  pauseRate: numberRule(0, 1, 'must be from 0 to 1'),
+  invalidOutputRate: numberRule(0, 1, 'must be from 0 to 1'),
+  schemaCompileMs: notNegative,
   rampPerSecond: limit,
   latencyMs: notNegative,
   latencySigma: numberRule(0, 5, 'must be from 0 to 5'),

@@ -23,7 +23,10 @@ export class BillingModel extends SimulatorModel {
   #counted = nothing
 
   override receive(now: number, wallTime: number, wire: WireRequest): Reception {
-    const { model } = JSON.parse(Buffer.from(wire.body).toString()) as { model: string }
+    const text = Buffer.from(wire.body).toString()
+    // Calls about batches ask no model.
+    const { model } = (text === '' ? {} : JSON.parse(text)) as { model?: string }
+    if (model === undefined) return super.receive(now, wallTime, wire)
     this.#arriving = model
     const reception = super.receive(now, wallTime, wire)
     this.#models.set(reception.id, model)

@@ -3,7 +3,7 @@
  * made here anew, from the wire, from the files and from a price list of the checkers' own.
  */
 
-import type { RunEvent } from '../../src/events.ts'
+import type { AnswerTaken, RunEvent } from '../../src/events.ts'
 import type { RunSummary } from '../../src/summary.ts'
 import type { Line } from './checkers.ts'
 import { type ReadUsage, type Sent, usageOf } from './witness.ts'
@@ -183,6 +183,17 @@ function foldEvents(events: readonly RunEvent[]): Fold {
   return fold
 }
 
+function foldTaken(fold: Fold, taken: AnswerTaken, line: number): void {
+  fold.costNanoUsd += taken.costNanoUsd ?? 0
+  fold.cacheRead += taken.usage.cacheReadTokens
+  if (taken.cacheSavedNanoUsd === null) fold.savedNanoUsd = null
+  else if (fold.savedNanoUsd !== null) fold.savedNanoUsd += taken.cacheSavedNanoUsd
+  if (taken.batchId !== undefined || taken.isEarlier === true) return
+  const attempt = [...fold.underWay].find(([, other]) => other === line)?.[0]
+  if (attempt === undefined) fold.problems.push(`line ${line} was answered unasked`)
+  else fold.underWay.delete(attempt)
+}
+
 function foldOne(fold: Fold, event: RunEvent): void {
   switch (event.type) {
     case 'run_started':
@@ -208,18 +219,15 @@ function foldOne(fold: Fold, event: RunEvent): void {
       return
     case 'row_succeeded': {
       fold.succeeded += 1
-      fold.costNanoUsd += event.costNanoUsd ?? 0
-      fold.cacheRead += event.usage.cacheReadTokens
-      if (event.cacheSavedNanoUsd === null) fold.savedNanoUsd = null
-      else if (fold.savedNanoUsd !== null) fold.savedNanoUsd += event.cacheSavedNanoUsd
-      if (event.batchId !== undefined) return
-      const attempt = [...fold.underWay].find(([, line]) => line === event.line)?.[0]
-      if (attempt === undefined) fold.problems.push(`line ${event.line} succeeded unasked`)
-      else fold.underWay.delete(attempt)
+      foldTaken(fold, event, event.line)
       return
     }
+    case 'row_asked_again':
+      foldTaken(fold, event, event.line)
+      return
     case 'row_failed':
       fold.failed += 1
+      if (event.answer !== undefined) foldTaken(fold, event.answer, event.line)
       return
     case 'row_left':
       fold.left += 1

@@ -130,6 +130,7 @@ export function rowOf(
       features: wordsOf(bodyBytes),
       cachePoints,
     },
+    turns: [],
     retriesFailed: false,
     bodyBytes,
     body: new Uint8Array(),
@@ -439,6 +440,12 @@ class Drive {
         this.#log.push(`${at} stop ${decision.error.code}`)
         this.#stops.push(decision.error.code)
         return
+      case 'turn': {
+        const { work, again } = decision
+        this.#log.push(`${at} turn ${work.sequence} ${again.why}`)
+        this.#step({ type: 'turned', work })
+        return
+      }
       case 'fail':
         return this.#settle(decision.work, {
           how: 'fail',
