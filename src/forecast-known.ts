@@ -107,7 +107,7 @@ export async function learnFrom(
   answers: Map<string, Usage[]>,
   { run, learned, signal }: Learning,
 ): Promise<void> {
-  if (answers.size === 0 || source.reread === undefined) return
+  if (answers.size === 0 || !source.isRepeatable) return
   const options = parseOptionsOf(run)
   for await (const lines of source.batches()) {
     for (const line of lines) {

@@ -308,7 +308,7 @@ export class Ledger implements Books {
     if (this.#retried || (whole && leftover.failed > 0)) this.#compact(whole)
     removeIfEmpty(this.#context, this.failedOutput)
     this.#isDisordered ||= this.#ordered?.isDisordered === true || !this.#held.isInOrder
-    if (this.#ordered && this.#isDisordered && readAll && !stopped && source.reread) {
+    if (this.#ordered && this.#isDisordered && readAll && !stopped && source.isRepeatable) {
       await rewriteInOrder(files, output, keysOf(source, this.#settings))
     }
     return whole ? leftover.succeeded : null

@@ -24,6 +24,7 @@ const nodeImports: Readonly<Record<string, readonly string[]>> = {
   'src/http.ts': ['node:net', 'node:tls'],
   'src/http-calls.ts': ['node:stream'],
   'src/connection-error.ts': [],
+  'src/compression.ts': ['node:zlib'],
   'src/simulator/listen.ts': ['node:http', 'node:https'],
 }
 
