@@ -59,7 +59,7 @@ export interface Survey {
 /** Reads the input once, or twice where the output holds answers to learn from. */
 export async function surveyRows(source: Source, parts: SurveyParts): Promise<Survey> {
   const { run, sharing, exact, prices, files, clock, signal, countTokens } = parts
-  const known = heldBy(files, run)
+  const known = await heldBy(files, run)
   const learned = new Learned()
   await learnFrom(source, answersOf(known), { run, learned, signal })
   if (exact > 0 && countTokens !== undefined) {

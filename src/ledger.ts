@@ -12,24 +12,33 @@
 import { Appender, type AppenderEvents } from './appender.ts'
 import { answeredFields, failedFields, faultFields } from './books.ts'
 import type { Answer, Books, Failure } from './books.ts'
+import { beginCompressed, pourPart } from './compressed-output.ts'
 import type { RunContext } from './context.ts'
 import { RunError } from './errors.ts'
-import { compactFailed } from './failed-file.ts'
+import { compactFailed, removeIfEmpty } from './failed-file.ts'
 import { systemErrorCode } from './files.ts'
 import { Fingerprints } from './fingerprints.ts'
 import { HeldCost } from './held-cost.ts'
 import { keysOf } from './input-keys.ts'
 import { type LineForm, lineForms } from './line-form.ts'
 import { type Lock, takeLock } from './lock.ts'
-import { moveAside } from './move-aside.ts'
+import { moveAside, stampOf } from './move-aside.ts'
 import { failedPath, isBudgeted } from './options.ts'
 import type { Settings } from './settings.ts'
 import { OrderedOutput } from './ordered-output.ts'
 import { recordsFolderAt } from './outstanding-batches.ts'
 import type { Planned } from './plan.ts'
-import { Held, type Holding, type LineWitness, recover, type Recovered } from './record.ts'
+import {
+  Held,
+  type Holding,
+  type LineWitness,
+  recover,
+  type Recovered,
+  recoverPlain,
+  syncFound,
+} from './record.ts'
 import { rewriteInOrder } from './reorder.ts'
-import { openToAppend, readResultFile, syncFile } from './result-file.ts'
+import { openToAppend, readResultFile } from './result-file.ts'
 import type { ResultLine } from './result-line.ts'
 import type { Source } from './source.ts'
 import { pourSpool } from './spool.ts'
@@ -105,7 +114,7 @@ export class Ledger implements Books {
     }
     const append = (path: string): Appender =>
       new Appender({ file: openToAppend(files, path), clock, fsync, ...events })
-    this.#output = append(output)
+    this.#output = append(recovered.compressed?.part ?? output)
     this.#failed = isOneFile(settings) ? this.#output : append(failedPath(output))
     if (!settings.ordered) return
     const folder = recordsFolderAt(output)
@@ -133,7 +142,7 @@ export class Ledger implements Books {
     }
     const heldCost = new HeldCost()
     if (settings.output === standardOutput) {
-      const recovered = recover(files, { output: '' })
+      const recovered = recoverPlain(files, { output: '' })
       return new Ledger(context, settings, { lock: undefined, recovered, heldCost, events })
     }
     const output = realPath(context, settings.output)
@@ -143,15 +152,12 @@ export class Ledger implements Books {
       const cost = isBudgeted(settings) ? heldCost : undefined
       const paths = { output, failed, folder: recordsFolderAt(output), cost, witness }
       if (settings.overwrite) moveAside(files, paths, stampOf(clock.wallTime()))
-      const recovered = recover(files, paths, lineForms[settings.outputFormat])
+      const recovered = await recover(files, paths, lineForms[settings.outputFormat])
+      const { compressed, spooled } = recovered
+      if (compressed !== undefined) beginCompressed(files, compressed, settings)
       // What is found counts as done, and must outlive the power as what this run writes does.
-      const spools = recovered.spooled?.files.map(({ path }) => path) ?? []
-      if (settings.fsync !== 'never') {
-        for (const path of [paths.output, paths.failed, ...spools]) {
-          if (path !== undefined) syncFile(files, path)
-        }
-      }
-      if (!settings.ordered && recovered.spooled) pourSpool(files, output, recovered.spooled)
+      if (settings.fsync !== 'never') syncFound(files, paths, recovered)
+      if (!settings.ordered && spooled) pourSpool(files, compressed?.part ?? output, spooled)
       // Of several that met at a dead holder's lock, all but one learn it here, before they send.
       lock.beat(0)
       const opened = { lock, recovered, heldCost, events }
@@ -306,10 +312,16 @@ export class Ledger implements Books {
     this.#closeFiles()
     if (output === standardOutput) return whole ? 0 : null
     if (this.#retried || (whole && leftover.failed > 0)) this.#compact(whole)
-    removeIfEmpty(this.#context, this.failedOutput)
+    removeIfEmpty(files, this.failedOutput)
     this.#isDisordered ||= this.#ordered?.isDisordered === true || !this.#held.isInOrder
     if (this.#ordered && this.#isDisordered && readAll && !stopped && source.isRepeatable) {
       await rewriteInOrder(files, output, keysOf(source, this.#settings))
+    }
+    const { compressed } = this.#recovered
+    if (compressed !== undefined) {
+      // Whoever has lost the lock must not touch the part: it is another's by now.
+      this.beat(0)
+      await pourPart(files, compressed, () => this.beat(0))
     }
     return whole ? leftover.succeeded : null
   }
@@ -384,15 +396,4 @@ function unwritable(output: string, error: unknown): RunError {
     hint: 'make room or choose another -o, then run the same command again',
     cause: error,
   })
-}
-
-/** An empty failed file says nothing that its absence does not. */
-function removeIfEmpty({ files }: RunContext, path: string): void {
-  if (files.stat(path)?.size === 0) files.remove(path)
-}
-
-/** Wall time as part of a file name: 20261122-153000. */
-function stampOf(wallAt: number): string {
-  const [day = '', time = ''] = new Date(wallAt).toISOString().split('T')
-  return `${day.replaceAll('-', '')}-${time.slice(0, 8).replaceAll(':', '')}`
 }
