@@ -186,6 +186,21 @@ describe.each(['gz', 'zst'] as const)('an output of .%s', (format) => {
     expect(world.problems()).toEqual([])
   })
 
+  test('is left to another run that has taken the lock', async () => {
+    const world = new CompressedWorld(format)
+    await world.live({ ...world.options, first: rowsFirst })
+    const { bytes } = world
+    const other = { host: 'elsewhere', boot_id: 'b', pid: 7, started_at: 's', nonce: 'other' }
+    const lock = { ...other, taken_at: 0, heartbeat_at: world.clock.wallTime(), in_flight: 0 }
+    const { summary } = await world.live(world.options, undefined, (event) => {
+      if (event.type === 'row_succeeded')
+        world.disk.put(`${world.output}.sluice/lock`, JSON.stringify(lock))
+    })
+    expect(summary.stopped?.code).toBe('LOCK_LOST')
+    expect(world.bytes).toEqual(bytes)
+    expect(world.held()).toHaveLength(rowsAll)
+  })
+
   test('is moved aside with its part', async () => {
     const world = new CompressedWorld(format)
     await world.live({ ...world.options, first: rowsFirst })
