@@ -148,7 +148,7 @@ export async function pourPart(
   { path, compression, bytes, part }: CompressedOutput,
   beat: () => void,
 ): Promise<void> {
-  // The output is made durable below, and counts for the part from then on.
+  // A power loss may undo that it is removed below. Then it counts again, and must hold all.
   syncFile(files, part)
   const source = files.open(part, 'read')
   try {

@@ -136,18 +136,14 @@ class ZstdDecoder implements Decoder {
 
   async *push(chunk: Uint8Array): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < chunk.length;) {
-      const { end, isSkipped, isLast } = this.#frames.next(chunk, at)
+      const end = this.#frames.next(chunk, at)
       const piece = chunk.subarray(at, end)
       at = end
-      if (isSkipped) {
-        this.#before += piece.length
-        continue
-      }
       const coder = (this.#coder ??= new Coder(
         createZstdDecompress({ chunkSize: bounds.readChunkBytes }),
       ))
       yield* decoded('zstd', coder.push(piece))
-      if (!isLast) continue
+      if (!this.#frames.isBetween) continue
       yield* decoded('zstd', coder.end())
       this.#before += coder.bytesTaken
       this.close()

@@ -362,6 +362,18 @@ describe.each(['gzip', 'zstd'] as const)('what is compressed by %s', (format) =>
     expect((await batches.next()).done).toBe(true)
   })
 
+  test('ends without an error when it is closed while it is read', async () => {
+    const file = new MemoryFile(make('a\n'), 8)
+    const source = fileSource(new OneFile(file), 'x')
+    const batches = source.batches()[Symbol.asyncIterator]()
+    file.holdsReads = true
+    const first = batches.next()
+    await new Promise((resolve) => setImmediate(resolve))
+    source.close()
+    for (const release of file.releases) release()
+    expect((await first).done).toBe(true)
+  })
+
   test('is refused where places of it are needed', () => {
     const source = fileSource(new NodeFiles(), write('places', Buffer.concat(parts)))
     expect(() => needPlaces(source, 'in.gz', 'a pilot reads places')).toThrow(

@@ -2,9 +2,10 @@
  * Where the frames of zstd data end, found without decoding it (RFC 8878, section 3.1).
  *
  * A file may hold many frames: `cat a.zst b.zst`, `pzstd`, and our own output after several runs.
- * Node's decoder ends without a word after the first of them (nodejs/node#64741), so each is to
- * have a decoder of its own, and whoever feeds them must know where one ends. Frames that are to be
- * skipped (`pzstd` puts one before each of its own) hold nothing.
+ * Node's decoder ends without a word where a write holds the end of one and more behind it
+ * (nodejs/node#64741). So each is given a decoder of its own, and whoever feeds them must know where
+ * one ends. Frames that are to be skipped (`pzstd` puts one before each of its own) are frames too,
+ * that are decoded to nothing.
  *
  * Invariant: what is not the beginning of a frame where one must begin is never passed over.
  */
@@ -13,7 +14,6 @@ import { BrokenData, followedByOther } from './broken-data.ts'
 
 /** The first four bytes of a frame, as a number of the least byte first. */
 const frameMagic = 0xfd2fb528
-const frameFirstByte = 0x28
 /** The same of one to be skipped; the last four bits may be any. */
 const skippableMagic = 0x184d2a50
 /** What a decoder may take in memory: the greatest window that `zstd -d` takes unasked. */
@@ -22,16 +22,6 @@ const windowBytesMax = 2 ** 27
 /** Bytes that are wanted next: to be looked at, or only to be counted. */
 type Wanted = { readonly look: number } | { readonly pass: number } | { readonly isEnd: true }
 
-/** A piece of a chunk that belongs to one frame. */
-export interface FramePiece {
-  /** Behind its last byte. */
-  readonly end: number
-  /** There is nothing to decode in it. */
-  readonly isSkipped: boolean
-  /** It is the last of its frame. */
-  readonly isLast: boolean
-}
-
 /**
  * Follows frames through chunks of any size.
  *
@@ -39,7 +29,7 @@ export interface FramePiece {
  * ```ts
  * const frames = new ZstdFrames()
  * const skippable = Uint8Array.of(0x50, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 7, 7)
- * frames.next(skippable, 0) // => { end: 10, isSkipped: true, isLast: true }
+ * frames.next(skippable, 0) // => 10
  * frames.isBetween // => true
  * ```
  */
@@ -49,7 +39,6 @@ export class ZstdFrames {
   #wanted: Wanted
   /** Bytes that are still to be passed over. */
   #left = 0
-  #isSkipped = false
   #isBetween = true
 
   constructor() {
@@ -62,16 +51,14 @@ export class ZstdFrames {
   }
 
   /**
-   * How far the bytes of the chunk from `from` on belong to the frame under way.
+   * How far the bytes of the chunk from `from` on belong to one frame: the index behind them.
    *
    * @throws {BrokenData} when no frame begins where one must, or it is none that can be decoded
    */
-  next(chunk: Uint8Array, from: number): FramePiece {
+  next(chunk: Uint8Array, from: number): number {
     let at = from
-    // The first byte tells, as the others may lie in the next chunk.
-    if (this.#isBetween) this.#isSkipped = chunk[at] !== frameFirstByte
-    while (at < chunk.length) {
-      this.#isBetween = false
+    this.#isBetween = false
+    while (at < chunk.length && !this.#isBetween) {
       if ('look' in this.#wanted) {
         this.#looked.push(chunk[at++] ?? 0)
         if (this.#looked.length === this.#wanted.look) this.#wanted = this.#advance()
@@ -81,9 +68,8 @@ export class ZstdFrames {
         this.#left -= count
         if (this.#left === 0) this.#wanted = this.#advance()
       }
-      if (this.#isBetween) return { end: at, isSkipped: this.#isSkipped, isLast: true }
     }
-    return { end: at, isSkipped: this.#isSkipped, isLast: false }
+    return at
   }
 
   /** What is wanted next that takes bytes. */
@@ -125,8 +111,8 @@ function* walkFrame(): Generator<Wanted, void, Buffer> {
   const sizeBytes = [isSingle ? 1 : 0, 2, 4, 8][descriptor >> 6] ?? 0
   const window = isSingle ? undefined : windowOf((yield { look: 1 }).readUInt8())
   yield { pass: dictionaryBytes }
-  // A frame in one piece has its content for a window.
   const size = sizeBytes === 0 ? 0 : sizeOf(yield { look: sizeBytes })
+  // A frame in one piece has its content for a window.
   refuseWindow(window ?? size)
   for (let isLast = false; !isLast;) {
     const header = (yield { look: 3 }).readUIntLE(0, 3)
@@ -143,10 +129,9 @@ function windowOf(byte: number): number {
   return base + (base / 8) * (byte & 7)
 }
 
+/** Give or take the 256 that those of two bytes are above what they say. */
 function sizeOf(bytes: Buffer): number {
-  if (bytes.length === 8) return Number(bytes.readBigUInt64LE())
-  const size = bytes.readUIntLE(0, bytes.length)
-  return bytes.length === 2 ? size + 256 : size
+  return bytes.length === 8 ? Number(bytes.readBigUInt64LE()) : bytes.readUIntLE(0, bytes.length)
 }
 
 function refuseWindow(bytes: number): void {
