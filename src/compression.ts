@@ -152,6 +152,7 @@ class ZstdDecoder implements Decoder {
 
   async *end(): AsyncGenerator<Uint8Array> {
     if (this.#coder !== undefined) yield* decoded('zstd', this.#coder.end())
+    // It is known whether or not the decoder says so.
     if (!this.#frames.isBetween) throw cut('zstd')
   }
 
