@@ -79,13 +79,14 @@ export function bytesTo({ bytesRead }: Source, lines: readonly Line[]): number {
 }
 
 /**
- * Refuses what cannot be read at a place, before anything is sent. `why`: what such places are
- * needed for.
+ * Refuses, and closes, what cannot be read at a place, before anything is sent. `why`: what such
+ * places are needed for.
  *
  * @throws {RunError} `OPTIONS_INVALID`
  */
 export function needPlaces(source: Source, input: string, why: string): void {
   if (source.reread !== undefined) return
+  source.close()
   const message = `Cannot use ${input}: it is compressed, and ${why}`
   const hint = 'decompress it first, with gzip -d or zstd -d, and give the file that makes'
   throw new RunError('OPTIONS_INVALID', message, { hint })

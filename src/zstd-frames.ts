@@ -3,9 +3,9 @@
  *
  * A file may hold many frames: `cat a.zst b.zst`, `pzstd`, and our own output after several runs.
  * Node's decoder ends without a word where a write holds the end of one and more behind it
- * (nodejs/node#64741). So each is given a decoder of its own, and whoever feeds them must know where
- * one ends. Frames that are to be skipped (`pzstd` puts one before each of its own) are frames too,
- * that are decoded to nothing.
+ * (nodejs/node#64741). So each is given a decoder of its own, and whoever feeds them must know
+ * where one ends. Frames that are to be skipped (`pzstd` puts one before each of its own) are
+ * frames too, that are decoded to nothing.
  *
  * Invariant: what is not the beginning of a frame where one must begin is never passed over.
  */
