@@ -318,6 +318,17 @@ describe('a compressed output is refused', () => {
     expect(world.disk.readText(`${world.output}.sluice/${part}`)).toBe(line)
   })
 
+  test.each([
+    [{ ordered: true }, 'is compressed: "ordered" needs an output'],
+    [{ outputFormat: 'tuple' }, 'is of another form of output'],
+  ] as const)('by its content alone, with %j', async (options, words) => {
+    const world = new SmallWorld(rowsOf(3))
+    world.disk.put('/data/out.jsonl', whole)
+    const { ending } = await world.try(options)
+    expect(ending.type === 'refused' && ending.error.message).toContain(words)
+    expect(Buffer.from(world.disk.bytes('/data/out.jsonl'))).toEqual(whole)
+  })
+
   test('with two parts', async () => {
     const world = new CompressedWorld('gz')
     for (const name of ['part-0', 'part-9']) {
