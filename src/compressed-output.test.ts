@@ -35,9 +35,9 @@ async function linesIn(files: SimFiles): Promise<string[]> {
 }
 
 describe.each([
-  ['gzip', gzipSync],
-  ['zstd', zstdCompressSync],
-] as const)('an output of %s', (_, make) => {
+  ['gz', gzipSync],
+  ['zst', zstdCompressSync],
+] as const)('an output of .%s', (ending, make) => {
   test('holds the lines that it holds plain, wherever it is cut into parts', async () => {
     const sizes = fc.array(fc.constantFrom(0, 10, 3000, 270_000, 1_200_000), { maxLength: 6 })
     const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 3 })
@@ -75,6 +75,23 @@ describe.each([
     expect([looked.succeededCount, files.stat(output)?.size]).toEqual([2, size])
     const found = await recover(files, { output, folder })
     expect([found.succeededCount, files.stat(output)?.size]).toEqual([2, bytes.length])
+  })
+
+  test('and another file in its place is left alone', async () => {
+    for (const bytes of [Buffer.alloc(0), make(line(1, 5))]) {
+      const files = filesWith(bytes, line(2, 5))
+      const other = Buffer.concat([bytes, make(line(3, 5) + line(4, 5))])
+      files.put('/w/out', other)
+      // What is compressed is told by the name where nothing else tells.
+      const path = bytes.length === 0 ? `/w/out.${ending}` : output
+      if (path !== output) {
+        files.rename('/w/out', path)
+        files.rename(folder, `${path}.sluice`)
+      }
+      const found = recover(files, { output: path, folder: `${path}.sluice` })
+      await expect(found).rejects.toMatchObject({ code: 'OUTPUT_DAMAGED' })
+      expect(Buffer.from(files.bytes(path))).toEqual(other)
+    }
   })
 
   test('pourPart() shows that it lives while it works, and stops if it must not go on', async () => {

@@ -14,6 +14,7 @@
 
 import { bounds } from './bounds.ts'
 import { BrokenData } from './broken-data.ts'
+import { ComingLines } from './coming-lines.ts'
 import {
   compressed,
   type Compression,
@@ -26,7 +27,6 @@ import { RunError } from './errors.ts'
 import { systemErrorCode } from './files.ts'
 import type { File, Files } from './files.ts'
 import type { LineForm } from './line-form.ts'
-import { LineScan, resultLineBytesMax } from './line-scan.ts'
 import { compressedFaults } from './option-rules.ts'
 import { writeAll } from './replacement.ts'
 import { type LinePlace, openToAppend, syncFile, unwritable, visitLine } from './result-file.ts'
@@ -85,17 +85,18 @@ export function compressedOutputAt(
  */
 export async function readCompressed(
   files: Files,
-  { path, compression, bytes }: CompressedOutput,
+  found: CompressedOutput,
   how: { readonly form: LineForm; readonly mends: boolean },
   visit: (line: ResultLine, place: LinePlace) => void,
 ): Promise<void> {
+  const { path, compression, bytes } = found
   if (files.stat(path) === undefined) return
   let file: File | undefined
   const decoder = decoderOf(compression)
   try {
     file = files.open(path, 'read')
     const lines = new ComingLines((scan) => visitLine(path, scan, how.form, visit))
-    for await (const chunk of chunksOf(file, bytes)) {
+    for await (const chunk of chunksOf(file, 0, bytes)) {
       for await (const piece of decoder.push(chunk)) lines.push(piece)
     }
     if (bytes > 0) for await (const piece of decoder.end()) lines.push(piece)
@@ -103,7 +104,10 @@ export async function readCompressed(
       const fix = 'decompress it, and give the file that makes with -o'
       throw damaged(path, 'its last line is not whole', fix)
     }
-    if (how.mends && file.size() > bytes) cutOff(files, path, bytes)
+    if (how.mends && file.size() > bytes) {
+      await seeThatBehind(files, file, found)
+      cutOff(files, path, bytes)
+    }
   } catch (error) {
     if (error instanceof BrokenData) {
       const why = `behind byte ${decoder.position} ${error.message}`
@@ -155,7 +159,7 @@ export async function pourPart(
     const size = source.size()
     // Nothing at all is no data of its format.
     if (size > 0 || bytes === 0) {
-      const pieces = compressed(compression, chunksOf(source, size, beat))
+      const pieces = compressed(compression, chunksOf(source, 0, size, beat))
       await append(files, path, { bytes, pieces })
     }
   } finally {
@@ -208,6 +212,39 @@ function headOf(files: Files, path: string): Uint8Array {
   }
 }
 
+/**
+ * What stands behind byte N must be the beginning of the part, compressed. Anything else is not
+ * ours to cut off: somebody has put another file there.
+ */
+async function seeThatBehind(
+  files: Files,
+  file: File,
+  { path, compression, bytes, part }: CompressedOutput,
+): Promise<void> {
+  const plain = files.open(part, 'read')
+  const decoder = decoderOf(compression)
+  let at = 0
+  try {
+    for await (const chunk of chunksOf(file, bytes, file.size())) {
+      for await (const piece of decoder.push(chunk)) {
+        const wanted = Buffer.alloc(piece.length)
+        plain.readSync(wanted, wanted.length, at)
+        if (!wanted.equals(piece)) {
+          const why = `what it holds behind byte ${bytes} is not what ${part} holds`
+          throw damaged(path, why, 'put it back as it was, or give --overwrite to move both aside')
+        }
+        at += piece.length
+      }
+    }
+  } catch (error) {
+    // That it is cut, or not even begun, is what is to be mended.
+    if (!(error instanceof BrokenData)) throw error
+  } finally {
+    decoder.close()
+    plain.close()
+  }
+}
+
 function cutOff(files: Files, path: string, bytes: number): void {
   const file = openToAppend(files, path)
   try {
@@ -219,11 +256,16 @@ function cutOff(files: Files, path: string, bytes: number): void {
 
 const beatBytes = 2 ** 24
 
-/** The first `bytes` of a file. */
-async function* chunksOf(file: File, bytes: number, beat?: () => void): AsyncGenerator<Uint8Array> {
-  let beatAt = beatBytes
-  for (let at = 0; at < bytes;) {
-    const chunk = Buffer.allocUnsafeSlow(Math.min(bytes - at, bounds.readChunkBytes))
+/** The bytes of a file between two places. */
+async function* chunksOf(
+  file: File,
+  from: number,
+  to: number,
+  beat?: () => void,
+): AsyncGenerator<Uint8Array> {
+  let beatAt = from + beatBytes
+  for (let at = from; at < to;) {
+    const chunk = Buffer.allocUnsafeSlow(Math.min(to - at, bounds.readChunkBytes))
     const count = await file.read(chunk, chunk.length, at)
     if (count === 0) return
     at += count
@@ -232,57 +274,6 @@ async function* chunksOf(file: File, bytes: number, beat?: () => void): AsyncGen
       beat?.()
     }
     yield chunk.subarray(0, count)
-  }
-}
-
-const lineFeed = 0x0a
-
-/** Scans lines of pieces as they come: those that have come whole. */
-class ComingLines {
-  readonly #visit: (scan: LineScan) => void
-  readonly #scan: LineScan
-  readonly #pieces: Uint8Array[] = []
-  /** Bytes of the pieces. */
-  #bytes = 0
-  /** Line ends that came and were not scanned. */
-  #ends = 0
-
-  constructor(visit: (scan: LineScan) => void) {
-    this.#visit = visit
-    this.#scan = new LineScan({ readSync: (buffer) => this.#read(buffer) })
-  }
-
-  push(piece: Uint8Array): void {
-    this.#pieces.push(piece)
-    this.#bytes += piece.length
-    for (let at = piece.indexOf(lineFeed); at !== -1; at = piece.indexOf(lineFeed, at + 1)) {
-      this.#ends++
-    }
-    // A line without an end is scanned when it is longer than any, so that it is refused.
-    for (; this.#ends > 0 || this.#bytes > resultLineBytesMax; this.#ends--) {
-      this.#scan.next()
-      this.#visit(this.#scan)
-    }
-  }
-
-  /** False when there is something behind the last line end. */
-  end(): boolean {
-    return !this.#scan.next()
-  }
-
-  #read(buffer: Uint8Array): number {
-    let count = 0
-    for (;;) {
-      const [piece] = this.#pieces
-      if (piece === undefined || count === buffer.length) break
-      const taken = piece.subarray(0, buffer.length - count)
-      buffer.set(taken, count)
-      count += taken.length
-      if (taken.length === piece.length) this.#pieces.shift()
-      else this.#pieces[0] = piece.subarray(taken.length)
-    }
-    this.#bytes -= count
-    return count
   }
 }
 
