@@ -15,6 +15,7 @@ const commandTests = [
   'test/batches-command.test.ts',
   'test/auto-command.test.ts',
   'test/pilot-command.test.ts',
+  'test/compressed-command.test.ts',
   'test/examples.test.ts',
   'test/kill.test.ts',
   'test/package.test.ts',

@@ -20,7 +20,7 @@ import { RowIds } from './row-ids.ts'
 import { checkRequest, type RuleSettings } from './row-rules.ts'
 import { checkLine, type LineRequest } from './row-rules-line.ts'
 import { SharedPrefixes } from './shared-prefixes.ts'
-import { nameOf, type Source, sourceOf } from './source.ts'
+import { bytesTo, nameOf, type Source, sourceOf } from './source.ts'
 
 /** How far a check has come. */
 export interface CheckProgress {
@@ -136,8 +136,7 @@ class Checking {
         const isAsking = this.#row(line)
         if (isAsking !== undefined) await isAsking
       }
-      const last = lines.at(-1)
-      const bytes = last === undefined ? 0 : last.offset + (last.truncated ?? last.bytes.length)
+      const bytes = bytesTo(source, lines)
       progress?.({ rows: fold.rows, bytes, faults: fold.faults, warnings: fold.warnings })
     }
     return signal?.aborted !== true

@@ -34,6 +34,7 @@ export type ErrorCode =
   | 'INPUT_UNREADABLE'
   | 'LINE_INVALID'
   | 'OUTPUT_FOREIGN'
+  | 'OUTPUT_DAMAGED'
   | 'OUTPUT_UNWRITABLE'
   | 'KEY_MISSING'
   | 'PRICES_INVALID'
@@ -69,6 +70,7 @@ export const errorCodes: Readonly<Record<ErrorCode, number>> = {
   INPUT_UNREADABLE: exitCodes.usage,
   LINE_INVALID: exitCodes.usage,
   OUTPUT_FOREIGN: exitCodes.usage,
+  OUTPUT_DAMAGED: exitCodes.usage,
   OUTPUT_UNWRITABLE: exitCodes.usage,
   KEY_MISSING: exitCodes.usage,
   PRICES_INVALID: exitCodes.usage,

@@ -43,6 +43,11 @@ export function compactFailed(
   return { kept, removed }
 }
 
+/** An empty failed file says nothing that its absence does not. */
+export function removeIfEmpty(files: Files, path: string): void {
+  if (files.stat(path)?.size === 0) files.remove(path)
+}
+
 /**
  * `counts` says how many lines of a key there are. The first ones go: the last failure is the one
  * to see.

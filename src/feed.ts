@@ -104,7 +104,9 @@ export class Feed {
 
   #tell(): void {
     if (this.#since.count === 0) return
-    this.#taker.read(this.#since)
+    // What lines tell of a compressed file is not what was read of it.
+    const bytes = this.#source.bytesRead ?? this.#since.bytes
+    this.#taker.read({ ...this.#since, bytes })
     this.#since = { count: 0, heldSucceeded: 0, heldFailed: 0, bytes: this.#since.bytes }
   }
 }

@@ -15,7 +15,7 @@ import { failedPath, parseOptionsOf } from './options.ts'
 import type { Settings } from './settings.ts'
 import type { Usage } from './outcome.ts'
 import { recordsFolderAt } from './outstanding-batches.ts'
-import { Held, recover } from './record.ts'
+import { Held, recover, recoverPlain } from './record.ts'
 import { readUsage } from './reply.ts'
 import { keyOfLine, parseLine } from './request.ts'
 import type { LinePlace } from './result-file.ts'
@@ -36,14 +36,14 @@ export interface Known {
 }
 
 /** Reads the output and what is beside it, and changes nothing. */
-export function heldBy(files: Files, run: Settings): Known {
+export async function heldBy(files: Files, run: Settings): Promise<Known> {
   const cost = new HeldCost()
   const sample = new EvenSample<HeldAnswer>(bounds.answersLearnedMax / 2)
   const isNothing = run.output === '-' || run.overwrite
-  if (isNothing) return { held: new Held(recover(files, { output: '' })), cost, answers: [] }
+  if (isNothing) return { held: new Held(recoverPlain(files, { output: '' })), cost, answers: [] }
   const output = realPath(files, run.output)
   const isTuple = run.outputFormat === 'tuple'
-  const recovered = recover(
+  const recovered = await recover(
     files,
     {
       output,
@@ -107,7 +107,7 @@ export async function learnFrom(
   answers: Map<string, Usage[]>,
   { run, learned, signal }: Learning,
 ): Promise<void> {
-  if (answers.size === 0 || source.reread === undefined) return
+  if (answers.size === 0 || !source.isRepeatable) return
   const options = parseOptionsOf(run)
   for await (const lines of source.batches()) {
     for (const line of lines) {

@@ -15,7 +15,7 @@ import { parseOptionsOf } from './options.ts'
 import type { Settings } from './settings.ts'
 import { Plan } from './plan.ts'
 import { SharedPrefixes } from './shared-prefixes.ts'
-import type { Source } from './source.ts'
+import { bytesTo, type Source } from './source.ts'
 import type { Work } from './work.ts'
 
 /** How far a survey has come. */
@@ -59,7 +59,7 @@ export interface Survey {
 /** Reads the input once, or twice where the output holds answers to learn from. */
 export async function surveyRows(source: Source, parts: SurveyParts): Promise<Survey> {
   const { run, sharing, exact, prices, files, clock, signal, countTokens } = parts
-  const known = heldBy(files, run)
+  const known = await heldBy(files, run)
   const learned = new Learned()
   await learnFrom(source, answersOf(known), { run, learned, signal })
   if (exact > 0 && countTokens !== undefined) {
@@ -115,9 +115,7 @@ async function readAll(
         else if (planned.type === 'fault') visitor.fault()
         else visitor.work(planned.work)
       }
-      const last = lines.at(-1)
-      const bytes = last === undefined ? 0 : last.offset + (last.truncated ?? last.bytes.length)
-      progress?.({ rows: plan.count, bytes })
+      progress?.({ rows: plan.count, bytes: bytesTo(source, lines) })
     }
     return signal?.aborted !== true
   } catch (error) {

@@ -32,7 +32,7 @@ import type { Settings } from './settings.ts'
 import { poolRowsOf } from './pool-loads.ts'
 import { cacheableParts } from './prefix-savings.ts'
 import type { SharedPrefixes } from './shared-prefixes.ts'
-import { nameOf, type Source, sourceOf } from './source.ts'
+import { nameOf, needPlaces, type Source, sourceOf } from './source.ts'
 import { costsOf, forecastSplit, type SplitForecast } from './split-forecast.ts'
 
 /** What a caller may hold on to while a forecast goes on. */
@@ -78,6 +78,9 @@ export async function forecast(
   const { input } = settings.run
   const source = sourceOf(context.files, input)
   try {
+    if (settings.exact > 0) {
+      needPlaces(source, nameOf(input), 'counting reads some rows of it by their place')
+    }
     return await foresee(source, { settings, prices, hooks, context })
   } finally {
     source.close()

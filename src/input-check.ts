@@ -19,7 +19,7 @@ const shownMax = 10
  * that cannot be read twice
  */
 export async function checkInput(source: Source, settings: Settings): Promise<void> {
-  if (source.reread === undefined) {
+  if (!source.isRepeatable) {
     const message = 'Cannot check the whole input first as it is a stream, which is read once'
     throw new RunError('OPTIONS_INVALID', message, {
       hint: 'give a file, or --on-invalid-row fail',

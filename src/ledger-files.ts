@@ -61,14 +61,3 @@ export function unwritable(output: string, error: unknown): RunError {
     cause: error,
   })
 }
-
-/** An empty failed file says nothing that its absence does not. */
-export function removeIfEmpty({ files }: RunContext, path: string): void {
-  if (files.stat(path)?.size === 0) files.remove(path)
-}
-
-/** Wall time as part of a file name: 20261122-153000. */
-export function stampOf(wallAt: number): string {
-  const [day = '', time = ''] = new Date(wallAt).toISOString().split('T')
-  return `${day.replaceAll('-', '')}-${time.slice(0, 8).replaceAll(':', '')}`
-}

@@ -13,32 +13,35 @@ import { mayAskAgain } from './answer-policy.ts'
 import { Appender, type AppenderEvents } from './appender.ts'
 import { answeredFields, earlierOf, failedFields, faultFields } from './books.ts'
 import type { Answer, Books, Failure } from './books.ts'
+import { beginCompressed, pourPart } from './compressed-output.ts'
 import type { RunContext } from './context.ts'
-import { compactFailed } from './failed-file.ts'
+import { compactFailed, removeIfEmpty } from './failed-file.ts'
 import { systemErrorCode } from './files.ts'
 import { Fingerprints } from './fingerprints.ts'
 import { HeldCost } from './held-cost.ts'
 import { keysOf } from './input-keys.ts'
 import type { Ending, LedgerListener } from './ledger-files.ts'
-import {
-  isOneFile,
-  realPath,
-  removeIfEmpty,
-  stampOf,
-  standardOutput,
-  unwritable,
-} from './ledger-files.ts'
+import { isOneFile, realPath, standardOutput, unwritable } from './ledger-files.ts'
 import { type LineForm, lineForms } from './line-form.ts'
 import { type Lock, takeLock } from './lock.ts'
-import { moveAside } from './move-aside.ts'
+import { moveAside, stampOf } from './move-aside.ts'
 import { failedPath, isBudgeted } from './options.ts'
 import type { Settings } from './settings.ts'
 import { OrderedOutput } from './ordered-output.ts'
 import { recordsFolderAt } from './outstanding-batches.ts'
 import type { Planned } from './plan.ts'
-import { bothOf, Held, type Holding, type LineWitness, recover, type Recovered } from './record.ts'
+import {
+  bothOf,
+  Held,
+  type Holding,
+  type LineWitness,
+  recover,
+  type Recovered,
+  recoverPlain,
+  syncFound,
+} from './record.ts'
 import { rewriteInOrder } from './reorder.ts'
-import { openToAppend, readResultFile, syncFile } from './result-file.ts'
+import { openToAppend, readResultFile } from './result-file.ts'
 import type { ResultLine } from './result-line.ts'
 import { pourSpool } from './spool.ts'
 import { TurnRecord, type TurnPlace } from './turn-record.ts'
@@ -100,7 +103,7 @@ export class Ledger implements Books {
     }
     const append = (path: string): Appender =>
       new Appender({ file: openToAppend(files, path), clock, fsync, ...events })
-    this.#output = append(output)
+    this.#output = append(recovered.compressed?.part ?? output)
     this.#failed = isOneFile(settings) ? this.#output : append(failedPath(output))
     if (!settings.ordered) return
     const folder = recordsFolderAt(output)
@@ -128,7 +131,7 @@ export class Ledger implements Books {
     }
     const heldCost = new HeldCost()
     if (settings.output === standardOutput) {
-      const recovered = recover(files, { output: '' })
+      const recovered = recoverPlain(files, { output: '' })
       const opened = { lock: undefined, turns: undefined, recovered, heldCost, events }
       return new Ledger(context, settings, opened)
     }
@@ -141,20 +144,14 @@ export class Ledger implements Books {
       const asides = { output, failed, folder }
       if (settings.overwrite) moveAside(files, asides, stampOf(clock.wallTime()))
       const turns = new TurnRecord({ files, clock, fsync: settings.fsync, folder })
-      const paths = {
-        ...asides,
-        cost,
-        witness: bothOf(witness, { add: (line) => turns.seen(line) }),
-      }
-      const recovered = recover(files, paths, lineForms[settings.outputFormat])
+      const seen = bothOf(witness, { add: (line) => turns.seen(line) })
+      const paths = { ...asides, cost, witness: seen }
+      const recovered = await recover(files, paths, lineForms[settings.outputFormat])
+      const { compressed, spooled } = recovered
+      if (compressed !== undefined) beginCompressed(files, compressed, settings)
       // What is found counts as done, and must outlive the power as what this run writes does.
-      const spools = recovered.spooled?.files.map(({ path }) => path) ?? []
-      if (settings.fsync !== 'never') {
-        for (const path of [paths.output, paths.failed, ...spools]) {
-          if (path !== undefined) syncFile(files, path)
-        }
-      }
-      if (!settings.ordered && recovered.spooled) pourSpool(files, output, recovered.spooled)
+      if (settings.fsync !== 'never') syncFound(files, paths, recovered)
+      if (!settings.ordered && spooled) pourSpool(files, compressed?.part ?? output, spooled)
       heldCost.addSum(turns.cost)
       // Of several that met at a dead holder's lock, all but one learn it here, before they send.
       lock.beat(0)
@@ -339,10 +336,16 @@ export class Ledger implements Books {
     this.#closeFiles()
     if (output === standardOutput) return whole ? 0 : null
     if (this.#retried || (whole && leftover.failed > 0)) this.#compact(whole)
-    removeIfEmpty(this.#context, this.failedOutput)
+    removeIfEmpty(files, this.failedOutput)
     this.#isDisordered ||= this.#ordered?.isDisordered === true || !this.#held.isInOrder
-    if (this.#ordered && this.#isDisordered && readAll && !stopped && source.reread) {
+    if (this.#ordered && this.#isDisordered && readAll && !stopped && source.isRepeatable) {
       await rewriteInOrder(files, output, keysOf(source, this.#settings))
+    }
+    const { compressed } = this.#recovered
+    if (compressed !== undefined) {
+      // Whoever has lost the lock must not touch the part: it is another's by now.
+      this.beat(0)
+      await pourPart(files, compressed, () => this.beat(0))
     }
     return whole ? leftover.succeeded : null
   }

@@ -24,7 +24,7 @@ const newline = 0x0a
  * lines make no garbage. After `next()` returned true, the fields describe a line.
  */
 export class LineScan {
-  readonly #file: File
+  readonly #file: Pick<File, 'readSync'>
   #buffer: Buffer = Buffer.allocUnsafe(chunkBytes)
   /** Bytes of the buffer that are read, as a view. */
   #filled: Buffer = this.#buffer.subarray(0, 0)
@@ -36,7 +36,8 @@ export class LineScan {
   #isTerminated = true
   #mayHoldNul = false
 
-  constructor(file: File) {
+  /** Of a file, or of anything else that gives bytes one after another, and 0 at its end. */
+  constructor(file: Pick<File, 'readSync'>) {
     this.#file = file
   }
 

@@ -45,3 +45,9 @@ function freeName(files: Files, wanted: string): string {
   for (let number = 2; files.stat(name) !== undefined; number++) name = `${wanted}-${number}`
   return name
 }
+
+/** Wall time as part of a file name: 20261122-153000. */
+export function stampOf(wallAt: number): string {
+  const [day = '', time = ''] = new Date(wallAt).toISOString().split('T')
+  return `${day.replaceAll('-', '')}-${time.slice(0, 8).replaceAll(':', '')}`
+}

@@ -17,6 +17,7 @@ import type { Source } from './source.ts'
 export type Producer<T> = AsyncIterable<T> | Iterable<T>
 
 export class ObjectSource<M> implements Source {
+  readonly isRepeatable = false
   readonly #iterator: AsyncIterator<unknown> | Iterator<unknown>
   readonly #onFailed: (error: unknown) => void
   /** By line, until its row is done with. */

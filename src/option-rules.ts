@@ -3,6 +3,7 @@
  */
 
 import type { z } from 'zod'
+import { compressionNamed } from './compression.ts'
 
 import { isJsonObject } from './json.ts'
 
@@ -93,6 +94,22 @@ function isCountOf(value: unknown, name: string): boolean {
   return typeof count === 'number' && Number.isSafeInteger(count) && count >= 1
 }
 
+/** What cannot be had of an output that is compressed: the name of an option, and why. */
+export function compressedFaults({
+  ordered,
+  outputFormat,
+}: {
+  readonly ordered: boolean
+  readonly outputFormat: string
+}): readonly (readonly [option: string, why: string])[] {
+  const faults: [string, string][] = []
+  if (ordered) faults.push(['ordered', 'needs an output that can be put in order: a plain one'])
+  if (outputFormat === 'tuple') {
+    faults.push(['outputFormat', 'cannot be "tuple": failures among answers are taken out again'])
+  }
+  return faults
+}
+
 /** Options that cannot go with one another: the name of one, and what is wrong. */
 export function contradictions(options: {
   readonly input: unknown
@@ -113,7 +130,8 @@ export function contradictions(options: {
   readonly batchP95Ms: number
 }): readonly (readonly [option: string, message: string])[] {
   const { input, output, ordered, outputFormat, via } = options
-  const faults: [string, string][] = []
+  const isCompressed = output !== undefined && compressionNamed(output) !== undefined
+  const faults: (readonly [string, string])[] = isCompressed ? [...compressedFaults(options)] : []
   if (options.pilot !== undefined && typeof input !== 'string') {
     faults.push(['pilot', 'needs a file: a stream cannot be read twice'])
   }

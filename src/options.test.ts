@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { RunError } from './errors.ts'
-import { failedPath, optionFaults, readOptions } from './options.ts'
+import { defaultOutput, failedPath, optionFaults, readOptions } from './options.ts'
 import type { RunOptions } from './settings.ts'
 
 const valid: RunOptions = { input: 'requests.jsonl', apiKey: 'sk-ant-of-nobody' }
@@ -240,7 +240,19 @@ describe('failedPath()', () => {
     ['out.jsonl', 'out.failed.jsonl'],
     ['requests.results.jsonl', 'requests.results.failed.jsonl'],
     ['out', 'out.failed.jsonl'],
+    ['out.jsonl.gz', 'out.failed.jsonl'],
+    ['out.zst', 'out.failed.jsonl'],
   ])('puts the failed rows of %s into %s', (output, failed) => {
     expect(failedPath(output)).toBe(failed)
   })
+})
+
+test.each([
+  ['in.jsonl', 'in.results.jsonl'],
+  ['in.jsonl.gz', 'in.results.jsonl'],
+  ['in.ndjson.zst', 'in.results.jsonl'],
+  ['in.gz', 'in.results.jsonl'],
+  ['in.gz.jsonl', 'in.gz.results.jsonl'],
+])('defaultOutput() of %s is %s', (input, output) => {
+  expect(defaultOutput(input)).toBe(output)
 })

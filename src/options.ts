@@ -218,15 +218,18 @@ export function isBudgeted({ budgetNanoUsd, maxTotalTokens }: Settings): boolean
   return budgetNanoUsd !== undefined || maxTotalTokens !== undefined
 }
 
+/** Endings of names that another takes the place of; content may be compressed or not. */
+const endings = /(\.jsonl|\.ndjson|\.json)?(\.gz|\.zst)?$/
+
 /** `requests.jsonl` → `requests.results.jsonl`; undefined for a stream. */
 export function defaultOutput(input: string | AsyncIterable<Uint8Array>): string | undefined {
   if (typeof input !== 'string') return undefined
-  return input.replace(/(\.jsonl|\.ndjson|\.json)?$/, '.results.jsonl')
+  return input.replace(endings, '.results.jsonl')
 }
 
 /** `out.jsonl` → `out.failed.jsonl`: where rows without an answer go. */
 export function failedPath(output: string): string {
-  return output.replace(/(\.jsonl|\.ndjson|\.json)?$/, '.failed.jsonl')
+  return output.replace(endings, '.failed.jsonl')
 }
 
 /** How lines of a run are parsed, the first time and again. */

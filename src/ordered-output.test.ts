@@ -8,7 +8,7 @@ import type { FsyncPolicy } from './appender.ts'
 import { sleep } from './clock.ts'
 import { OrderedOutput } from './ordered-output.ts'
 import { Random } from './random.ts'
-import { Held, recover } from './record.ts'
+import { Held, recoverPlain } from './record.ts'
 import { rewriteInOrder } from './reorder.ts'
 import { openToAppend } from './result-file.ts'
 import { parseResultLine } from './result-line.ts'
@@ -39,7 +39,7 @@ class Bench {
       onFailed: (error: unknown) => this.events.push(`failed ${String(error)}`),
     }
     const { clock } = this
-    const recovered = recover(files, paths)
+    const recovered = recoverPlain(files, paths)
     this.held = new Held(recovered)
     const file = openToAppend(files, paths.output)
     this.output = new Appender({ file, clock, fsync, ...events })
@@ -299,7 +299,7 @@ describe('a later run', () => {
     for (const sequence of [2, 0, 3]) first.place(sequence, line(sequence))
     first.files.kill()
     const { files } = first
-    const { spooled } = recover(files, paths)
+    const { spooled } = recoverPlain(files, paths)
     if (spooled) pourSpool(files, paths.output, spooled)
     expect(files.readText(paths.output)).toBe(line(0) + line(2) + line(3))
     expect(files.list(paths.folder)).toEqual([])

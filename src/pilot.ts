@@ -12,7 +12,7 @@ import type { RunContext } from './context.ts'
 import type { Line } from './lines.ts'
 import type { Prices } from './money.ts'
 import type { Settings } from './settings.ts'
-import { sourceOf, type Source } from './source.ts'
+import { nameOf, needPlaces, sourceOf, type Source } from './source.ts'
 
 /** Where the line of a row stands. */
 interface Place {
@@ -35,6 +35,7 @@ export async function pilotSource(
   { prices, rows, signal }: { prices: Prices; rows: number; signal: AbortSignal | undefined },
 ): Promise<{ readonly source: Source; readonly count: number }> {
   const source = sourceOf(files, settings.input)
+  needPlaces(source, nameOf(settings.input), 'a pilot reads some rows of it by their place')
   const sample = new EvenSample<Place>(rows)
   const parts = { run: settings, sharing: false, exact: 0, prices, files, clock, signal }
   await surveyRows(source, {
@@ -50,6 +51,7 @@ export async function pilotSource(
 
 /** Some lines of a file. */
 class PlacedLines implements Source {
+  readonly isRepeatable = true
   readonly #source: Source
   readonly #places: readonly Place[]
 

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { answerLine, failureLine, keyOf } from '../test/result-lines.ts'
 import { SimFiles } from '../test/sim-files.ts'
-import { Held, recover } from './record.ts'
+import { Held, recoverPlain } from './record.ts'
 import type { Recovered } from './record.ts'
 import { spoolPath } from './spool.ts'
 
@@ -19,10 +19,10 @@ function recovered(contents: {
   if (contents.output !== undefined) files.put(paths.output, contents.output)
   if (contents.failed !== undefined) files.put(paths.failed, contents.failed)
   if (contents.spool !== undefined) files.put(spoolPath(paths.folder, 1), contents.spool)
-  return recover(files, paths)
+  return recoverPlain(files, paths)
 }
 
-describe('recover()', () => {
+describe('recoverPlain()', () => {
   test('finds nothing where nothing is', () => {
     expect(recovered({})).toMatchObject({
       succeededCount: 0,

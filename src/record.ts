@@ -9,22 +9,26 @@
  * Invariant: an answer beats a failure, and a line is taken by one row.
  */
 
+import { compressedOutputAt, type CompressedOutput, readCompressed } from './compressed-output.ts'
 import type { Files } from './files.ts'
 import { Fingerprints } from './fingerprints.ts'
 import type { HeldCost } from './held-cost.ts'
 import { KeySequence } from './key-sequence.ts'
-import type { LineForm } from './line-form.ts'
-import { type LinePlace, readResultFile } from './result-file.ts'
+import { type LineForm, lineForms } from './line-form.ts'
+import { type LinePlace, readResultFile, syncFile } from './result-file.ts'
 import type { ResultLine } from './result-line.ts'
 import { findSpool } from './spool.ts'
-import type { Spooled } from './spool.ts'
+import type { Spooled, SpoolSearch } from './spool.ts'
 
 /** The files of a run. */
 export interface RecordPaths {
   readonly output: string
   /** @default none: failures stand in the output */
   readonly failed?: string | undefined
-  /** `<output>.sluice`, where the spool of an ordered run is. @default none is looked for */
+  /**
+   * `<output>.sluice`, where the spool of an ordered run is, and the part of a compressed output.
+   * @default they are not looked for
+   */
   readonly folder?: string | undefined
   /** Sums up what the answers cost. @default that is not looked at */
   readonly cost?: HeldCost | undefined
@@ -60,10 +64,13 @@ export interface Recovered {
   readonly failed: Fingerprints
   readonly succeededCount: number
   readonly failedCount: number
+  /** Without the part of one that is compressed. */
   readonly outputBytes: number
   readonly failedBytes: number
   /** Answers that an ordered run had not put into the output; undefined when it left no spool. */
   readonly spooled: Spooled | undefined
+  /** What makes up the output, if it is compressed. */
+  readonly compressed: CompressedOutput | undefined
   /** The order in which the answers stand in the output. */
   readonly order: KeySequence
 }
@@ -76,48 +83,111 @@ export type Holding = 'succeeded' | 'spooled' | 'failed'
  * there holds nothing.
  *
  * @throws {RunError} `OUTPUT_FOREIGN` when a file holds something that is no result line;
- * `OUTPUT_UNWRITABLE` when one cannot be read or mended.
+ * `OUTPUT_DAMAGED` when a compressed output is not whole; `OUTPUT_UNWRITABLE` when one cannot be
+ * read or mended.
  */
-export function recover(files: Files, paths: RecordPaths, form?: LineForm): Recovered {
-  const succeeded = new Fingerprints()
-  const failed = new Fingerprints()
-  const order = new KeySequence()
-  let succeededCount = 0
-  let failedCount = 0
-  // The type decides, not the file: an answer is one wherever the user's tools put it.
-  const { cost, witness, onOutputLine, isReadOnly = false } = paths
-  const count = (line: ResultLine): void => {
-    const { type, key } = line
-    cost?.add(line)
-    witness?.add(line)
-    if (type === 'succeeded') {
-      succeeded.add(key, 1)
-      succeededCount++
-    } else {
-      failed.add(key, 1)
-      failedCount++
+export async function recover(
+  files: Files,
+  paths: RecordPaths & { readonly folder: string },
+  form: LineForm = lineForms.results,
+): Promise<Recovered> {
+  const compressed = compressedOutputAt(files, paths.output, paths.folder)
+  if (compressed === undefined) return recoverPlain(files, paths, form)
+  const recovery = new Recovery(files, paths)
+  const { mends, visit } = recovery
+  await readCompressed(files, compressed, { form, mends }, visit)
+  readResultFile(files, compressed.part, visit, form, mends)
+  return { ...recovery.end(compressed.bytes), compressed }
+}
+
+/** The same at once, of files of which none is compressed. */
+export function recoverPlain(
+  files: Files,
+  paths: RecordPaths,
+  form: LineForm = lineForms.results,
+): Recovered {
+  const recovery = new Recovery(files, paths)
+  const { mends, visit } = recovery
+  return recovery.end(readResultFile(files, paths.output, visit, form, mends))
+}
+
+/** What is found of it, while the output is read. */
+class Recovery {
+  readonly #files: Files
+  readonly #paths: RecordPaths
+  readonly #spool: SpoolSearch | undefined
+  readonly #succeeded = new Fingerprints()
+  readonly #failed = new Fingerprints()
+  readonly #order = new KeySequence()
+  #succeededCount = 0
+  #failedCount = 0
+
+  constructor(files: Files, paths: RecordPaths) {
+    this.#files = files
+    this.#paths = paths
+    const { folder } = paths
+    this.#spool = folder === undefined ? undefined : findSpool(files, folder, this.mends)
+  }
+
+  get mends(): boolean {
+    return this.#paths.isReadOnly !== true
+  }
+
+  /** A line of the output. */
+  readonly visit = (line: ResultLine, place: LinePlace): void => {
+    this.#count(line)
+    if (line.type === 'succeeded') this.#order.add(line.key)
+    this.#spool?.seeOutputLine(line.key, place)
+    this.#paths.onOutputLine?.(line, place)
+  }
+
+  /** To be called when all of the output was read: reads the rest. */
+  end(outputBytes: number): Recovered {
+    const { failed: path, cost } = this.#paths
+    const count = (line: ResultLine): void => this.#count(line)
+    const failedBytes =
+      path === undefined ? 0 : readResultFile(this.#files, path, count, undefined, this.mends)
+    return {
+      succeeded: this.#succeeded,
+      failed: this.#failed,
+      succeededCount: this.#succeededCount,
+      failedCount: this.#failedCount,
+      outputBytes,
+      failedBytes,
+      spooled: this.#spool?.remaining(cost),
+      compressed: undefined,
+      order: this.#order,
     }
   }
-  const spool = paths.folder === undefined ? undefined : findSpool(files, paths.folder, !isReadOnly)
-  const visit = (line: ResultLine, place: LinePlace): void => {
-    count(line)
-    if (line.type === 'succeeded') order.add(line.key)
-    spool?.seeOutputLine(line.key, place)
-    onOutputLine?.(line, place)
+
+  /** The type decides, not the file: an answer is one wherever the user's tools put it. */
+  #count(line: ResultLine): void {
+    const { type, key } = line
+    this.#paths.cost?.add(line)
+    this.#paths.witness?.add(line)
+    if (type === 'succeeded') {
+      this.#succeeded.add(key, 1)
+      this.#succeededCount++
+    } else {
+      this.#failed.add(key, 1)
+      this.#failedCount++
+    }
   }
-  const outputBytes = readResultFile(files, paths.output, visit, form, !isReadOnly)
-  const { failed: failedPath } = paths
-  const failedBytes =
-    failedPath === undefined ? 0 : readResultFile(files, failedPath, count, undefined, !isReadOnly)
-  return {
-    succeeded,
-    failed,
-    succeededCount,
-    failedCount,
-    outputBytes,
-    failedBytes,
-    spooled: spool?.remaining(cost),
-    order,
+}
+
+/**
+ * Makes durable what was found: its writer may have been killed before it could.
+ *
+ * @throws {RunError} `OUTPUT_UNWRITABLE`
+ */
+export function syncFound(
+  files: Files,
+  { output, failed }: RecordPaths,
+  { spooled, compressed }: Recovered,
+): void {
+  const spools = spooled?.files.map(({ path }) => path) ?? []
+  for (const path of [output, failed, compressed?.part, ...spools]) {
+    if (path !== undefined) syncFile(files, path)
   }
 }
 

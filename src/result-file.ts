@@ -57,9 +57,7 @@ export function readResultFile(
         const change = mends ? mend : unchanged
         return readEnd(files, path, { scan, size: info.size, form, change }, visit)
       }
-      const line = readLine(scan, form)
-      if (line !== undefined) visit(line, scan)
-      else if (!isBlank(scan.buffer, scan.start, scan.end)) throw foreign(path, scan)
+      visitLine(path, scan, form, visit)
     }
     return info.size
   } catch (error) {
@@ -102,6 +100,22 @@ export function syncFile(files: Files, path: string): void {
   } finally {
     file.close()
   }
+}
+
+/**
+ * Calls `visit` for the line that was scanned, unless it is blank.
+ *
+ * @throws {RunError} `OUTPUT_FOREIGN` when it is no result line
+ */
+export function visitLine(
+  path: string,
+  scan: LineScan,
+  form: LineForm,
+  visit: (line: ResultLine, place: LinePlace) => void,
+): void {
+  const line = readLine(scan, form)
+  if (line !== undefined) visit(line, scan)
+  else if (!isBlank(scan.buffer, scan.start, scan.end)) throw foreign(path, scan)
 }
 
 function readLine(scan: LineScan, form: LineForm): ResultLine | undefined {
@@ -188,7 +202,8 @@ const reasons: Readonly<Record<string, string>> = {
   EMFILE: 'too many files are open',
 }
 
-function unwritable(path: string, cause: unknown): RunError {
+/** What the system says of a file that cannot be read or written, as an error of the run. */
+export function unwritable(path: string, cause: unknown): RunError {
   const known = reasons[systemErrorCode(cause) ?? '']
   const reason = known ?? (cause instanceof Error ? cause.message : String(cause))
   return new RunError('OUTPUT_UNWRITABLE', `Cannot write ${path}: ${reason}`, {

@@ -1,3 +1,4 @@
+import { zstdCompressSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { requests, StreamWorld } from '../test/stream-world.ts'
 import type { RunEvent } from './events.ts'
@@ -33,6 +34,26 @@ test('run() leaves no timer behind when it was stopped', async () => {
   const nothing = new Promise<never>(() => {})
   await expect(world.until(nothing)).rejects.toThrow(/Nothing is left/)
   expect(world.clock.now()).toBeLessThan(10_000)
+})
+
+test('run() tells of a compressed input how much of the file was read', async () => {
+  const world = worldWith(0)
+  const lines = requests(20)
+    .map((each) => JSON.stringify(each))
+    .join('\n')
+  const data = zstdCompressSync(lines)
+  expect(data.length).toBeLessThan(lines.length / 2)
+  world.files.put('/in.jsonl', data)
+  const told: (number | null)[] = []
+  const observers = [
+    (event: RunEvent) => {
+      if (event.type === 'run_started') told.push(event.inputBytes)
+      if (event.type === 'rows_read') told.push(event.bytes)
+    },
+  ]
+  const { rows } = await world.until(run(options, { observers }, world.context))
+  expect(rows.succeeded).toBe(20)
+  expect(new Set(told)).toEqual(new Set([data.length]))
 })
 
 const asTheScript = { outputFormat: 'tuple', sendUserId: false } as const

@@ -1,14 +1,16 @@
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
+import * as fc from 'fast-check'
+import { afterAll, describe, expect, test } from 'vitest'
 import { AssertionError } from './assert.ts'
 import { bounds } from './bounds.ts'
 import { RunError } from './errors.ts'
 import { NodeFiles } from './files.ts'
 import type { File, FileInfo } from './files.ts'
 import type { Line } from './lines.ts'
-import { fileSource, streamSource } from './source.ts'
+import { bytesTo, fileSource, needPlaces, streamSource } from './source.ts'
 import type { Source } from './source.ts'
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-source-'))
@@ -267,4 +269,134 @@ test('streamSource() reports a stream that fails', async () => {
     message: 'Cannot read the input stream at byte 3: unexpected end of file',
     cause,
   })
+})
+
+const makers = { gzip: gzipSync, zstd: zstdCompressSync } as const
+
+describe.each(['gzip', 'zstd'] as const)('what is compressed by %s', (format) => {
+  const make = makers[format]
+  const text = '\ufeff{"a":1}\r\n\n{"b":2}\n' + 'x'.repeat(600_000) + '\nlast'
+  const half = Buffer.from(text).length - 300_000
+  const parts = [text.slice(0, half), text.slice(half)].map((part) => make(part))
+
+  test('has the lines, numbers and offsets that it has plain, whatever its name', async () => {
+    const wanted = await readAll(fileSource(new NodeFiles(), write('named.gz', text)))
+    const source = fileSource(new NodeFiles(), write('plain.jsonl', Buffer.concat(parts)))
+    expect(await readAll(source)).toEqual(wanted)
+    expect(wanted.map(({ number }) => number)).toEqual([1, 3, 4, 5])
+    // It can be read again from its start, and not at a place.
+    expect(source.isRepeatable).toBe(true)
+    expect('reread' in source).toBe(false)
+    expect(await readAll(source)).toEqual(wanted)
+    source.close()
+  })
+
+  test('is read from a stream, in chunks of any size', async () => {
+    const lines = fc.array(fc.stringMatching(/^[ -~]{0,40}$/), { maxLength: 30 })
+    const sizes = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 4 })
+    const isPlain = fc.boolean()
+    await fc.assert(
+      fc.asyncProperty(lines, sizes, isPlain, async (contents, sizes, isPlain) => {
+        const plain = Buffer.from(contents.join('\n'))
+        const data = isPlain ? plain : Buffer.concat([make(plain), make('')])
+        async function* chunks(): AsyncGenerator<Uint8Array> {
+          for (let at = 0, turn = 0; at < data.length; turn++) {
+            const size = sizes[turn % sizes.length] ?? 1
+            yield data.subarray(at, at + size)
+            at += size
+          }
+        }
+        const wanted = await readAll(fileSource(new NodeFiles(), write('wanted.jsonl', plain)))
+        const source = streamSource(chunks())
+        expect(await readAll(source)).toEqual(wanted)
+        expect(source.isRepeatable).toBe(false)
+      }),
+      { numRuns: 100 },
+    )
+  })
+
+  test('tells how much of it was read, where offsets do not', async () => {
+    const lines = Array.from({ length: 4000 }, (_, at) => String((at * 7919) ** 3).repeat(40))
+    const data = make(lines.join('\n'))
+    const source = fileSource(new NodeFiles(), write('far', data))
+    const plainBytes = Buffer.byteLength(lines.join('\n'))
+    const shares: number[] = []
+    for await (const batch of source.batches()) {
+      const share = bytesTo(source, batch) / data.length
+      const last = batch.at(-1)
+      shares.push(Math.abs(share - ((last?.offset ?? 0) + (last?.bytes.length ?? 0)) / plainBytes))
+    }
+    expect(shares.length).toBeGreaterThan(5)
+    // It is never off by more than the piece that is looked at.
+    expect(Math.max(...shares)).toBeLessThan(300_000 / plainBytes)
+    expect(source.bytesRead).toBe(data.length)
+    source.close()
+  })
+
+  test('and is cut is an error that says where, after the lines before', async () => {
+    const data = Buffer.concat([make('a\nb\n'), make('c\n').subarray(0, -3)])
+    const file = write(`cut.${format}`, data)
+    for (const [source, name] of [
+      [fileSource(new NodeFiles(), file), file],
+      [streamSource(ReadableStream.from<Uint8Array>([data.subarray(0, 40), data.subarray(40)]))],
+    ] as const) {
+      const seen: string[] = []
+      const reading = async (): Promise<void> => {
+        for await (const batch of source.batches()) seen.push(...plain(batch))
+      }
+      await expect(reading()).rejects.toMatchObject({
+        code: 'INPUT_UNREADABLE',
+        message: `Cannot read ${name ?? 'the input stream'} behind byte ${data.length}: its ${format} data is cut: there must be more`,
+        hint: 'copy or make the file anew',
+      })
+      expect(seen.slice(0, 2)).toEqual(['1@0 a', '2@2 b'])
+      source.close()
+    }
+  })
+
+  test('ends without an error when it is closed before its end', async () => {
+    const source = fileSource(new NodeFiles(), write('closed', Buffer.concat(parts)))
+    const batches = source.batches()[Symbol.asyncIterator]()
+    expect((await batches.next()).done).toBe(false)
+    source.close()
+    expect((await batches.next()).done).toBe(true)
+  })
+
+  test('ends without an error when it is closed while it is read', async () => {
+    const file = new MemoryFile(make('a\n'), 8)
+    const source = fileSource(new OneFile(file), 'x')
+    const batches = source.batches()[Symbol.asyncIterator]()
+    file.holdsReads = true
+    const first = batches.next()
+    await new Promise((resolve) => setImmediate(resolve))
+    source.close()
+    for (const release of file.releases) release()
+    expect((await first).done).toBe(true)
+  })
+
+  test('is refused where places of it are needed', () => {
+    const source = fileSource(new NodeFiles(), write('places', Buffer.concat(parts)))
+    expect(() => needPlaces(source, 'in.gz', 'a pilot reads places')).toThrow(
+      'Cannot use in.gz: it is compressed, and a pilot reads places',
+    )
+    source.close()
+  })
+})
+
+test('a stream that is compressed and waits for more is let go at once', async () => {
+  let isLetGo = false
+  const data = Buffer.concat([gzipSync('a\n'), gzipSync('b\n')])
+  async function* stream(): AsyncGenerator<Uint8Array> {
+    try {
+      yield data
+      await new Promise(() => {})
+    } finally {
+      isLetGo = true
+    }
+  }
+  for await (const batch of streamSource(stream()).batches()) {
+    expect(plain(batch)[0]).toBe('1@0 a')
+    break
+  }
+  expect(isLetGo).toBe(true)
 })

@@ -1,27 +1,38 @@
 /**
- * Source: where lines come from, a file or a stream of any size.
+ * Source: where lines come from, a file or a stream of any size, compressed or not.
  *
  * Lines come in batches, those of one chunk (lines.ts), so that nothing is awaited per line.
  * Of a file one chunk is read ahead. A chunk is never written again, so a line of it
  * stays what it is, and keeps its chunk in memory: whoever holds on to a part copies it.
  *
- * Invariant: memory is bounded by two chunks and one line of `lineBytesMax`.
+ * What is compressed is told by its first bytes, whatever its name, and decoded as it is read. A
+ * compressed file can be read again from its start, but not at a place; a stream, not at all.
+ *
+ * Invariant: memory is bounded by two chunks and one line of `lineBytesMax`, and of what is
+ * compressed by what its decoder takes besides (compression.ts).
  */
 
-import { assert } from './assert.ts'
-import { bounds } from './bounds.ts'
+import { BrokenData } from './broken-data.ts'
+import { type Chunks, type FileChunks, openChunks, StreamChunks } from './chunks.ts'
+import { compressionOf, type Decoder, decoderOf } from './compression.ts'
 import { RunError } from './errors.ts'
-import { systemErrorCode } from './files.ts'
-import type { File, FileInfo, Files } from './files.ts'
+import type { Files } from './files.ts'
 import { LineSplitter } from './lines.ts'
 import type { Line } from './lines.ts'
 
 /** An input. */
 export interface Source {
-  /** The lines, a chunk's at a time. Of a file, each call starts over; of a stream there is one. */
+  /** Whether it can be read again: each call of `batches` starts over. Of others there is one. */
+  readonly isRepeatable: boolean
+  /** The lines, a chunk's at a time. Their offsets are in what they are decompressed to. */
   batches(): AsyncIterable<readonly Line[]>
-  /** The bytes at a place, read now. Absent where the input cannot be read twice. */
+  /** The bytes at a place, read now. Absent where that cannot be done: see above. */
   reread?(offset: number, length: number): Uint8Array
+  /**
+   * Bytes of a compressed input that were read for the lines so far. Absent where the offsets of
+   * lines tell that.
+   */
+  readonly bytesRead?: number
   /** Lets go of the input; iterations under way end before their next chunk. */
   close(): void
 }
@@ -49,7 +60,10 @@ export function nameOf(input: Input): string {
  * @throws {RunError} `INPUT_UNREADABLE` when there is no such file or it cannot be read.
  */
 export function fileSource(files: Files, path: string): Source {
-  return new FileSource(openInput(files, path), path)
+  const chunks = openChunks(files, path)
+  const compression = compressionOf(chunks.head())
+  if (compression === undefined) return new FileSource(chunks)
+  return new CompressedFileSource(chunks, () => decoderOf(compression))
 }
 
 /** The lines of a stream, for instance standard input. A chunk given must not be written again. */
@@ -57,163 +71,132 @@ export function streamSource(chunks: AsyncIterable<Uint8Array>): Source {
   return new StreamSource(chunks)
 }
 
-class FileSource implements Source {
-  readonly #file: File
-  readonly #path: string
-  #readsUnderWay = 0
-  #isClosed = false
+/** Bytes of the input, as it stands, that were read for these lines and all before them. */
+export function bytesTo({ bytesRead }: Source, lines: readonly Line[]): number {
+  const last = lines.at(-1)
+  const end = last === undefined ? 0 : last.offset + (last.truncated ?? last.bytes.length)
+  return bytesRead ?? end
+}
 
-  constructor(file: File, path: string) {
-    this.#file = file
-    this.#path = path
+/**
+ * Refuses, and closes, what cannot be read at a place, before anything is sent. `why`: what such
+ * places are needed for.
+ *
+ * @throws {RunError} `OPTIONS_INVALID`
+ */
+export function needPlaces(source: Source, input: string, why: string): void {
+  if (source.reread !== undefined) return
+  source.close()
+  const message = `Cannot use ${input}: it is compressed, and ${why}`
+  const hint = 'decompress it first, with gzip -d or zstd -d, and give the file that makes'
+  throw new RunError('OPTIONS_INVALID', message, { hint })
+}
+
+/** Cuts chunks into lines. */
+async function* linesOf(
+  chunks: Chunks,
+  pieces: AsyncIterable<Uint8Array>,
+): AsyncGenerator<readonly Line[]> {
+  const splitter = new LineSplitter()
+  for await (const piece of pieces) {
+    if (chunks.isClosed) return
+    const lines = splitter.push(piece)
+    if (lines.length > 0) yield lines
+  }
+  if (chunks.isClosed) return
+  const lines = splitter.end()
+  if (lines.length > 0) yield lines
+}
+
+/** What chunks are decoded to. */
+async function* decoded(chunks: Chunks, decoder: Decoder): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of chunks) yield* decoder.push(chunk)
+    if (!chunks.isClosed) yield* decoder.end()
+  } catch (error) {
+    if (!(error instanceof BrokenData)) throw error
+    const { message, fix: hint } = error
+    const place = `${chunks.name} behind byte ${decoder.position}`
+    throw new RunError('INPUT_UNREADABLE', `Cannot read ${place}: ${message}`, {
+      hint,
+      cause: error,
+    })
+  } finally {
+    decoder.close()
+  }
+}
+
+class FileSource implements Source {
+  readonly isRepeatable = true
+  readonly #chunks: FileChunks
+
+  constructor(chunks: FileChunks) {
+    this.#chunks = chunks
   }
 
-  async *batches(): AsyncGenerator<readonly Line[]> {
-    const splitter = new LineSplitter()
-    let position = 0
-    let ahead = this.#read(position)
-    try {
-      for (;;) {
-        const chunk = await ahead
-        if (chunk instanceof RunError) throw chunk
-        if (this.#isClosed) return
-        if (chunk.length === 0) break
-        position += chunk.length
-        // While the caller works on these lines, the chunk behind them is read.
-        ahead = this.#read(position)
-        const lines = splitter.push(chunk)
-        if (lines.length > 0) yield lines
-      }
-    } finally {
-      await ahead
-    }
-    const lines = splitter.end()
-    if (lines.length > 0) yield lines
+  batches(): AsyncGenerator<readonly Line[]> {
+    return linesOf(this.#chunks, this.#chunks)
   }
 
   reread(offset: number, length: number): Uint8Array {
-    assert(!this.#isClosed, 'A closed input was read again')
-    const bytes = Buffer.allocUnsafe(length)
-    let count = 0
-    while (count < length) {
-      const got = this.#readSync(bytes.subarray(count), offset + count)
-      if (got === 0) throw shortened(this.#path, offset + count)
-      count += got
-    }
-    return bytes
+    return this.#chunks.at(offset, length)
   }
 
   close(): void {
-    if (this.#isClosed) return
-    this.#isClosed = true
-    // A descriptor closed under a read could be another file's by the time it happens.
-    if (this.#readsUnderWay === 0) this.#file.close()
+    this.#chunks.close()
+  }
+}
+
+class CompressedFileSource implements Source {
+  readonly isRepeatable = true
+  readonly #chunks: FileChunks
+  readonly #makeDecoder: () => Decoder
+  #bytesRead = 0
+
+  constructor(chunks: FileChunks, makeDecoder: () => Decoder) {
+    this.#chunks = chunks
+    this.#makeDecoder = makeDecoder
   }
 
-  #readSync(buffer: Buffer, position: number): number {
-    try {
-      return this.#file.readSync(buffer, buffer.length, position)
-    } catch (error) {
-      throw unreadable(this.#path, error, ` at byte ${position}`)
-    }
+  get bytesRead(): number {
+    return this.#bytesRead
   }
 
-  /** The chunk at a position. A failure is a value: no one may be waiting when it comes. */
-  async #read(position: number): Promise<Buffer | RunError> {
-    if (this.#isClosed) return Buffer.alloc(0)
-    const chunk = Buffer.allocUnsafeSlow(bounds.readChunkBytes)
-    this.#readsUnderWay++
-    try {
-      return chunk.subarray(0, await this.#file.read(chunk, chunk.length, position))
-    } catch (error) {
-      return unreadable(this.#path, error, ` at byte ${position}`)
-    } finally {
-      this.#readsUnderWay--
-      if (this.#isClosed && this.#readsUnderWay === 0) this.#file.close()
+  async *batches(): AsyncGenerator<readonly Line[]> {
+    yield* linesOf(this.#chunks, this.#pieces())
+  }
+
+  async *#pieces(): AsyncGenerator<Uint8Array> {
+    const decoder = this.#makeDecoder()
+    for await (const piece of decoded(this.#chunks, decoder)) {
+      // Later the decoder has gone on, while the caller works on this piece.
+      this.#bytesRead = decoder.position
+      yield piece
     }
+    this.#bytesRead = decoder.position
+  }
+
+  close(): void {
+    this.#chunks.close()
   }
 }
 
 class StreamSource implements Source {
-  readonly #chunks: AsyncIterable<Uint8Array>
-  #isStarted = false
-  #isClosed = false
+  readonly isRepeatable = false
+  readonly #chunks: StreamChunks
 
   constructor(chunks: AsyncIterable<Uint8Array>) {
-    this.#chunks = chunks
+    this.#chunks = new StreamChunks(chunks)
   }
 
   async *batches(): AsyncGenerator<readonly Line[]> {
-    assert(!this.#isStarted, 'A stream can be read only once')
-    this.#isStarted = true
-    const splitter = new LineSplitter()
-    let position = 0
-    const iterator = this.#chunks[Symbol.asyncIterator]()
-    try {
-      for (;;) {
-        const { done, value } = await nextChunk(iterator, position)
-        if (this.#isClosed) return
-        if (done === true) break
-        position += value.length
-        const lines = splitter.push(value)
-        if (lines.length > 0) yield lines
-      }
-    } finally {
-      await iterator.return?.()
-    }
-    const lines = splitter.end()
-    if (lines.length > 0) yield lines
+    const chunks = this.#chunks
+    const compression = compressionOf(await chunks.head())
+    const pieces = compression === undefined ? chunks : decoded(chunks, decoderOf(compression))
+    yield* linesOf(chunks, pieces)
   }
 
   close(): void {
-    this.#isClosed = true
+    this.#chunks.close()
   }
-}
-
-async function nextChunk(
-  iterator: AsyncIterator<Uint8Array>,
-  position: number,
-): Promise<IteratorResult<Uint8Array>> {
-  try {
-    return await iterator.next()
-  } catch (error) {
-    throw unreadable('the input stream', error, ` at byte ${position}`)
-  }
-}
-
-function openInput(files: Files, path: string): File {
-  let info: FileInfo | undefined
-  try {
-    info = files.stat(path)
-    if (info?.isFile === true) return files.open(path, 'read')
-  } catch (error) {
-    throw unreadable(path, error)
-  }
-  const reason = info ? 'it is a folder or a pipe, not a file' : 'there is no such file'
-  const hint = 'name a file, or give "-" and feed it to standard input'
-  throw new RunError('INPUT_UNREADABLE', `Cannot read ${path}: ${reason}`, { hint })
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  ENOTDIR: 'a part of the path is not a folder',
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-  EISDIR: 'it is a folder',
-}
-
-function unreadable(what: string, cause: unknown, place = ''): RunError {
-  const known = reasons[systemErrorCode(cause) ?? '']
-  const reason = known ?? (cause instanceof Error ? cause.message : String(cause))
-  return new RunError('INPUT_UNREADABLE', `Cannot read ${what}${place}: ${reason}`, { cause })
-}
-
-function shortened(path: string, position: number): RunError {
-  return new RunError(
-    'INPUT_CHANGED',
-    `Cannot read ${path} again: it now ends at byte ${position}`,
-    {
-      hint: 'leave the input as it is while it is in use, then start the run again',
-    },
-  )
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { answerLine, keyOf } from '../test/result-lines.ts'
 import { SimFiles } from '../test/sim-files.ts'
 import { Random } from './random.ts'
-import { recover } from './record.ts'
+import { recoverPlain } from './record.ts'
 import { findSpool, pourSpool, spoolPath } from './spool.ts'
 
 const paths = { output: '/w/out', failed: '/w/failed', folder: '/w/out.sluice' }
@@ -49,7 +49,7 @@ describe('findSpool()', () => {
 describe('pourSpool()', () => {
   test('appends what is not in the output, and removes the spool', () => {
     const files = diskWith(line(0) + line(2), line(1) + line(2), '', line(3))
-    const { spooled } = recover(files, paths)
+    const { spooled } = recoverPlain(files, paths)
     if (spooled !== undefined) pourSpool(files, paths.output, spooled)
     expect(files.readText(paths.output)).toBe(line(0) + line(2) + line(1) + line(3))
     expect(files.paths()).toEqual([paths.output])
@@ -64,7 +64,7 @@ describe('pourSpool()', () => {
 
   test('leaves the output as it was when the disk is full', () => {
     const files = diskWith(line(0), line(1) + line(2))
-    const { spooled } = recover(files, paths)
+    const { spooled } = recoverPlain(files, paths)
     files.failWrites('ENOSPC', { after: line(1).length + 10 })
     expect(() => spooled && pourSpool(files, paths.output, spooled)).toThrow('ENOSPC')
     expect(files.readText(paths.output)).toBe(line(0))
@@ -95,6 +95,6 @@ describe('pourSpool()', () => {
 })
 
 function pour(files: SimFiles): void {
-  const { spooled } = recover(files, paths)
+  const { spooled } = recoverPlain(files, paths)
   if (spooled !== undefined) pourSpool(files, paths.output, spooled)
 }

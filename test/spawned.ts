@@ -45,7 +45,7 @@ export interface Running {
 export interface Spawned {
   readonly cwd: string
   readonly env?: Readonly<Record<string, string>>
-  readonly input?: string
+  readonly input?: string | Uint8Array
   readonly nodeArgs?: readonly string[]
   readonly script?: string
 }

@@ -25,6 +25,7 @@ const nodeImports: Readonly<Record<string, readonly string[]>> = {
   'src/http-calls.ts': ['node:stream'],
   'src/output-rules.ts': ['node:module'],
   'src/connection-error.ts': [],
+  'src/compression.ts': ['node:zlib'],
   'src/simulator/listen.ts': ['node:http', 'node:https'],
 }
 

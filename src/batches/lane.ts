@@ -80,6 +80,7 @@ export class Lane {
     this.#parts = parts
     const { context, settings, transport, prices, spending, ramps, stats, source } = parts
     const lines: Source = {
+      isRepeatable: false,
       batches: () => this.#batches(),
       ...(source.reread && { reread: source.reread.bind(source) }),
       close: () => this.end(),

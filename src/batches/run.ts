@@ -21,7 +21,7 @@ import { isBudgeted } from '../options.ts'
 import type { Settings } from '../settings.ts'
 import { refuseOutstanding } from '../outstanding-batches.ts'
 import { Random } from '../random.ts'
-import { fileSource, type Source } from '../source.ts'
+import { fileSource, needPlaces, type Source } from '../source.ts'
 import { SpendRecord } from '../spend-record.ts'
 import { Spending } from '../spending.ts'
 import { Stats } from '../stats.ts'
@@ -79,9 +79,7 @@ interface Ended {
 export async function runBatches(parts: BatchRunParts): Promise<BatchRun> {
   const { context, settings, observers } = parts
   if (settings.overwrite) refuseOutstanding(context.files, settings.output, 'overwrite')
-  if (settings.onInvalidRow === 'stop') {
-    await checkInput(fileSource(context.files, inputOf(settings)), settings)
-  }
+  await checkBefore(context, settings)
   const stats = new Stats()
   const estimator = new Estimator()
   let retried = new Fingerprints()
@@ -115,6 +113,17 @@ export async function runBatches(parts: BatchRunParts): Promise<BatchRun> {
     const count = leftovers + deferred
     observe({ type: 'notice', at, message: `${count} rows go into another batch` })
     observe({ type: 'rows_again', at, count })
+  }
+}
+
+/** What is wrong with the input is told before anything is sent. */
+async function checkBefore({ files }: RunContext, settings: Settings): Promise<void> {
+  const source = fileSource(files, inputOf(settings))
+  try {
+    needPlaces(source, inputOf(settings), 'batches read rows of it again, by their place')
+    if (settings.onInvalidRow === 'stop') await checkInput(source, settings)
+  } finally {
+    source.close()
   }
 }
 

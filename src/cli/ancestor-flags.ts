@@ -190,7 +190,7 @@ export function ancestorDefaults(input: string | undefined): Layer {
   const layer = new LayerBuilder('default')
   const set = (name: string, value: unknown): void => layer.set(name, value, `the default ${name}`)
   if (input !== undefined) {
-    set('output', input.replace(/(\.jsonl|\.ndjson|\.json)?$/, '_results.jsonl'))
+    set('output', input.replace(/(\.jsonl|\.ndjson|\.json)?(\.gz|\.zst)?$/, '_results.jsonl'))
   }
   set('output-format', 'tuple')
   set('send-user-id', false)

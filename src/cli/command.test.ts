@@ -69,7 +69,7 @@ describe('makeCommand()', () => {
       ['a', 'b', 'c'],
       ['unexpected argument "b"', 'unexpected argument "c"'],
     ],
-    [[], ['INPUT is missing: a JSONL file of requests, or "-" for stdin']],
+    [[], ['INPUT is missing: a JSONL file of requests, also by gzip or zstd, or "-" for stdin']],
   ])('says of %j: %j', async (args, faults) => {
     expect((await parse(...args)).faults).toEqual(faults)
   })

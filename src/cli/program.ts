@@ -24,7 +24,10 @@ export const epilogue: string = [
 export const runSpec: CommandSpec = {
   name: 'run',
   about: 'get one answer for every request of a file',
-  argument: { name: 'INPUT', about: 'a JSONL file of requests, or "-" for stdin' },
+  argument: {
+    name: 'INPUT',
+    about: 'a JSONL file of requests, also by gzip or zstd, or "-" for stdin',
+  },
   flags: runFlags,
   examples: [
     'sluice run requests.jsonl',
@@ -64,7 +67,10 @@ export const limitsSpec: CommandSpec = {
 export const checkSpec: CommandSpec = {
   name: 'check',
   about: 'tell what the API would refuse of a file; nothing is sent',
-  argument: { name: 'INPUT', about: 'a JSONL file of requests, or "-" for stdin' },
+  argument: {
+    name: 'INPUT',
+    about: 'a JSONL file of requests, also by gzip or zstd, or "-" for stdin',
+  },
   flags: checkFlags,
   examples: [
     'sluice check requests.jsonl',
@@ -124,7 +130,10 @@ export const batchesCancelSpec: CommandSpec = {
 export const estimateSpec: CommandSpec = {
   name: 'estimate',
   about: 'tell what a file would cost, in tokens, money and time; nothing is sent',
-  argument: { name: 'INPUT', about: 'a JSONL file of requests, or "-" for stdin' },
+  argument: {
+    name: 'INPUT',
+    about: 'a JSONL file of requests, also by gzip or zstd, or "-" for stdin',
+  },
   flags: estimateFlags,
   examples: [
     'sluice estimate requests.jsonl',

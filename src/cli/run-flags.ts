@@ -28,7 +28,9 @@ const filesFlags: readonly Flag[] = [
     value: 'PATH',
     read: readText,
     group: files,
-    about: 'where the results go; "-" is stdout, from which nothing can be resumed',
+    about:
+      'where the results go; a new file ending in .gz or .zst is compressed; ' +
+      '"-" is stdout, from which nothing can be resumed',
     otherwise: 'INPUT with .results.jsonl',
   },
   {

@@ -67,7 +67,12 @@ export class SimClock implements Clock {
       await drained()
       if (settled) return watched
       const timer = this.#pop()
-      if (timer === undefined) throw new Error(`Nothing is left to happen at ${this.#now} ms`)
+      if (timer === undefined) {
+        // Compressing is done by threads, which know no time but the real one.
+        const isMoved = await happens(() => settled || this.#timers.length > 0)
+        if (!isMoved) throw new Error(`Nothing is left to happen at ${this.#now} ms`)
+        continue
+      }
       this.#now = Math.max(this.#now, timer.at)
       timer.callback()
     }
@@ -118,6 +123,18 @@ export class SimClock implements Clock {
     while (timer?.cancelled) timer = this.#timers.pop()
     return timer
   }
+}
+
+const realMsMax = 1000
+
+/** Lets real time pass until it happens; false if it does not. */
+async function happens(isSo: () => boolean): Promise<boolean> {
+  for (let ms = 0; ms < realMsMax && !isSo(); ms++) {
+    await new Promise((resolve) => {
+      setTimeout(resolve, 1)
+    })
+  }
+  return isSo()
 }
 
 /** Every promise that can settle now has. */
