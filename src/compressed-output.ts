@@ -129,7 +129,7 @@ export async function readCompressed(
 export function beginCompressed(
   files: Files,
   { path }: CompressedOutput,
-  settings: { readonly ordered: boolean; readonly outputFormat: string },
+  settings: Parameters<typeof compressedFaults>[0],
 ): void {
   const [fault] = compressedFaults(settings)
   if (fault !== undefined) {
@@ -213,8 +213,9 @@ function headOf(files: Files, path: string): Uint8Array {
 }
 
 /**
- * What stands behind byte N must be the beginning of the part, compressed. Anything else is not
- * ours to cut off: somebody has put another file there.
+ * What stands behind byte N must be the part, compressed, or what was written of it before it was
+ * interrupted: then it is not whole, and a power loss may have left anything of it. Data that are
+ * whole and say something else are not ours to cut off: somebody has put another file there.
  */
 async function seeThatBehind(
   files: Files,
@@ -224,25 +225,29 @@ async function seeThatBehind(
   const plain = files.open(part, 'read')
   const decoder = decoderOf(compression)
   let at = 0
+  let isOurs = true
+  const compare = (piece: Uint8Array): void => {
+    const wanted = Buffer.alloc(piece.length)
+    plain.readSync(wanted, wanted.length, at)
+    isOurs &&= wanted.equals(piece)
+    at += piece.length
+  }
   try {
     for await (const chunk of chunksOf(file, bytes, file.size())) {
-      for await (const piece of decoder.push(chunk)) {
-        const wanted = Buffer.alloc(piece.length)
-        plain.readSync(wanted, wanted.length, at)
-        if (!wanted.equals(piece)) {
-          const why = `what it holds behind byte ${bytes} is not what ${part} holds`
-          throw damaged(path, why, 'put it back as it was, or give --overwrite to move both aside')
-        }
-        at += piece.length
-      }
+      for await (const piece of decoder.push(chunk)) compare(piece)
     }
+    for await (const piece of decoder.end()) compare(piece)
   } catch (error) {
     // That it is cut, or not even begun, is what is to be mended.
     if (!(error instanceof BrokenData)) throw error
+    return
   } finally {
     decoder.close()
     plain.close()
   }
+  if (isOurs) return
+  const why = `what it holds behind byte ${bytes} is not what ${part} holds`
+  throw damaged(path, why, 'put it back as it was, or give --overwrite to move both aside')
 }
 
 function cutOff(files: Files, path: string, bytes: number): void {

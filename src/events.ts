@@ -154,6 +154,19 @@ export interface RowLeft extends Base {
   readonly line: number
   readonly id: string
   readonly model: string
+  /** It asks what another row asks, and gets a copy of its line at the end. @default false */
+  readonly isTwin?: boolean
+}
+
+/** A row got a copy of the line of another that asks the very same: it cost nothing. */
+export interface RowCopied extends Base {
+  readonly type: 'row_copied'
+  readonly line: number
+  readonly id: string
+  /** The id of the row that was asked. */
+  readonly from: string
+  /** That row failed, and so does this one. */
+  readonly isFailure: boolean
 }
 
 /** Rows that were left are asked again in this run. */
@@ -265,6 +278,7 @@ export type RunEvent =
   | RowAskedAgain
   | RowFailed
   | RowLeft
+  | RowCopied
   | RowsAgain
   | BatchSubmitted
   | BatchCollected

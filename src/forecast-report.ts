@@ -51,6 +51,13 @@ export interface Forecast {
     /** What is no request, and would not be sent. */
     readonly atFault: number
   }
+  /**
+   * Rows that ask the very same as one before them: `dedupe` does not ask these, and they are not
+   * among `rows` then.
+   */
+  readonly twins: number
+  /** They are not asked. */
+  readonly isDeduped: boolean
   readonly inputTokens: Range
   readonly outputTokens: Range
   /** Input tokens that other rows begin with too; null where that was not looked for. */
@@ -86,6 +93,7 @@ export function forecastJson(exitCode: number, found: Forecast): string {
     `"output":${JSON.stringify(found.output)}`,
     `"whole":${found.isWhole}`,
     `"rows":${JSON.stringify({ asked: rows.asked, held: rows.held, at_fault: rows.atFault })}`,
+    `"twins":${found.twins}`,
     `"input_tokens":${rangeJson(found.inputTokens)}`,
     `"output_tokens":${rangeJson(found.outputTokens)}`,
     `"shared_input_tokens":${found.shared}`,
@@ -102,7 +110,7 @@ export function forecastJson(exitCode: number, found: Forecast): string {
 
 /** The same of a forecast that did not come about. */
 export function forecastErrorJson(exitCode: number, stopped: ForecastStopped): string {
-  const names = ['input', 'output', 'whole', 'rows', 'input_tokens', 'output_tokens']
+  const names = ['input', 'output', 'whole', 'rows', 'twins', 'input_tokens', 'output_tokens']
   const more = ['shared_input_tokens', 'shared_full_at_line', 'answers_learned', 'counted']
   const all = [...names, ...more, 'models', 'ways', 'budgets', 'plan']
   const nothing = Object.fromEntries(all.map((name) => [name, null]))

@@ -16,6 +16,7 @@ import type { Settings } from './settings.ts'
 import { Plan } from './plan.ts'
 import { SharedPrefixes } from './shared-prefixes.ts'
 import { bytesTo, type Source } from './source.ts'
+import { requestDigest, Twins } from './twins.ts'
 import type { Work } from './work.ts'
 
 /** How far a survey has come. */
@@ -47,6 +48,8 @@ export interface Survey {
   /** All rows were looked at: it was not stopped. */
   readonly isWhole: boolean
   readonly rows: { readonly asked: number; readonly held: number; readonly atFault: number }
+  /** Rows that ask what another does; with `--dedupe` they are not among those to ask. */
+  readonly twins: number
   /** What there is to be paid, and what each model is asked. */
   readonly order: Order
   readonly shared: SharedPrefixes
@@ -70,31 +73,38 @@ export async function surveyRows(source: Source, parts: SurveyParts): Promise<Su
   const shared = new SharedPrefixes()
   const sums = new RowSums(learned, isLong)
   const rows = { asked: 0, held: 0, atFault: 0 }
+  const requests = new Twins()
+  let twins = 0
   const plan = new Plan(known.held, {
     ...parseOptionsOf(run),
     cachePoints: sharing ? 'all' : 'marked',
-    withoutBody: true,
     retryFailed: run.retryFailed,
+    dedupe: run.dedupe,
   })
   const isWhole = await readAll(source, plan, parts, {
     held: () => void (rows.held += 1),
     fault: () => void (rows.atFault += 1),
+    twin: () => void (twins += 1),
     work: (work) => {
       const { row } = work
+      if (!run.dedupe && requests.meet(requestDigest(work.body ?? noBody))) twins += 1
       rows.asked += 1
-      const tokens = sums.add({ ...row, body: work.body ?? new Uint8Array() })
+      const tokens = sums.add({ ...row, body: work.body ?? noBody })
       shared.addPoints(row.cachePoints, { model: row.model, line: row.lineNumber, tokens })
       parts.visit?.(work)
     },
   })
   const order = { bills: sums.bills(), models: sums.models(), at }
-  return { isWhole, rows, order, shared, learned, heldCost: known.cost, isLong }
+  return { isWhole, rows, twins, order, shared, learned, heldCost: known.cost, isLong }
 }
+
+const noBody = new Uint8Array()
 
 /** Who is told of each line. */
 interface Visitor {
   readonly held: () => void
   readonly fault: () => void
+  readonly twin: () => void
   readonly work: (work: Work) => void
 }
 
@@ -113,6 +123,7 @@ async function readAll(
         const planned = plan.next(line)
         if (planned.type === 'held') visitor.held()
         else if (planned.type === 'fault') visitor.fault()
+        else if (planned.type === 'twin') visitor.twin()
         else visitor.work(planned.work)
       }
       progress?.({ rows: plan.count, bytes: bytesTo(source, lines) })

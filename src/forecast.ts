@@ -103,7 +103,7 @@ async function foresee(source: Source, asked: Asked): Promise<Forecast> {
 function forecastOf(survey: Survey, asked: Asked): Forecast {
   const { settings, prices } = asked
   const { run, sharing } = settings
-  const { order, shared, learned, rows, isWhole, heldCost } = survey
+  const { order, shared, learned, rows, twins, isWhole, heldCost } = survey
   const { models } = order
   const ways = waysOf(settings).map((way) => wayForecast(way, survey, asked))
   const plan = run.via === 'auto' ? planOf(survey, asked) : null
@@ -115,6 +115,8 @@ function forecastOf(survey: Survey, asked: Asked): Forecast {
     output,
     isWhole,
     rows,
+    twins,
+    isDeduped: settings.run.dedupe,
     inputTokens,
     outputTokens,
     shared: sharing ? sharedTokens(shared) : null,

@@ -16,6 +16,12 @@ export function askedBody({ body, turns }: Pick<Work, 'body' | 'turns'>): Uint8A
   return body === undefined ? undefined : bodyBehind(body, turns)
 }
 
+/** The request of a row as the user has it, as text. */
+export function bodyText({ body }: Pick<Work, 'body'>): string | undefined {
+  if (body === undefined) return undefined
+  return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()
+}
+
 /** From now on the row is asked behind these turns. It has its body, and waits nowhere. */
 export function goOnFrom(work: Work, turns: readonly Turn[]): void {
   work.turns = turns

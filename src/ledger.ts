@@ -15,9 +15,11 @@ import { answeredFields, earlierOf, failedFields, faultFields } from './books.ts
 import type { Answer, Books, Failure } from './books.ts'
 import { beginCompressed, pourPart } from './compressed-output.ts'
 import type { RunContext } from './context.ts'
+import { type Copied, copyLine } from './copied-line.ts'
 import { compactFailed, removeIfEmpty } from './failed-file.ts'
 import { systemErrorCode } from './files.ts'
 import { Fingerprints } from './fingerprints.ts'
+import { bodyText } from './going-on.ts'
 import { HeldCost } from './held-cost.ts'
 import { keysOf } from './input-keys.ts'
 import type { Ending, LedgerListener } from './ledger-files.ts'
@@ -29,11 +31,10 @@ import { failedPath, isBudgeted } from './options.ts'
 import type { Settings } from './settings.ts'
 import { OrderedOutput } from './ordered-output.ts'
 import { recordsFolderAt } from './outstanding-batches.ts'
-import type { Planned } from './plan.ts'
+import type { Holding, Planned } from './plan.ts'
 import {
   bothOf,
   Held,
-  type Holding,
   type LineWitness,
   recover,
   type Recovered,
@@ -48,7 +49,6 @@ import { TurnRecord, type TurnPlace } from './turn-record.ts'
 import { type KeptTurn, noTurns } from './turns.ts'
 import type { Work } from './work.ts'
 
-/** What was found when the files were opened. */
 interface Opened {
   readonly lock: Lock | undefined
   readonly recovered: Recovered
@@ -234,6 +234,15 @@ export class Ledger implements Books {
     else this.#output.append(line, written)
   }
 
+  /** The row gets a copy of another's line. */
+  copy(work: Work, copied: Copied, onWritten: () => void): void {
+    const params = { text: bodyText(work), isIncluded: this.#settings.includeRequest }
+    const line = copyLine(this.#form, work, copied, params)
+    if (work.retriesFailed) this.#retried = true
+    if ('message' in copied.end) this.#output.append(line, onWritten)
+    else this.#appendFailed(line, { ...work, key: work.row.key }, onWritten)
+  }
+
   /** An answer of no row that is in the input: where it belongs among the others, nobody knows. */
   keep(work: Work, answer: Answer): void {
     const { id, metadata } = work.row
@@ -388,9 +397,4 @@ export class Ledger implements Books {
     }
     compactFailed(files, path, wanted, this.#form)
   }
-}
-
-function bodyText({ body }: Work): string | undefined {
-  if (body === undefined) return undefined
-  return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()
 }

@@ -210,6 +210,7 @@ export class Loop {
     }
     if (planned.type === 'held') return this.#settling.held(sequence, planned.key, planned.as)
     if (planned.type === 'resolved') return this.#settling.resolve(planned.work, planned.resolved)
+    if (planned.type === 'twin') return this.#settling.leave(planned.work, false, true)
     this.#settling.fault(sequence, planned)
     this.#step({ type: 'fault', error: planned.fault.error })
   }

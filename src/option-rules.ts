@@ -97,16 +97,38 @@ function isCountOf(value: unknown, name: string): boolean {
 /** What cannot be had of an output that is compressed: the name of an option, and why. */
 export function compressedFaults({
   ordered,
+  dedupe,
   outputFormat,
 }: {
   readonly ordered: boolean
+  readonly dedupe: boolean
   readonly outputFormat: string
 }): readonly (readonly [option: string, why: string])[] {
   const faults: [string, string][] = []
+  if (dedupe) faults.push(['dedupe', 'needs an output that can be read anywhere: a plain one'])
   if (ordered) faults.push(['ordered', 'needs an output that can be put in order: a plain one'])
   if (outputFormat === 'tuple') {
     faults.push(['outputFormat', 'cannot be "tuple": failures among answers are taken out again'])
   }
+  return faults
+}
+
+/** What cannot be had where answers are copied: they are read again, from a plain output. */
+function dedupeFaults(options: {
+  readonly input: unknown
+  readonly output?: string | undefined
+  readonly ordered: boolean
+  readonly outputFormat: string
+  readonly pilot?: number | undefined
+}): readonly (readonly [option: string, message: string])[] {
+  const { input, output, ordered, outputFormat, pilot } = options
+  const faults: [string, string][] = []
+  const say = (why: string): void => void faults.push(['dedupe', why])
+  if (typeof input !== 'string') say('needs a file: a stream cannot be read twice')
+  if (output === '-') say('needs an output file, from which answers are copied')
+  if (ordered) say('cannot go with ordered: copies are written when all else is done')
+  if (outputFormat === 'tuple') say('cannot go with tuples, which cannot say what is a copy')
+  if (pilot !== undefined) say('cannot go with a pilot, which asks some of the rows')
   return faults
 }
 
@@ -115,6 +137,7 @@ export function contradictions(options: {
   readonly input: unknown
   readonly output?: string | undefined
   readonly ordered: boolean
+  readonly dedupe: boolean
   readonly outputFormat: string
   readonly onTruncated: unknown
   readonly onRefusal: string
@@ -135,6 +158,7 @@ export function contradictions(options: {
   if (options.pilot !== undefined && typeof input !== 'string') {
     faults.push(['pilot', 'needs a file: a stream cannot be read twice'])
   }
+  if (options.dedupe) faults.push(...dedupeFaults(options))
   if (ordered && outputFormat === 'tuple') {
     faults.push(['ordered', 'cannot go with tuples, which are written as they come'])
   }

@@ -94,6 +94,7 @@ const shape = {
   overwrite: flag.default(false),
   first: count.default(Number.MAX_SAFE_INTEGER),
   pilot: count.optional(),
+  dedupe: flag.default(false),
   ordered: flag.default(false),
   includeRequest: flag.default(false),
   outputFormat: oneOf('results', 'tuple').default('results'),

@@ -76,6 +76,7 @@ export function join(context: RunContext, settings: Settings, ends: Ends): Pipel
     schemas: new Schemas(),
     retryFailed: settings.retryFailed,
     policies: settings.policies,
+    dedupe: settings.dedupe,
     ...(before && { wasRetried: before.wasRetried }),
   })
   const parts = { ...ends, context, settings, plan, scheduler, observe }

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { digest } from './hash.ts'
 import { type Held, Plan, type Planned } from './plan.ts'
-import type { Holding } from './record.ts'
+import type { Holding } from './plan.ts'
 import type { Line } from './lines.ts'
 
 /** A bag of keys, as the files of a run are. */
@@ -83,7 +83,7 @@ function run(
     new Bag(held.succeeded, held.failed),
     retryFailed,
   ).entries()) {
-    if (planned.type === 'held' || planned.type === 'resolved') continue
+    if (planned.type === 'held' || planned.type === 'resolved' || planned.type === 'twin') continue
     const key = planned.type === 'work' ? planned.work.row.key : planned.fault.key
     if (planned.type === 'work') asked.push(index)
     if (!isDone(index)) continue

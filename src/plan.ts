@@ -15,12 +15,15 @@ import { goOnFromKept, type Resolved } from './going-on.ts'
 import { digest } from './hash.ts'
 import type { Line } from './lines.ts'
 import { poolOf } from './pools.ts'
-import type { Holding } from './record.ts'
 import { keyOfLine, type ParseOptions, parseLine, type Row, type RowFault } from './request.ts'
 import { RowIds } from './row-ids.ts'
 import type { TurnPlace } from './turn-record.ts'
 import { type KeptTurn, noTurns } from './turns.ts'
+import { digestOfLine, requestDigest, Twins } from './twins.ts'
 import type { Work } from './work.ts'
+
+/** What a row finds in the record. */
+export type Holding = 'succeeded' | 'spooled' | 'failed'
 
 /** What the files of the run hold, as a multiset of keys (record.ts). */
 export interface Held {
@@ -34,6 +37,8 @@ export interface Held {
 export type Planned =
   | { readonly type: 'held'; readonly as: Holding; readonly key: string }
   | { readonly type: 'work'; readonly work: Work }
+  /** It asks what another row asks, whose line it gets at the end. */
+  | { readonly type: 'twin'; readonly work: Work }
   /** An answer that an earlier run had, and went on from, is the row's result after all. */
   | { readonly type: 'resolved'; readonly work: Work; readonly resolved: Resolved }
   | {
@@ -49,6 +54,8 @@ export interface PlanOptions extends ParseOptions {
   readonly retryFailed: boolean
   /** Of a row held as failed: an earlier run has asked it again. @default none has */
   readonly wasRetried?: (key: string) => boolean
+  /** Of rows that ask the very same only the first is. @default all are */
+  readonly dedupe?: boolean
   /** Whether rows go on from answers of earlier runs. @default all of these are results */
   readonly policies?: AnswerPolicies
 }
@@ -65,11 +72,13 @@ export class Plan {
   readonly #held: Held
   readonly #options: PlanOptions
   readonly #ids = new RowIds()
+  readonly #twins: Twins | undefined
   #sequence = 0
 
   constructor(held: Held, options: PlanOptions) {
     this.#held = held
     this.#options = options
+    if (options.dedupe === true) this.#twins = new Twins()
   }
 
   /** Rows planned so far. */
@@ -89,6 +98,7 @@ export class Plan {
     const held = whole === undefined ? undefined : this.#held.take(whole)
     if (whole !== undefined && held !== undefined && !this.#asksAgain(held, whole)) {
       this.#ids.claim(this.#idOf(line, held), line.number)
+      this.#meet(line)
       return { type: 'held', as: held, key: whole }
     }
     const row = this.#checkId(parseLine(line, this.#options, whole))
@@ -96,6 +106,7 @@ export class Plan {
     // own.
     const taken = row.key === whole ? held : this.#held.take(row.key)
     if (taken !== undefined && !this.#asksAgain(taken, row.key)) {
+      this.#meet(line)
       return { type: 'held', as: taken, key: row.key }
     }
     const retriesFailed = held === 'failed' || taken === 'failed'
@@ -105,10 +116,17 @@ export class Plan {
 
   #workOf(row: Row, sequence: number, retriesFailed: boolean): Planned {
     const work = workOf(row, sequence, retriesFailed)
+    if (this.#twins?.meet(requestDigest(row.body)) === true) return { type: 'twin', work }
     const kept = this.#held.turnsOf?.(row) ?? noTurns
     if (kept.length === 0) return { type: 'work', work }
     const resolved = goOnFromKept(this.#options.policies ?? keepAll, work, kept)
     return resolved === undefined ? { type: 'work', work } : { type: 'resolved', work, resolved }
+  }
+
+  /** A row that is held is the first of its kind too. */
+  #meet(line: Line): void {
+    const request = this.#twins && digestOfLine(line, this.#options)
+    if (request !== undefined) this.#twins?.meet(request)
   }
 
   #asksAgain(held: Holding, key: string): boolean {

@@ -17,6 +17,7 @@ import { KeySequence } from './key-sequence.ts'
 import { type LineForm, lineForms } from './line-form.ts'
 import { type LinePlace, readResultFile, syncFile } from './result-file.ts'
 import type { ResultLine } from './result-line.ts'
+import type { Holding } from './plan.ts'
 import { findSpool } from './spool.ts'
 import type { Spooled, SpoolSearch } from './spool.ts'
 
@@ -74,9 +75,6 @@ export interface Recovered {
   /** The order in which the answers stand in the output. */
   readonly order: KeySequence
 }
-
-/** What a row finds in the record. */
-export type Holding = 'succeeded' | 'spooled' | 'failed'
 
 /**
  * Reads the files of an earlier run, and mends their ends (see result-file.ts). A file that is not

@@ -31,6 +31,8 @@ export interface RunFields {
   readonly unknownAttempts?: number | undefined
   /** Answers behind which it was asked again. @default 0 */
   readonly turns?: number
+  /** The id of the row whose line this is a copy of. @default it is none */
+  readonly copiedFrom?: string
   /** The output of its answer does not conform to its schema. @default false */
   readonly isInvalid?: boolean
   /** The batch that ended it, and its id there. @default it was asked live */
@@ -243,6 +245,7 @@ function lineOf(id: string, result: string, members: string, run: RunFields): st
     `,"run":{"line":${run.line},"key":"${run.key}","attempts":${run.attempts}` +
     (unknown > 0 ? `,"unknown_attempts":${unknown}` : '') +
     (run.turns === undefined || run.turns === 0 ? '' : `,"turns":${run.turns}`) +
+    (run.copiedFrom === undefined ? '' : `,"copied_from":${JSON.stringify(run.copiedFrom)}`) +
     (run.isInvalid === true ? `,"invalid_output":true` : '') +
     `,"request_id":${JSON.stringify(run.requestId)},"latency_ms":${Math.round(run.latencyMs)}` +
     `,"cost_usd":${run.costUsd ?? 'null'}${batchMembers(run.batch)}}}\n`

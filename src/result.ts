@@ -40,6 +40,8 @@ export interface ResultRun {
   readonly unknown_attempts?: number
   /** Answers behind which it was asked again; absent when there were none. */
   readonly turns?: number
+  /** The `custom_id` of the row whose result this is a copy of; absent where it is none. */
+  readonly copied_from?: string
   /** Its output does not conform to its schema; absent when it does, or has none. */
   readonly invalid_output?: true
   readonly request_id: string | null

@@ -12,6 +12,7 @@
 
 import { runBatches } from './batches/run.ts'
 import { type RunContext, systemContext } from './context.ts'
+import { copyToTwins } from './copies.ts'
 import { forgetDeadline } from './deadline.ts'
 import { RunError } from './errors.ts'
 import type { Observer, RunStarted } from './events.ts'
@@ -29,7 +30,9 @@ import { RampMemory } from './ramp-memory.ts'
 import { nameOf, type Source, sourceOf } from './source.ts'
 import { SpendRecord, type SpendRecordOptions } from './spend-record.ts'
 import { Spending } from './spending.ts'
-import { type RunSummary, summarize } from './summary.ts'
+import { Stats } from './stats.ts'
+import { type RunSummary, summarize, withCopies } from './summary.ts'
+import { toAll } from './telling.ts'
 
 /** What a caller may hold on to while a run goes on. */
 export interface RunHooks {
@@ -68,6 +71,25 @@ export async function run(
   context: RunContext = systemContext(),
 ): Promise<RunSummary> {
   const settings = readOptions(options)
+  if (!settings.dedupe) return runRows(settings, hooks, context)
+  const { clock } = context
+  const stats = new Stats()
+  const observe = toAll([(event) => stats.observe(event), ...(hooks.observers ?? [])])
+  const summary = await runRows(settings, { ...hooks, observers: [observe] }, context)
+  const { twins } = summary.snapshot.rows
+  const { input } = settings
+  if (summary.stopped !== null || twins === 0 || typeof input !== 'string') return summary
+  observe({ type: 'rows_again', at: clock.now(), count: twins })
+  const parts = { context, settings: { ...settings, input }, observe, signal: hooks.signal }
+  const stopped = await copyToTwins(parts)
+  return withCopies(summary, stats.snapshot(clock.now()), stopped)
+}
+
+async function runRows(
+  settings: Settings,
+  hooks: RunHooks,
+  context: RunContext,
+): Promise<RunSummary> {
   const prices = loadPrices(settings.prices)
   if (settings.pilot !== undefined) {
     return runPilot({ settings, prices, hooks, context }, settings.pilot)
@@ -80,9 +102,10 @@ export async function run(
   const parts = { context, settings, prices, observers, signal }
   const { summary, stats, observe, retriedLeft } = await runBatches(parts)
   const { left } = summary.rows
-  if (summary.stopped !== null || left === 0) return summary
+  const { twins } = summary.snapshot.rows
+  if (summary.stopped !== null || left === twins) return summary
   const at = context.clock.now()
-  observe({ type: 'notice', at, message: `${left} rows that batches left are asked live` })
+  observe({ type: 'notice', at, message: `${left - twins} rows that batches left are asked live` })
   observe({ type: 'rows_again', at, count: left })
   // What failed in a batch was asked in this run, and is not asked again.
   const own = { via: 'live', overwrite: false, retryFailed: false } as const

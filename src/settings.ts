@@ -114,6 +114,11 @@ export interface RunOptions {
    * @default all
    */
   readonly pilot?: number | undefined
+  /**
+   * Of rows whose requests are the same bytes only the first is asked; the others get copies of its
+   * line, with `run.copied_from`. @default false
+   */
+  readonly dedupe?: boolean | undefined
   /** Results in input order. @default false */
   readonly ordered?: boolean | undefined
   /** The request in each result line. @default false */
@@ -205,6 +210,7 @@ export interface Settings {
   readonly overwrite: boolean
   readonly first: number
   readonly pilot: number | undefined
+  readonly dedupe: boolean
   readonly ordered: boolean
   readonly includeRequest: boolean
   readonly outputFormat: OutputFormat

@@ -13,7 +13,7 @@ import type { Observer } from './events.ts'
 import type { Prices } from './money.ts'
 import type { Resolved } from './going-on.ts'
 import { type Answered, rejected } from './outcome.ts'
-import type { Holding } from './record.ts'
+import type { Holding } from './plan.ts'
 import type { BatchPlace } from './result-line.ts'
 import { Settled } from './settled.ts'
 import type { Spending } from './spending.ts'
@@ -162,12 +162,14 @@ export class Settling {
     work.body = undefined
   }
 
-  /** The row stays as it was. `forGood`: the run goes on without it. */
-  leave(work: Work, forGood: boolean): void {
+  /**
+   * The row stays as it was. `forGood`: the run goes on without it. `isTwin`: until it gets a copy.
+   */
+  leave(work: Work, forGood: boolean, isTwin = false): void {
     this.#settled.mark(work.sequence)
     this.#parts.books.leave(work, forGood)
     work.body = undefined
-    this.#parts.observe(telling.rowLeft(this.#now(), work))
+    this.#parts.observe(telling.rowLeft(this.#now(), work, isTwin))
   }
 
   #now(): number {

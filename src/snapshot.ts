@@ -39,8 +39,12 @@ export interface Snapshot {
     /** Settled by earlier runs of this output. */
     readonly heldSucceeded: number
     readonly heldFailed: number
+    /** Of those settled in this run: copies of the line of a row that asks the very same. */
+    readonly copied: number
     /** Not asked in this run, and not to be. */
     readonly left: number
+    /** Of these: rows that get such a copy when all else is done. */
+    readonly twins: number
   }
   /** Of the answers of this run, those that are not what was asked for, though they are answers. */
   readonly incomplete: {

@@ -160,9 +160,11 @@ describe('Stats', () => {
       expected: 5,
       succeeded: 1,
       failed: 1,
+      copied: 0,
       heldSucceeded: 1,
       heldFailed: 1,
       left: 1,
+      twins: 0,
     })
     expect(snapshot.attempts).toEqual({
       started: 3,
@@ -226,6 +228,19 @@ describe('Stats', () => {
     expect(fold([started(0), waits], 10).bindsForMs).toBe(30)
     expect(fold([started(0), waits], 50).bindsForMs).toBe(0)
     expect(fold([started(0), waits, binds(20, 'reading')], 30).bindsForMs).toBeNull()
+  })
+
+  test('counts rows that wait for copies, and those that got one', () => {
+    const left: RunEvent = { type: 'row_left', at: 1, line: 2, id: 'b', model: 'm', isTwin: true }
+    const other: RunEvent = { type: 'row_left', at: 1, line: 3, id: 'c', model: 'm' }
+    expect(fold([started(0), left, other], 1).rows).toMatchObject({ left: 2, twins: 1 })
+    const again: RunEvent = { type: 'rows_again', at: 1, count: 1 }
+    const copied = { type: 'row_copied', at: 1, line: 2, id: 'b', from: 'a' } as const
+    const events = [started(0), left, other, again]
+    const answered = fold([...events, { ...copied, isFailure: false }], 1).rows
+    expect(answered).toMatchObject({ left: 1, twins: 0, succeeded: 1, failed: 0, copied: 1 })
+    const failed = fold([...events, { ...copied, isFailure: true }], 1).rows
+    expect(failed).toMatchObject({ succeeded: 0, failed: 1, copied: 1 })
   })
 
   test('counts answers behind which rows were asked again, and what they took', () => {

@@ -17,6 +17,7 @@ import type {
   LimitsRead,
   RowAskedAgain,
   RowFailed,
+  RowLeft,
   RowSucceeded,
   RunEvent,
   RunStarted,
@@ -52,7 +53,16 @@ export class Stats {
   #startedWallAt = 0
   #inputBytes: number | null = null
   #bytesRead = 0
-  readonly #rows = { read: 0, succeeded: 0, failed: 0, heldSucceeded: 0, heldFailed: 0, left: 0 }
+  readonly #rows = {
+    read: 0,
+    succeeded: 0,
+    failed: 0,
+    copied: 0,
+    heldSucceeded: 0,
+    heldFailed: 0,
+    left: 0,
+    twins: 0,
+  }
   #readAll = false
   readonly #attempts = { started: 0, ended: 0, refused: 0, overloaded: 0, broken: 0 }
   readonly #unknown = { attempts: 0, costNanoUsd: 0, priced: true, killedInFlight: 0 }
@@ -106,11 +116,14 @@ export class Stats {
       case 'row_failed':
         return this.#rowFailed(event)
       case 'row_left':
-        this.#rows.left += 1
-        this.#unknownPending.delete(event.line)
-        return
+        return this.#rowLeft(event)
       case 'rows_again':
         this.#rows.left -= event.count
+        this.#rows.twins = 0
+        return
+      case 'row_copied':
+        this.#rows[event.isFailure ? 'failed' : 'succeeded'] += 1
+        this.#rows.copied += 1
         return
       case 'batch_submitted':
       case 'batch_collected':
@@ -315,6 +328,12 @@ export class Stats {
     this.#unknownPending.delete(event.line)
     this.#settledRate.add(event.at, 1)
     if (event.answer !== undefined) this.#countTaken(event.at, event.answer)
+  }
+
+  #rowLeft({ line, isTwin }: RowLeft): void {
+    this.#rows.left += 1
+    if (isTwin === true) this.#rows.twins += 1
+    this.#unknownPending.delete(line)
   }
 
   #limitsRead({ at, pool, limits }: LimitsRead): void {

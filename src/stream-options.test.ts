@@ -34,6 +34,7 @@ describe('readStreamOptions()', () => {
       [
         'batchLeftovers',
         'collectOnly',
+        'dedupe',
         'detach',
         'first',
         'fsync',

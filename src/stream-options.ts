@@ -15,6 +15,7 @@ export type FileOption =
   | 'retryFailed'
   | 'overwrite'
   | 'first'
+  | 'dedupe'
   | 'ordered'
   | 'includeRequest'
   | 'fsync'
@@ -36,6 +37,7 @@ const fileOptions: Readonly<Record<FileOption, string>> = {
   retryFailed: 'nothing is kept from stream to stream',
   overwrite: 'results are handed over, not written',
   first: 'give fewer requests',
+  dedupe: 'give each request once',
   ordered: 'results come as they complete; "custom_id" and "run.line" tell them apart',
   includeRequest: 'find a request again by "custom_id" or "run.line"',
   fsync: 'results are handed over, not written',

@@ -19,7 +19,15 @@ const summary: RunSummary = {
   snapshot: {
     ...snapshot,
     elapsedMs: 1234.5678,
-    rows: { ...snapshot.rows, read: 10, succeeded: 5, failed: 2, heldSucceeded: 2, heldFailed: 1 },
+    rows: {
+      ...snapshot.rows,
+      read: 10,
+      succeeded: 5,
+      failed: 2,
+      copied: 3,
+      heldSucceeded: 2,
+      heldFailed: 1,
+    },
     attempts: { started: 9, inFlight: 0, refused: 1, overloaded: 2, broken: 3 },
     possiblyBilledTwice: { rows: 1, attempts: 2, costNanoUsdMax: 1_000_000_001, killedInFlight: 4 },
     tokens: {
@@ -62,6 +70,7 @@ describe('summaryJson()', () => {
       this_run: {
         succeeded: 5,
         failed: 2,
+        copied: 3,
         truncated: 5,
         refusals: 6,
         paused: 8,

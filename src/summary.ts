@@ -81,6 +81,25 @@ export function summarize(
   }
 }
 
+/** The same when rows have got copies of lines of others; `stopped`: why that ended early. */
+export function withCopies(
+  before: RunSummary,
+  snapshot: Snapshot,
+  stopped: RunError | undefined,
+): RunSummary {
+  const { rows } = snapshot
+  const succeeded = rows.succeeded + rows.heldSucceeded
+  const failed = rows.failed + rows.heldFailed
+  const finished = failed > 0 ? exitCodes.someFailed : exitCodes.succeeded
+  return {
+    ...before,
+    snapshot,
+    exitCode: stopped ? exitCodeOf(stopped) : finished,
+    stopped: stopped ? stoppedBy(stopped) : null,
+    rows: { selected: rows.read, succeeded, failed, left: rows.left },
+  }
+}
+
 /** Why rows were left, if any were: what stopped the run, or the model that is gone. */
 export function endedBy({
   stopping,
@@ -149,6 +168,7 @@ function thisRun(snapshot: Snapshot): unknown {
   return {
     succeeded: rows.succeeded,
     failed: rows.failed,
+    copied: rows.copied,
     truncated: snapshot.incomplete.truncated,
     refusals: snapshot.incomplete.refused,
     paused: snapshot.incomplete.paused,

@@ -104,8 +104,9 @@ export function faultFailed(at: number, { lineNumber: line, id, error }: RowFaul
 }
 
 /** A row was left. */
-export function rowLeft(at: number, { row }: Work): RowLeft {
-  return { type: 'row_left', at, line: row.lineNumber, id: row.id, model: row.model }
+export function rowLeft(at: number, { row }: Work, isTwin: boolean): RowLeft {
+  const { lineNumber: line, id, model } = row
+  return { type: 'row_left', at, line, id, model, ...(isTwin && { isTwin }) }
 }
 
 /** What there is to say of a try that may have been billed, at `at` wall time. */

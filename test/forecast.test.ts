@@ -40,6 +40,21 @@ async function foreseen(
   return forecast({ input: '/in.jsonl', ...options }, hooks, { files, clock })
 }
 
+test('rows that ask the very same as others are counted, and with dedupe not asked', async () => {
+  const request = { model: 'claude-haiku-4-5', max_tokens: 10 }
+  const asking = (content: string): object => ({
+    ...request,
+    messages: [{ role: 'user', content }],
+  })
+  const twins = ['a', 'b'].map((custom_id) => ({ custom_id, params: asking('same') }))
+  const rows = [...twins, { custom_id: 'c', ...asking('same') }, asking('other')]
+  const found = await foreseen(rows)
+  expect([found.rows.asked, found.twins, found.isDeduped]).toEqual([4, 2, false])
+  const deduped = await foreseen(rows, { dedupe: true })
+  expect([deduped.rows.asked, deduped.twins, deduped.isDeduped]).toEqual([2, 2, true])
+  expect(deduped.inputTokens.expected).toBeLessThan(found.inputTokens.expected)
+})
+
 function expectInOrder({ low, expected, high }: Range): void {
   expect(low).toBeLessThanOrEqual(expected)
   expect(expected).toBeLessThanOrEqual(high)

@@ -148,3 +148,12 @@ export class Finder {
     return context.clock.wallTime() + api.skewMs >= createdAt + resultsKeptMs
   }
 }
+
+/** Results that are as old as this may be gone at the next run. */
+export const warnAgeMs: number = 25 * 86_400_000
+
+/** What is said of such a batch. */
+export function oldNotice(id: string, ageMs: number): string {
+  const days = Math.floor(ageMs / 86_400_000)
+  return `batch ${id} is ${days} days old: its results are kept for 29 days, and then gone`
+}

@@ -18,7 +18,7 @@ import { parseOptionsOf } from '../options.ts'
 import type { ApiError, LimitReadings } from '../outcome.ts'
 import { join, type Pipeline } from '../pipeline.ts'
 import { workOf } from '../plan.ts'
-import type { Holding } from '../record.ts'
+import type { Holding } from '../plan.ts'
 import type { RampMemory } from '../ramp-memory.ts'
 import { parseLine } from '../request.ts'
 import type { Scheduler } from '../scheduler.ts'
@@ -89,6 +89,7 @@ export class Lane {
       via: 'live',
       first: Number.MAX_SAFE_INTEGER,
       maxFailed: undefined,
+      dedupe: false,
       adminKey: undefined,
     } as const
     const observe: Observer = (event) => this.#tell(event)

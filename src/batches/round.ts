@@ -23,7 +23,7 @@ import { Settling } from '../settling.ts'
 import type { Work } from '../work.ts'
 import { Account } from './account.ts'
 import { unwritable } from './disk-file.ts'
-import { resultsKeptMs } from './find.ts'
+import { oldNotice, resultsKeptMs, warnAgeMs } from './find.ts'
 import { Outstanding } from './outstanding.ts'
 import { LiveRows } from './live-rows.ts'
 import { refusalOf } from './packing.ts'
@@ -41,6 +41,8 @@ export interface RoundEnd {
   readonly leftovers: number
   /** Rows that had no room in a budget while it was held for others. */
   readonly deferred: number
+  /** Rows that get a copy of the line of another at the end. */
+  readonly twins: number
   /** Rows in batches that run on. */
   readonly outstanding: number
   readonly notInInput: number
@@ -62,8 +64,9 @@ export class Round {
   #stopping: RunError | undefined
   #cancelGrace: Cancel | undefined
   #isRead = false
-  /** Rows that were left as they are in no batch. */
+  /** Rows that were left as they are in no batch, and those that get copies. */
   #unasked = 0
+  #twins = 0
   /** Who waits for room on the disk, and why. */
   readonly #blocks = new Map<Writer, string>()
   #bug: { readonly error: unknown } | undefined
@@ -78,6 +81,7 @@ export class Round {
       ...parseOptionsOf(settings),
       schemas: this.#schemas,
       policies: settings.policies,
+      dedupe: settings.dedupe,
       ...(settings.cache === 'auto' && { cachePoints: 'all' as const }),
       ...(settings.cache === 'marked' && { cachePoints: 'marked' as const }),
       retryFailed: settings.retryFailed && parts.number === 1,
@@ -100,7 +104,7 @@ export class Round {
     return this.#parts.written()
   }
 
-  /** Rows that were read, and of which the books have not said what became of them. */
+  /** Rows that were read, and of whose end the books have not been told. */
   get unsettled(): number {
     return this.#plan.count - this.#settling.count
   }
@@ -287,6 +291,10 @@ export class Round {
     const batch = this.#outstanding.match(work)
     if (batch !== undefined) return split?.matched(batch, work)
     if (planned.type === 'resolved') return this.#settling.resolve(work, planned.resolved)
+    if (planned.type === 'twin') {
+      this.#twins += 1
+      return this.#settling.leave(work, false, true)
+    }
     if (this.#live?.wasAsked(sequence) === true) return
     const refusal = refusalOf(work)
     if (split !== undefined && (refusal !== undefined || split.isLive(work))) {
@@ -386,15 +394,7 @@ export class Round {
     const { collector } = this.#watch
     const leftovers = collector.leftovers + this.#unasked
     const { deferred } = this.#packing
-    const end = { leftovers, notInInput: collector.notInInput, outstanding, deferred }
-    return { stopping: this.#stopping, readAll: this.#isRead, ...end }
+    const counts = { leftovers, outstanding, deferred, notInInput: collector.notInInput }
+    return { stopping: this.#stopping, readAll: this.#isRead, twins: this.#twins, ...counts }
   }
-}
-
-/** Results that are as old as this may be gone at the next run. */
-const warnAgeMs = 25 * 86_400_000
-
-function oldNotice(id: string, ageMs: number): string {
-  const days = Math.floor(ageMs / 86_400_000)
-  return `batch ${id} is ${days} days old: its results are kept for 29 days, and then gone`
 }

@@ -110,8 +110,8 @@ export async function runBatches(parts: BatchRunParts): Promise<BatchRun> {
     number += 1
     retried = retriedLeft
     const at = context.clock.now()
-    const count = leftovers + deferred
-    observe({ type: 'notice', at, message: `${count} rows go into another batch` })
+    const count = leftovers + deferred + ended.end.twins
+    observe({ type: 'notice', at, message: `${leftovers + deferred} rows go into another batch` })
     observe({ type: 'rows_again', at, count })
   }
 }

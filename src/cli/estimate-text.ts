@@ -64,9 +64,18 @@ function headLines(found: Forecast, { columns, paint }: ForecastSheet): readonly
   const { rows, isWhole } = found
   const held = rows.held === 0 ? '' : `, ${formatCount(rows.held)} done already`
   const faults = rows.atFault === 0 ? '' : `, ${formatCount(rows.atFault)} at fault and not sent`
+  const twins = twinsText(found)
   const stopped = isWhole ? '' : '; stopped as asked, the rest was not looked at'
-  const text = `${plural(rows.asked, 'row')} to ask${held}${faults}${stopped}`
+  const text = `${plural(rows.asked, 'row')} to ask${held}${faults}${twins}${stopped}`
   return wrap(text, '', columns).map((line) => paint('strong', line))
+}
+
+function twinsText({ twins, isDeduped }: Forecast): string {
+  if (twins === 0) return ''
+  const count = formatCount(twins)
+  return isDeduped
+    ? `; ${count} more get copies of their answers`
+    : `; ${count} of them ask the very same as others: --dedupe would not ask these`
 }
 
 /** Rows of cells, the first to the left and the others to the right. */

@@ -92,6 +92,7 @@ const levels: Readonly<Record<RunEvent['type'], Level>> = {
   row_asked_again: 'info',
   row_failed: 'error',
   row_left: 'debug',
+  row_copied: 'debug',
   rows_again: 'info',
   batch_submitted: 'info',
   batch_collected: 'info',

@@ -88,6 +88,11 @@ const rowsFlags: readonly Flag[] = [
     otherwise: 'all',
   },
   {
+    name: 'dedupe',
+    group: rows,
+    about: 'ask identical requests once; the other rows get copies of the answer, at no cost',
+  },
+  {
     name: 'max-attempts',
     value: 'N',
     read: readCount,

@@ -52,6 +52,7 @@ export function summaryLines(
   const parts: readonly (readonly [label: string, text: string])[] = [
     ['rows', rowsText(summary)],
     ['', heldText(summary)],
+    ['', copiedText(summary)],
     ['', incompleteText(summary)],
     ['', invalidText(summary)],
     ['', askedAgainText(summary)],
@@ -102,6 +103,10 @@ function rowsText({ rows }: RunSummary): string {
 function heldText({ snapshot: { rows } }: RunSummary): string {
   const held = rows.heldSucceeded + rows.heldFailed
   return held === 0 ? '' : `${formatCount(held)} of them by earlier runs`
+}
+
+function copiedText({ snapshot: { rows } }: RunSummary): string {
+  return rows.copied === 0 ? '' : `${formatCount(rows.copied)} copied from identical rows`
 }
 
 /** Answers that were paid for, and may be of no use. */

@@ -229,6 +229,10 @@ function foldOne(fold: Fold, event: RunEvent): void {
       fold.failed += 1
       if (event.answer !== undefined) foldTaken(fold, event.answer, event.line)
       return
+    case 'row_copied':
+      if (event.isFailure) fold.failed += 1
+      else fold.succeeded += 1
+      return
     case 'row_left':
       fold.left += 1
       return
