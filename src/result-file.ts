@@ -31,6 +31,14 @@ export interface LinePlace {
   readonly offset: number
 }
 
+/** A line of a file of lines, as far as it is judged. */
+export interface ScannedLine extends LinePlace {
+  /** From 1. */
+  readonly number: number
+  /** There is a NUL byte in it or near it. */
+  readonly mayHoldNul: boolean
+}
+
 /**
  * Calls `visit` for each result line of the file, in order, after which the file ends with a
  * newline and may be appended to. Returns its size. A file that is not there, or is a device,
@@ -109,7 +117,7 @@ export function syncFile(files: Files, path: string): void {
  */
 export function visitLine(
   path: string,
-  scan: LineScan,
+  scan: ScannedLine,
   form: LineForm,
   visit: (line: ResultLine, place: LinePlace) => void,
 ): void {
@@ -118,7 +126,7 @@ export function visitLine(
   else if (!isBlank(scan.buffer, scan.start, scan.end)) throw foreign(path, scan)
 }
 
-function readLine(scan: LineScan, form: LineForm): ResultLine | undefined {
+function readLine(scan: ScannedLine, form: LineForm): ResultLine | undefined {
   // The quick way looks at the ends of a line alone. NUL bytes mean that a power loss was here.
   const { buffer, start, end } = scan
   return scan.mayHoldNul ? form.parse(buffer, start, end) : form.read(buffer, start, end)
@@ -163,7 +171,7 @@ function mend(files: Files, path: string, size: number, end: '' | '\n'): number 
   }
 }
 
-function isBlank(buffer: Buffer, start: number, end: number): boolean {
+function isBlank(buffer: Uint8Array, start: number, end: number): boolean {
   for (let at = start; at < end; at++) {
     const byte = buffer[at]
     if (byte !== 0x20 && byte !== 0x09 && byte !== 0x0d) return false
@@ -173,7 +181,7 @@ function isBlank(buffer: Buffer, start: number, end: number): boolean {
 
 const excerptBytes = 40
 
-function foreign(path: string, { buffer, start, end, number }: LineScan): RunError {
+function foreign(path: string, { buffer, start, end, number }: ScannedLine): RunError {
   // The form that was asked for does not read it; another may.
   const other = Object.entries(lineForms).find(([, form]) => form.parse(buffer, start, end))
   if (other !== undefined) {
@@ -181,7 +189,7 @@ function foreign(path: string, { buffer, start, end, number }: LineScan): RunErr
     const hint = `give --output-format ${other[0]} as it has, or name another output`
     return new RunError('OUTPUT_FOREIGN', message, { hint })
   }
-  const text = buffer.toString('utf8', start, Math.min(end, start + excerptBytes))
+  const text = Buffer.from(buffer.subarray(start, Math.min(end, start + excerptBytes))).toString()
   const excerpt = JSON.stringify(end - start > excerptBytes ? `${text}…` : text)
   return new RunError(
     'OUTPUT_FOREIGN',
