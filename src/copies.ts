@@ -146,7 +146,7 @@ class Pass {
       const row = parseLine(line, this.#options)
       if (row.kind === 'row') return this.#twin(workOf(row, sequence, true))
     }
-    if (as === 'succeeded' && !isAnswered) this.#answered.set(request, this.#answers.of(key))
+    if (as === 'succeeded') this.#answered.set(request, this.#answers.of(key))
     if (as === 'failed') this.#failed.set(request, this.#failures.of(key))
     this.#ledger.held(sequence, key, as)
   }

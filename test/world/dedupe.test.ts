@@ -118,6 +118,45 @@ describe('identical rows', () => {
     expect(problems(world, 9)).toEqual([])
   })
 
+  test('beyond the first that are asked for wait', async () => {
+    const world = new BatchWorld(twinRows(9))
+    const { summary } = await world.live({ ...dedupe, first: 5 })
+    expect(counts(summary)).toEqual([5, 0, 0])
+    expect(world.lines()).toHaveLength(5)
+  })
+
+  test('name the row that was asked, though it is gone', async () => {
+    const world = new BatchWorld(twinRows(2))
+    await world.live(dedupe)
+    world.edit(twinRows(3).slice(1))
+    const { summary } = await world.live(dedupe)
+    expect(counts(summary)).toEqual([2, 0, 0])
+    const copies = world.lines().map(({ run }) => (run as { copied_from?: string }).copied_from)
+    expect(copies).toEqual([undefined, 'id-0', 'id-0'])
+    expect(world.server.live.get('Row 0')).toBe(1)
+  })
+
+  test('that are in a batch all the same have each its result', async () => {
+    const world = new BatchWorld(twinRows(9), { batchDurationMs: 600_000 })
+    await world.try({ via: 'batches' }, { kind: 'kill', afterMs: 60_000, midWrite: false })
+    expect(world.server.asked.size).toBe(9)
+    const { summary } = await world.live({ ...dedupe, via: 'batches' })
+    expect(counts(summary)).toEqual([9, 0, 0])
+    expect(summary.snapshot.rows.copied).toBe(0)
+    expect(summary.notInInput).toBe(0)
+    expect(judge(world, ids(9))).toEqual([])
+  })
+
+  test('are asked once by a deadline too', async () => {
+    const server = { batchDurationMs: 3_600_000, requestsPerMinute: 60, models: 'any' } as const
+    const world = new BatchWorld(twinRows(90), server)
+    const { summary } = await world.live({ ...dedupe, via: 'auto', deadline: 1_800_000 })
+    expect(counts(summary)).toEqual([90, 0, 0])
+    expect(summary.snapshot.rows.copied).toBe(60)
+    expect(problems(world, 90)).toEqual([])
+    expect(summary.snapshot.batches.answers).toBeLessThan(30)
+  })
+
   test('are copied with what was asked, where that is in the lines', async () => {
     const world = new BatchWorld(twinRows(6))
     await world.live({ ...dedupe, includeRequest: true })
@@ -128,17 +167,22 @@ describe('identical rows', () => {
 
   test('go into batches once', async () => {
     const world = new BatchWorld(twinRows(30), { batchDurationMs: 60_000 }, { rowsMax: 4 })
-    const { summary } = await world.live({ ...dedupe, via: 'batches' })
+    const notices: string[] = []
+    const { summary } = await world.live({ ...dedupe, via: 'batches' }, undefined, (event) => {
+      if (event.type === 'notice') notices.push(event.message)
+    })
     expect(counts(summary)).toEqual([30, 0, 0])
     expect(world.server.asked.size).toBe(10)
     expect(world.server.live.size).toBe(0)
     expect(problems(world, 30)).toEqual([])
+    expect(notices).toEqual([])
   })
 
   test('go into batches again where these did not answer, and then once', async () => {
     const faults = { 'batch-request-error': 0.3 } as const
     const world = new BatchWorld(twinRows(60), { batchDurationMs: 60_000, faults })
     const { summary } = await world.live({ ...dedupe, via: 'batches', maxAttempts: 30 })
+    expect(world.server.bodies.length).toBeGreaterThan(1)
     expect(counts(summary)).toEqual([60, 0, 0])
     expect(problems(world, 60)).toEqual([])
     for (const paid of world.paid().values()) expect(paid).toBe(1)
