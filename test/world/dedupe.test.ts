@@ -181,8 +181,13 @@ describe('identical rows', () => {
   test('go into batches again where these did not answer, and then once', async () => {
     const faults = { 'batch-request-error': 0.3 } as const
     const world = new BatchWorld(twinRows(60), { batchDurationMs: 60_000, faults })
-    const { summary } = await world.live({ ...dedupe, via: 'batches', maxAttempts: 30 })
+    const options = { ...dedupe, via: 'batches', maxAttempts: 30 } as const
+    const notices: string[] = []
+    const { summary } = await world.live(options, undefined, (event) => {
+      if (event.type === 'notice') notices.push(event.message)
+    })
     expect(world.server.bodies.length).toBeGreaterThan(1)
+    expect(notices.join()).not.toContain('live')
     expect(counts(summary)).toEqual([60, 0, 0])
     expect(problems(world, 60)).toEqual([])
     for (const paid of world.paid().values()) expect(paid).toBe(1)
