@@ -143,11 +143,15 @@ export class Backlog {
     this.#count(work, -1)
   }
 
-  /** The rows of a pool that are not delayed, and the first new one of each kind. */
-  line(pool: string): { readonly rows: number; readonly firsts: readonly First[] } {
-    const line = this.#lines.get(pool)
-    const firsts = line?.firsts ?? []
-    return { rows: line?.rows ?? 0, firsts: firsts.filter(({ work }) => this.#mayGo(work)) }
+  /** How many rows of a pool are neither delayed nor parked. */
+  rowsOf(pool: string): number {
+    return this.#lines.get(pool)?.rows ?? 0
+  }
+
+  /** The first new row of each kind of a pool, of those that may go. */
+  firstsOf(pool: string): readonly First[] {
+    const firsts = this.#lines.get(pool)?.firsts ?? []
+    return firsts.filter(({ work }) => this.#mayGo(work))
   }
 
   /** Whether rows wait behind the head of a pool that are other than it is. */

@@ -3,9 +3,10 @@
  */
 
 import { isJsonObject, type JsonObject, parseJson } from './json.ts'
-import { memberText, readMembers } from './json-spans.ts'
+import { textAt } from './json-spans.ts'
 import type { LineForm } from './line-form.ts'
 import type { ApiError } from './outcome.ts'
+import { readApiError } from './reply.ts'
 import type { Work } from './work.ts'
 
 /** What a line says that is copied. */
@@ -48,15 +49,9 @@ export function copiedOf(bytes: Buffer): Copied | undefined {
 
 function endOf(bytes: Buffer, result: JsonObject): Copied['end'] | undefined {
   if (result['type'] === 'succeeded') {
-    const outer = readMembers(bytes).findLast(({ key }) => key === 'result')
-    const inner = outer === undefined ? [] : readMembers(bytes, outer.valueStart)
-    const message = inner.findLast(({ key }) => key === 'message')
-    return message === undefined ? undefined : { message: memberText(bytes, message) }
+    const message = textAt(bytes, 'result', 'message')
+    return message === undefined ? undefined : { message }
   }
-  const shown = isJsonObject(result['error']) ? result['error']['error'] : undefined
-  if (!isJsonObject(shown)) return undefined
-  const { type, message, details } = shown
-  const code = isJsonObject(details) ? details['error_code'] : undefined
-  const error = { type: String(type), message: String(message) }
-  return { error: typeof code === 'string' ? { ...error, code } : error }
+  const error = isJsonObject(result['error']) ? readApiError(result['error']['error']) : undefined
+  return error && { error }
 }

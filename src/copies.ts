@@ -10,6 +10,7 @@
  * Memory: 43 bytes for each line and request, while it lasts.
  */
 
+import { Beat } from './beat.ts'
 import type { RunContext } from './context.ts'
 import { type Copied, copiedOf } from './copied-line.ts'
 import { RunError } from './errors.ts'
@@ -22,6 +23,7 @@ import { failedPath, parseOptionsOf } from './options.ts'
 import { type Holding, Plan, workOf } from './plan.ts'
 import { parseLine, type ParseOptions } from './request.ts'
 import { readResultFile } from './result-file.ts'
+import { stoppedAsAsked } from './run-stop.ts'
 import type { Settings } from './settings.ts'
 import { fileSource } from './source.ts'
 import { digestOfLine, requestDigest } from './twins.ts'
@@ -36,9 +38,6 @@ export interface CopyParts {
   readonly signal: AbortSignal | undefined
 }
 
-/** The lock shows this often that its holder lives. */
-const beatMs = 2000
-
 /**
  * Gives every row without a line that of a twin, if one has it. Gives why it stopped, if it did.
  *
@@ -49,51 +48,45 @@ export async function copyToTwins(parts: CopyParts): Promise<RunError | undefine
   const settings = { ...parts.settings, overwrite: false }
   const { clock, files } = context
   let lost: RunError | undefined
+  const lose = (error: RunError): void => {
+    lost ??= error
+  }
   const ledger = await Ledger.open(context, settings, {
     blocked: (code) => observe({ type: 'output_blocked', at: clock.now(), code }),
-    lost: (error) => {
-      lost ??= error
-    },
+    lost: lose,
   })
+  const beat = new Beat({ clock, books: ledger, inFlight: () => 0, failed: lose })
   const source = fileSource(files, settings.input)
   const pass = new Pass(files, ledger, { ...parts, settings })
   try {
-    let beatenAt = clock.now()
     for await (const lines of source.batches()) {
       if (!pass.take(lines)) break
       if (ledger.isBlocked) await ended(ledger.flush(), signal)
-      if (lost !== undefined || signal?.aborted === true) return lost ?? interrupted()
-      if (clock.now() >= beatenAt + beatMs) {
-        beatenAt = clock.now()
-        ledger.beat(0)
-      }
+      if (lost !== undefined || signal?.aborted === true) return lost ?? stoppedAsAsked()
     }
     await ended(ledger.flush(), signal)
-    if (ledger.isBlocked || lost !== undefined) return lost ?? interrupted()
+    if (ledger.isBlocked || lost !== undefined) return lost ?? stoppedAsAsked()
     await ledger.finish({ readAll: true, stopped: false, source })
     return undefined
   } catch (error) {
     if (error instanceof RunError) return error
     throw error
   } finally {
+    beat.end()
     pass.close()
     source.close()
     ledger.close()
   }
 }
 
-/** A full disk is waited for until somebody ends it. */
+/** A full disk is waited for until somebody ends it; a file that failed has told so. */
 async function ended(flushed: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
   const stopped = new Promise<void>((resolve) => {
     if (signal?.aborted === true) resolve()
     signal?.addEventListener('abort', () => resolve())
   })
-  await Promise.race([flushed, stopped])
-}
-
-function interrupted(): RunError {
-  const hint = 'run the same command again to go on'
-  return new RunError('INTERRUPTED', 'Stopped as asked', { hint })
+  const over = flushed.catch(() => {})
+  await Promise.race([over, stopped])
 }
 
 /** One pass over the input. */

@@ -96,6 +96,31 @@ export function readItems(bytes: Uint8Array, from = 0): readonly Span[] {
   return items
 }
 
+/** The member of this name that a JSON reader takes: of a repeated one the last. */
+export function namedMember(members: readonly Member[], name: string): Member | undefined {
+  return members.findLast(({ key }) => key === name)
+}
+
+/**
+ * The value at the end of a path of names, as JSON text; undefined where a name is missing. What
+ * lies on the way must be objects.
+ *
+ * @example
+ * ```ts
+ * textAt(Buffer.from('{"a": {"b": 1.0}}'), 'a', 'b') // => '1.0'
+ * ```
+ */
+export function textAt(bytes: Uint8Array, ...path: readonly string[]): string | undefined {
+  let from = 0
+  let member: Member | undefined
+  for (const name of path) {
+    member = namedMember(readMembers(bytes, from), name)
+    if (member === undefined) return undefined
+    from = member.valueStart
+  }
+  return member && memberText(bytes, member)
+}
+
 /** The value of a member as JSON text; it keeps nothing of the bytes in memory. */
 export function memberText(bytes: Uint8Array, member: Member): string {
   return asBuffer(bytes).toString('utf8', member.valueStart, member.valueEnd)

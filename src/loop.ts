@@ -8,12 +8,13 @@
  */
 
 import { Alarm } from './alarm.ts'
+import { Beat } from './beat.ts'
 import type { Books } from './books.ts'
 import type { Ceilings } from './ceilings.ts'
 import type { Cancel } from './clock.ts'
 import type { RunContext } from './context.ts'
 import type { Decision, SchedulerEvent } from './decision.ts'
-import { RunError } from './errors.ts'
+import type { RunError } from './errors.ts'
 import type { Observer } from './events.ts'
 import { Feed } from './feed.ts'
 import { goOnFrom } from './going-on.ts'
@@ -46,8 +47,6 @@ export interface LoopParts {
   readonly observe: Observer
 }
 
-/** The lock shows this often that its holder lives. */
-const beatMs = 2000
 /** Which rows share a prefix is seen when they are read: a file's window in less than this. */
 const prefixesWaitMs = 200
 /** Why nothing is sent in a run with a budget whose record is full. */
@@ -61,7 +60,7 @@ export class Loop {
   readonly #settling: Settling
   readonly #tries: Tries
   #grace: Cancel | undefined
-  #beat: Cancel | undefined
+  #beat: Beat | undefined
   #opening: Cancel | undefined
   #mostInFlight = 0
   #isOpen = false
@@ -132,7 +131,7 @@ export class Loop {
     })
     // It may have been stopped before it began.
     if (this.#parts.scheduler.finished) return
-    this.#scheduleBeat()
+    this.#beat = this.#startBeat()
     const { settings, context } = this.#parts
     if (settings.cache === 'auto') {
       this.#step({ type: 'hold', why: 'prefixes', on: true })
@@ -146,7 +145,7 @@ export class Loop {
       )
       await finished
     } finally {
-      this.#beat?.()
+      this.#beat?.end()
       this.#opening?.()
       this.#alarm.cancel()
     }
@@ -319,17 +318,18 @@ export class Loop {
     this.#step({ type: 'slept', before })
   }
 
-  #scheduleBeat(): void {
+  #startBeat(): Beat {
     const { context, books, scheduler } = this.#parts
-    this.#beat = context.clock.after(beatMs, () => {
-      try {
-        books.beat(this.#mostInFlight)
-      } catch (error) {
-        if (!(error instanceof RunError)) return this.#fail(error)
-        this.abandon(error)
-      }
-      this.#mostInFlight = scheduler.inFlight
-      this.#scheduleBeat()
+    return new Beat({
+      clock: context.clock,
+      books,
+      inFlight: () => {
+        const most = this.#mostInFlight
+        this.#mostInFlight = scheduler.inFlight
+        return most
+      },
+      failed: (error) => this.abandon(error),
+      bug: (error) => this.#fail(error),
     })
   }
 

@@ -12,7 +12,14 @@
  */
 
 import type { BlockPlace, CacheLife } from './cache-points.ts'
-import { memberEdits, memberText, readItems, readMembers, splice } from './json-spans.ts'
+import {
+  memberEdits,
+  memberText,
+  namedMember,
+  readItems,
+  readMembers,
+  splice,
+} from './json-spans.ts'
 import type { Changes, Edit, Member, Span } from './json-spans.ts'
 
 /** A mark to be put on a block. */
@@ -162,7 +169,7 @@ function unmark(body: Uint8Array, start: number, edits: Edit[]): readonly Member
 function unmarkBlocks(body: Uint8Array, start: number, edits: Edit[]): void {
   for (const block of objectsIn(body, start)) {
     const members = unmark(body, block.start, edits)
-    const type = members.findLast(({ key }) => key === 'type')
+    const type = namedMember(members, 'type')
     if (type === undefined || JSON.parse(memberText(body, type)) !== 'tool_result') continue
     for (const { key, valueStart } of members) {
       if (key !== 'content') continue

@@ -15,10 +15,16 @@ import { assert } from './assert.ts'
 import { bounds } from './bounds.ts'
 import { cachePointsOf, noCachePoints, type CachePoint } from './cache-points.ts'
 import { digest } from './hash.ts'
-import { findJsonFault } from './json-fault.ts'
 import { isJsonObject, type JsonObject, withoutReturns } from './json.ts'
-import { changeMembers, memberText, readMembers, withoutMembers } from './json-spans.ts'
+import {
+  changeMembers,
+  memberText,
+  namedMember,
+  readMembers,
+  withoutMembers,
+} from './json-spans.ts'
 import type { Changes, Member } from './json-spans.ts'
+import { decode, readContent } from './line-content.ts'
 import type { OutputFormat } from './line-form.ts'
 import type { ApiError } from './outcome.ts'
 import type { OutputRules, Schemas } from './output-rules.ts'
@@ -32,7 +38,6 @@ import {
   noRequestProblem,
   ownMembers,
   readId,
-  readLine,
   readRequest,
 } from './request-rules.ts'
 import type { Problem } from './request-rules.ts'
@@ -176,7 +181,7 @@ function parseObject(
   // Most lines are sent as they stand, and nobody asks where in them a member is.
   const isAsked = isOwn || hasMetadata || form !== 'bare'
   const members = isAsked ? readMembers(line) : undefined
-  const metadata = hasMetadata ? named(members, 'metadata') : undefined
+  const metadata = hasMetadata && members ? namedMember(members, 'metadata') : undefined
   const place: Place = {
     lineNumber: linePlace.lineNumber,
     offset: linePlace.offset,
@@ -192,7 +197,7 @@ function parseObject(
     const whole = { bytes, start: 0, end: bytes.length, value, name: '', members, changes }
     return parseRequest(place, whole, idProblem, options)
   }
-  const holder = named(members, form)
+  const holder = members && namedMember(members, form)
   assert(holder !== undefined, `A line of form "${form}" has a member of that name`)
   const part = {
     bytes,
@@ -204,11 +209,6 @@ function parseObject(
     changes: noChanges,
   }
   return parseRequest(place, part, idProblem ?? envelopeProblem(form, value), options)
-}
-
-/** The member that a JSON reader takes for this name. */
-function named(members: readonly Member[] | undefined, name: string): Member | undefined {
-  return members?.findLast(({ key }) => key === name)
 }
 
 function parseRequest(
@@ -303,57 +303,10 @@ function bareChanges(
   changes.set('metadata', undefined)
   const value = line['metadata']
   if (!options.sendUserId || !isJsonObject(value) || !isUserId(value['user_id'])) return changes
-  const userId = readMembers(bytes, metadata.valueStart).findLast(({ key }) => key === 'user_id')
+  const userId = namedMember(readMembers(bytes, metadata.valueStart), 'user_id')
   // From the user's own text, so that its escapes stay as they are.
   if (userId) changes.set('metadata', `{"user_id":${memberText(bytes, userId)}}`)
   return changes
-}
-
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-/** The text, or undefined if the bytes are not UTF-8. */
-function decode(bytes: Uint8Array): string | undefined {
-  try {
-    return decoder.decode(bytes)
-  } catch {
-    return undefined
-  }
-}
-
-/** The object that a line holds; or why it holds none, of what kind that is, and what is there. */
-export type Content =
-  | { readonly object: JsonObject; readonly problem: undefined }
-  | {
-      readonly object: undefined
-      readonly problem: Problem
-      readonly kind: 'encoding' | 'json' | 'no_object'
-      /** What stands at the place of the fault, and around it. */
-      readonly near: string
-    }
-
-/** Characters shown from either side of a fault. */
-const nearChars = 20
-
-/** Reads what a line holds. */
-export function readContent(bytes: Uint8Array): Content {
-  const text = decode(bytes)
-  if (text === undefined) {
-    return { object: undefined, problem: 'the line is not UTF-8', kind: 'encoding', near: '' }
-  }
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    const fault = findJsonFault(text)
-    assert(fault !== undefined, 'A text that JSON.parse refuses has a fault')
-    const { index } = fault
-    const near = text.slice(Math.max(0, index - nearChars), index + nearChars)
-    const problem = `invalid JSON at character ${index + 1}: ${fault.problem}`
-    return { object: undefined, problem, kind: 'json', near }
-  }
-  const object = readLine(value)
-  if (typeof object !== 'string') return { object, problem: undefined }
-  return { object: undefined, problem: object, kind: 'no_object', near: text.slice(0, nearChars) }
 }
 
 const invalid = 'invalid_request_error'
@@ -372,20 +325,21 @@ function rawFault(place: Place, message: Problem, bytes: Uint8Array): RowFault {
   }
 }
 
-/** Lines of one length that begin alike share a key; all fail alike. */
-const truncatedKey = (head: Uint8Array, byteLength: number): string =>
-  digest(Buffer.concat([head, Buffer.from(` ${byteLength}`)]))
+/** Lines of one length that begin alike share a key; all fail for their length all the same. */
+function truncatedKey(head: Uint8Array, byteLength: number): string {
+  return digest(Buffer.concat([head, Buffer.from(` ${byteLength}`)]))
+}
 
 function truncatedFault(place: Place, head: Uint8Array): RowFault {
-  const sizes = `${place.byteLength} bytes; at most ${bounds.lineBytesMax}`
-  const message = `the line has ${sizes} are read, and its beginning is kept here`
+  const size = `the line has ${place.byteLength} bytes`
+  const message = `${size}; at most ${bounds.lineBytesMax} are read, and its beginning is kept here`
   return {
     ...rawFault(place, message, withoutTornEnd(head)),
     error: { type: 'request_too_large', message },
   }
 }
 
-/** Without a character at the end that was cut off in the middle. */
+/** The bytes without a character at the end of which a part was cut off. */
 function withoutTornEnd(bytes: Uint8Array): Uint8Array {
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes, { stream: true })
   return text.includes('\ufffd') ? bytes : Buffer.from(text)

@@ -30,6 +30,11 @@ export function runStopError({ reason, status, error }: RunStop): RunError {
   return new RunError(codes[reason], message, { hint: hints[reason] })
 }
 
+/** The error of a run that its user has stopped; `hint`: how to go on. */
+export function stoppedAsAsked(hint = 'run the same command again to go on'): RunError {
+  return new RunError('INTERRUPTED', 'Stopped as asked', { hint })
+}
+
 /** The error of a model that does not exist; its rows are left, not failed. */
 export function modelGoneError(model: string, error: ApiError): RunError {
   // The API refuses it, so that of the announced day nothing is left to come.

@@ -27,6 +27,7 @@ import { refuseOutstanding } from './outstanding-batches.ts'
 import { pilotSource } from './pilot.ts'
 import { type Before, join } from './pipeline.ts'
 import { RampMemory } from './ramp-memory.ts'
+import { stoppedAsAsked } from './run-stop.ts'
 import { nameOf, type Source, sourceOf } from './source.ts'
 import { SpendRecord, type SpendRecordOptions } from './spend-record.ts'
 import { Spending } from './spending.ts'
@@ -162,10 +163,7 @@ async function runLive(live: LiveRun): Promise<RunSummary> {
     ...opening(context, settings, ledger),
   })
   if (ramps?.notice) observe({ type: 'notice', at: clock.now(), message: ramps.notice })
-  const interrupt = (): void => {
-    const hint = 'run the same command again to go on'
-    loop.stop(new RunError('INTERRUPTED', 'Stopped as asked', { hint }), settings.graceMs)
-  }
+  const interrupt = (): void => loop.stop(stoppedAsAsked(), settings.graceMs)
   let isOver = false
   try {
     if (hooks.signal?.aborted === true) interrupt()

@@ -300,7 +300,8 @@ export class Scheduler {
     if (!this.#backlog.mayPass(work.pool) || (work.prefixes?.length ?? 0) > 0) return work
     return longestFirst({
       head: work,
-      ...this.#backlog.line(work.pool),
+      rows: this.#backlog.rowsOf(work.pool),
+      firsts: this.#backlog.firstsOf(work.pool),
       ...pool.answers,
       costOf: (each) => this.#costOf(now, each),
       refillsOf: (cost) => this.limiter.refills(now, pool.limiter, cost),
@@ -329,7 +330,7 @@ export class Scheduler {
 
   /** Once all input is read, it is known how many follow; those that wait for a retry may not. */
   #waitingBehind({ pool }: Work): Waiting | undefined {
-    return this.#inputEnded ? { behind: this.#backlog.line(pool).rows - 1 } : undefined
+    return this.#inputEnded ? { behind: this.#backlog.rowsOf(pool) - 1 } : undefined
   }
 
   /** How long a row must wait for what all pools share, and for what. */

@@ -18,7 +18,7 @@ import type { Clock } from './clock.ts'
 import { RunError } from './errors.ts'
 import { type Files, systemErrorCode } from './files.ts'
 import { isJsonObject, parseJson } from './json.ts'
-import { memberText, readMembers } from './json-spans.ts'
+import { textAt } from './json-spans.ts'
 import { openToAppend, syncFile } from './result-file.ts'
 import type { ResultLine } from './result-line.ts'
 import type { KeptTurn, TurnReason } from './turns.ts'
@@ -241,12 +241,11 @@ function readLine(text: string): Read | undefined {
   const { key, line, costNanoUsd: cost, requestId, batchRequest } = value
   const why = reasons.find((reason) => reason === value['why'])
   if (typeof key !== 'string' || typeof line !== 'number' || why === undefined) return undefined
-  const bytes = Buffer.from(text)
-  const message = readMembers(bytes).findLast((member) => member.key === 'message')
+  const message = textAt(Buffer.from(text), 'message')
   if (message === undefined) return undefined
   const turn = {
     why,
-    message: memberText(bytes, message),
+    message,
     costNanoUsd: typeof cost === 'number' ? cost : null,
     requestId: typeof requestId === 'string' ? requestId : null,
     ...(typeof batchRequest === 'string' && { batchRequest }),

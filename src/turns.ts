@@ -16,6 +16,7 @@ import {
   changeMembers,
   type Edit,
   memberText,
+  namedMember,
   readItems,
   readMembers,
   splice,
@@ -150,7 +151,7 @@ function assistant(content: readonly string[]): readonly string[] {
 
 /** The content of a Message, item by item, as JSON texts; a text of nothing cannot be sent back. */
 function itemTexts(message: Buffer): readonly string[] {
-  const content = readMembers(message).findLast(({ key }) => key === 'content')
+  const content = namedMember(readMembers(message), 'content')
   if (content === undefined) return []
   const items = readItems(message, content.valueStart)
   return items.map(({ start, end }) => message.toString('utf8', start, end)).filter(isSayable)
@@ -163,7 +164,7 @@ function isSayable(item: string): boolean {
 
 /** The body with messages behind its own. */
 function withMessages(body: Uint8Array, said: readonly string[]): Uint8Array {
-  const messages = readMembers(body).findLast(({ key }) => key === 'messages')
+  const messages = namedMember(readMembers(body), 'messages')
   if (messages === undefined) return body
   const end = messages.valueEnd - 1
   const isEmpty = memberText(body, messages).slice(1, -1).trim() === ''

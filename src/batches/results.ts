@@ -8,7 +8,7 @@
  */
 
 import { isJsonObject, type JsonObject, parseJson } from '../json.ts'
-import { memberText, readMembers } from '../json-spans.ts'
+import { textAt } from '../json-spans.ts'
 import type { Answered, ApiError, Broken, Invalid } from '../outcome.ts'
 import { readAnswer, readApiError } from '../reply.ts'
 
@@ -42,18 +42,11 @@ function outcomeOf(bytes: Uint8Array, result: JsonObject): BatchResult['outcome'
 
 function answerOf(bytes: Uint8Array, message: unknown): Answered | Broken {
   const head = { status: 200, requestId: null }
-  const outcome = readAnswer(head, message, messageText(bytes))
+  // The Message as the server wrote it: numbers and escapes stay what they are.
+  const outcome = readAnswer(head, message, textAt(bytes, 'result', 'message') ?? '')
   if (outcome.kind === 'answered') return outcome
   const error = { type: 'invalid_response', message: 'The result holds no Message' }
   return { ...again(error), unknown: true }
-}
-
-/** The Message as the server wrote it: numbers and escapes stay what they are. */
-function messageText(bytes: Uint8Array): string {
-  const result = readMembers(bytes).findLast(({ key }) => key === 'result')
-  const members = result === undefined ? [] : readMembers(bytes, result.valueStart)
-  const message = members.findLast(({ key }) => key === 'message')
-  return message === undefined ? '' : memberText(bytes, message)
 }
 
 function failureOf(value: unknown): Invalid | Broken {

@@ -8,6 +8,7 @@
  */
 
 import { assert } from '../assert.ts'
+import { Beat } from '../beat.ts'
 import type { RunContext } from '../context.ts'
 import { forgetDeadline } from '../deadline.ts'
 import { RunError } from '../errors.ts'
@@ -21,6 +22,7 @@ import { isBudgeted } from '../options.ts'
 import type { Settings } from '../settings.ts'
 import { refuseOutstanding } from '../outstanding-batches.ts'
 import { Random } from '../random.ts'
+import { stoppedAsAsked } from '../run-stop.ts'
 import { fileSource, needPlaces, type Source } from '../source.ts'
 import { SpendRecord } from '../spend-record.ts'
 import { Spending } from '../spending.ts'
@@ -150,10 +152,10 @@ async function playRound(given: RoundGiven): Promise<Ended> {
   }
   const ledger = await Ledger.open(context, { ...settings, overwrite }, listener, collected)
   const { round, source, spending, lane, close } = join(given, ledger, { collected, ...listener })
-  const beat = new Beat(context, ledger, () => lane?.inFlight ?? 0, listener.lost)
+  const inFlight = (): number => lane?.inFlight ?? 0
+  const beat = new Beat({ clock, books: ledger, inFlight, failed: listener.lost })
   const interrupt = (): void => {
-    const hint = 'batches run on; run the same command again to collect them'
-    round.stop(new RunError('INTERRUPTED', 'Stopped as asked', { hint }))
+    round.stop(stoppedAsAsked('batches run on; run the same command again to collect them'))
   }
   let isOver = false
   try {
@@ -288,36 +290,6 @@ function inputOf({ input }: Settings): string {
   assert(typeof input === 'string', 'A run by batches reads its input again')
   return input
 }
-
-/** Shows that the run lives, every so often. */
-class Beat {
-  #cancel: () => void = () => {}
-
-  /** `inFlight`: requests that are under way. */
-  constructor(
-    { clock }: RunContext,
-    ledger: Ledger,
-    inFlight: () => number,
-    lost: (error: RunError) => void,
-  ) {
-    const beat = (): void => {
-      try {
-        ledger.beat(inFlight())
-      } catch (error) {
-        if (!(error instanceof RunError)) throw error
-        return lost(error)
-      }
-      this.#cancel = clock.after(beatMs, beat)
-    }
-    this.#cancel = clock.after(beatMs, beat)
-  }
-
-  end(): void {
-    this.#cancel()
-  }
-}
-
-const beatMs = 2000
 
 function spendingOf(
   { context, settings, prices }: RoundGiven,

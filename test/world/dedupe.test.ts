@@ -244,6 +244,22 @@ describe('a run that is killed', () => {
     expect(copied).toBe(200)
   })
 
+  test('on a disk that fails stops, and the next goes on', async () => {
+    const world = new BatchWorld(twinRows(30), { latencyMs: 200 })
+    const { summary } = await world.live(dedupe, undefined, (event) => {
+      if (event.type !== 'rows_again') return
+      world.disk.onOperation = (operation, path) => {
+        if (operation === 'write' && path === output) throw systemError('EIO', 'write', path)
+      }
+    })
+    world.disk.onOperation = undefined
+    expect(summary.stopped?.code).toBe('OUTPUT_UNWRITABLE')
+    expect(summary.exitCode).toBe(3)
+    const { summary: next } = await world.live(dedupe)
+    expect(counts(next)).toEqual([30, 0, 0])
+    expect(problems(world, 30)).toEqual([])
+  })
+
   test('on a full disk waits for room', async () => {
     const world = new BatchWorld(twinRows(30), { latencyMs: 200 })
     let isFull = false
