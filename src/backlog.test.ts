@@ -1,10 +1,10 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { rowOf } from '../test/world/drive.ts'
+import { attemptOf, rowOf } from '../test/world/drive.ts'
 import { Backlog } from './backlog.ts'
 import type { Work } from './work.ts'
 
-const bounds = { windowRowsMax: 10, windowBytesMax: 5000 }
+const bounds = { windowRowsMax: 10, windowBytesMax: 5000, windowBodiesBytesMax: Infinity }
 
 /** Takes the row that is next. */
 function takeHead(backlog: Backlog, pool: string): Work | undefined {
@@ -86,10 +86,31 @@ describe('Backlog', () => {
     backlog.add(rowOf(1))
     backlog.putBackAt(5, without)
     backlog.putBack(rowOf(3, { bodyBytes: 500 }))
-    expect([backlog.rows, backlog.bytes]).toEqual([3, 1500])
+    expect([backlog.rows, backlog.bodiesBytes]).toEqual([3, 1500])
     backlog.release(5)
     drain(backlog)
-    expect([backlog.rows, backlog.bytes]).toEqual([0, 0])
+    expect([backlog.rows, backlog.bodiesBytes]).toEqual([0, 0])
+  })
+
+  test('lets go of the bodies of new rows beyond its bound, and of no others', () => {
+    const backlog = new Backlog({ ...bounds, windowBodiesBytesMax: 2500 })
+    const rows = [1, 2, 3, 4].map((sequence) => rowOf(sequence))
+    const held = (): boolean[] => rows.map((row) => row.body !== undefined)
+    for (const row of rows) backlog.add(row)
+    expect(held()).toEqual([true, true, false, false])
+    // Those without are as far ahead as the others.
+    expect([backlog.bodiesBytes, backlog.fill]).toEqual([2000, 0.8])
+    takeHead(backlog, 'm')
+    const later = rowOf(5)
+    backlog.add(later)
+    expect(later.body).toBeDefined()
+    const tried = rowOf(6)
+    tried.lastAttempt = attemptOf(tried)
+    backlog.add(tried)
+    expect(tried.body).toBeDefined()
+    expect([backlog.bodiesBytes, backlog.fill]).toEqual([3000, 1])
+    drain(backlog)
+    expect([backlog.bodiesBytes, backlog.fill]).toEqual([0, 0])
   })
 
   test.each([
@@ -113,7 +134,7 @@ describe('Backlog', () => {
     backlog.release(10)
     const removed = backlog.remove((work) => work.row.model === 'odd')
     expect(removed.map((work) => work.sequence)).toEqual([5, 1, 3, 7])
-    expect([backlog.rows, backlog.bytes, backlog.nextReleaseAt]).toEqual([3, 3000, Infinity])
+    expect([backlog.rows, backlog.bodiesBytes, backlog.nextReleaseAt]).toEqual([3, 3000, Infinity])
     expect(drain(backlog, 'p')).toEqual([6, 2, 4])
   })
 
@@ -157,7 +178,7 @@ describe('Backlog', () => {
           }
           expect(backlog.rows).toBe(here.size)
           const held = [...here.keys()].filter((each) => each.body !== undefined)
-          expect(backlog.bytes).toBe(held.length * 1000)
+          expect(backlog.bodiesBytes).toBe(held.length * 1000)
         }
       }),
     )

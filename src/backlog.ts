@@ -32,6 +32,8 @@ import type { Attempt, Work } from './work.ts'
 export interface WindowBounds {
   readonly windowRowsMax: number
   readonly windowBytesMax: number
+  /** Of these, kept in memory: the bodies beyond are let go of, and read again. */
+  readonly windowBodiesBytesMax: number
 }
 
 /** Rows that wait; see above. */
@@ -46,6 +48,7 @@ export class Backlog {
   readonly #parked = new Map<string, Work[]>()
   #rows = 0
   #bytes = 0
+  #bodiesBytes = 0
 
   /** `prefixes`: those of the rows, if they matter to their order. */
   constructor(bounds: WindowBounds, prefixes?: Prefixes) {
@@ -70,8 +73,8 @@ export class Backlog {
   }
 
   /** Bytes of the bodies that are held in memory. */
-  get bytes(): number {
-    return this.#bytes
+  get bodiesBytes(): number {
+    return this.#bodiesBytes
   }
 
   /** How full the window is, from 0; returning rows can take it beyond 1. */
@@ -85,8 +88,14 @@ export class Backlog {
     return this.#delayed.nextAt
   }
 
-  /** A new row, or one that lets the others go first: behind all others of its pool. */
+  /**
+   * A new row, or one that lets the others go first: behind all others of its pool. The body of a
+   * new one is let go of where there are too many.
+   */
   add(work: Work): void {
+    const bodiesBytes = this.#bodiesBytes + work.bodyBytes
+    const isBeyond = bodiesBytes > this.#bounds.windowBodiesBytesMax
+    if (isBeyond && work.lastAttempt === undefined) work.body = undefined
     this.#count(work, 1)
     this.#line(work.pool).pushBack(work)
   }
@@ -227,8 +236,10 @@ export class Backlog {
 
   #count(work: Work, direction: 1 | -1): void {
     this.#rows += direction
-    // A row without its body waits for a retry; its bytes are on disk.
-    if (work.body !== undefined) this.#bytes += direction * work.bodyBytes
+    const bytes = direction * work.bodyBytes
+    if (work.body !== undefined) this.#bodiesBytes += bytes
+    // One that waits for a retry without its body was read long ago.
+    if (work.body !== undefined || work.lastAttempt === undefined) this.#bytes += bytes
   }
 }
 

@@ -42,6 +42,8 @@ export interface SchedulerOptions {
   readonly isCacheGiven?: boolean
   readonly windowRowsMax: number
   readonly windowBytesMax: number
+  /** Bytes of bodies that wait in memory; only of what is `rereadable` there may wait others. */
+  readonly windowBodiesBytesMax: number
   /** Whether a body can be read from the input again; if not, it is kept for retries. */
   readonly rereadable: boolean
 }

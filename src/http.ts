@@ -18,6 +18,7 @@ import { HttpExchange, ProxyFailure, ProxyRefusal } from './http-exchange.ts'
 import type { HttpClient, HttpContext } from './http-exchange.ts'
 import { routeTo } from './http-route.ts'
 import type { HttpRoute, HttpRouteOptions } from './http-route.ts'
+import { splice } from './json-spans.ts'
 import type { Proxy } from './proxy.ts'
 import type { ReplyReaderOptions } from './reply-reader.ts'
 import type { Dispatch, Exchange, Listener, Transport } from './transport.ts'
@@ -51,8 +52,6 @@ const keepAliveMsMax = 300_000
 
 /** Requests to one HTTP/2 connection: what servers commonly allow. */
 const streamsMax = 100
-
-const streamMember = Buffer.from('{"stream":true,')
 
 /** Sends requests to one Messages endpoint; the contract is that of `Transport`. */
 export class HttpTransport implements Transport {
@@ -104,10 +103,7 @@ export class HttpTransport implements Transport {
 
 /** The body with `stream` as its first member; it has no such member, and at least one other. */
 function withStream(body: Uint8Array): Uint8Array {
-  const copy = Buffer.allocUnsafe(streamMember.length + body.length - 1)
-  streamMember.copy(copy)
-  copy.set(body.subarray(1), streamMember.length)
-  return copy
+  return splice(body, [{ start: 0, end: 1, text: '{"stream":true,' }])
 }
 
 function makeClient(origin: string, http2: boolean, connect: Connect): Client {

@@ -94,6 +94,7 @@ function makeScheduler(
   { source, spending, ramps }: Ends,
 ): Scheduler {
   const { maxRequestsPerMinute, maxInputTokensPerMinute, maxOutputTokensPerMinute } = settings
+  const rereadable = source.reread !== undefined
   const options = {
     ...settings,
     budget: spending?.budget,
@@ -105,8 +106,9 @@ function makeScheduler(
       outputTokensPerMinute: maxOutputTokensPerMinute,
     },
     windowRowsMax: bounds.windowRowsMax,
-    windowBytesMax: bounds.windowBytesMax,
-    rereadable: source.reread !== undefined,
+    windowBytesMax: rereadable ? bounds.windowBytesMax : bounds.windowBodiesBytesMax,
+    windowBodiesBytesMax: rereadable ? bounds.windowBodiesBytesMax : Infinity,
+    rereadable,
   }
   return new Scheduler(context.clock.now(), options, new Random(settings.seed ?? context.seed()))
 }

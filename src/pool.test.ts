@@ -294,7 +294,11 @@ describe('Pools', () => {
       timeoutMs: 1,
       maxRowTimeMs: 1,
     })
-    const backlog = new Backlog({ windowRowsMax: 10, windowBytesMax: 1e6 })
+    const backlog = new Backlog({
+      windowRowsMax: 10,
+      windowBytesMax: 1e6,
+      windowBodiesBytesMax: 1e6,
+    })
     for (const [sequence, pool] of ['b', 'a', 'c'].entries()) {
       const work = rowOf(sequence, { pool })
       expect(pools.of(0, work)).toBe(pools.of(5, work))

@@ -21,6 +21,7 @@ import {
   memberText,
   namedMember,
   readMembers,
+  splice,
   withoutMembers,
 } from './json-spans.ts'
 import type { Changes, Member } from './json-spans.ts'
@@ -284,7 +285,7 @@ const noChanges: Changes = new Map()
 
 /** The request alone, as a copy. */
 function cutOut(part: Part, changes: Changes): Buffer {
-  if (changes.size === 0) return Buffer.from(part.bytes.subarray(part.start, part.end))
+  if (changes.size === 0) return splice(part.bytes, [], part.start, part.end)
   const members = part.members ?? readMembers(part.bytes, part.start)
   return changeMembers(part.bytes, members, changes, part.start, part.end)
 }

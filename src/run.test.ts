@@ -1,6 +1,7 @@
 import { zstdCompressSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { requests, StreamWorld } from '../test/stream-world.ts'
+import { bounds } from './bounds.ts'
 import type { RunEvent } from './events.ts'
 import { run } from './run.ts'
 
@@ -54,6 +55,49 @@ test('run() tells of a compressed input how much of the file was read', async ()
   const { rows } = await world.until(run(options, { observers }, world.context))
   expect(rows.succeeded).toBe(20)
   expect(new Set(told)).toEqual(new Set([data.length]))
+})
+
+/** Rows of half a megabyte, of which less than half may wait in memory. */
+function largeRows(): StreamWorld {
+  const world = new StreamWorld()
+  const text = 'word '.repeat(100_000)
+  const rows = requests(80).map((each) => {
+    const messages = [{ role: 'user', content: `${each.metadata.number} ${text}` }]
+    return `${JSON.stringify({ ...each, messages })}\n`
+  })
+  world.files.put('/in.jsonl', Buffer.from(rows.join('')))
+  return world
+}
+
+const twoAtOnce = { ...options, maxConcurrency: 2 }
+
+test('run() asks rows whose bodies were let go of with the bytes of the file', async () => {
+  const world = largeRows()
+  let reads = 0
+  world.files.onOperation = (operation, path) => {
+    if (operation === 'read' && path === '/in.jsonl') reads += 1
+  }
+  const { rows } = await world.until(run(twoAtOnce, {}, world.context))
+  expect(rows.succeeded).toBe(80)
+  const chunks = world.files.bytes('/in.jsonl').length / bounds.readChunkBytes
+  expect(reads - chunks).toBeGreaterThan(30)
+  const numbers = world.bodies.map((body) => Number(/"content":"(\d+) /.exec(body)?.[1]))
+  expect(numbers).toEqual(Array.from({ length: 80 }, (_, number) => number))
+})
+
+test('run() stops when such a row is no longer in the file, and goes on later', async () => {
+  const world = largeRows()
+  const first = run(twoAtOnce, {}, world.context)
+  await world.pass(3500)
+  const text = Buffer.from(world.files.bytes('/in.jsonl'))
+  // In place: of a file that is renamed over the old one the run would know nothing.
+  world.files.open('/in.jsonl', 'append').writeAt(Buffer.from('X'), text.lastIndexOf('word'))
+  const summary = await world.until(first)
+  expect(summary).toMatchObject({ exitCode: 3, stopped: { code: 'INPUT_CHANGED' } })
+  expect(summary.rows.left).toBe(1)
+  const second = await world.until(run(twoAtOnce, {}, world.context))
+  expect(second).toMatchObject({ exitCode: 0, rows: { succeeded: 80 } })
+  expect(world.bodies).toHaveLength(80)
 })
 
 const asTheScript = { outputFormat: 'tuple', sendUserId: false } as const

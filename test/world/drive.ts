@@ -99,6 +99,7 @@ const defaults: SchedulerOptions = {
   maxFailed: undefined,
   windowRowsMax: 4096,
   windowBytesMax: 1e9,
+  windowBodiesBytesMax: 1e9,
   rereadable: true,
 }
 
