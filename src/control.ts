@@ -16,6 +16,9 @@
  * ```
  */
 
+import { bounds } from './bounds.ts'
+import { RunError } from './errors.ts'
+
 /** One command. */
 export type Command =
   /** Start nothing; what is under way goes on. */
@@ -30,7 +33,13 @@ export type Command =
 export class RunControl {
   readonly #listeners = new Set<(command: Command) => void>()
 
+  /** @throws {RunError} `OPTIONS_INVALID` for a bound that is none */
   send(command: Command): void {
+    if (command.type === 'concurrency' && !isCount(command.max)) {
+      const most = bounds.socketsMax
+      const message = `Cannot bound requests to ${command.max} at once: it must be 1 to ${most}`
+      throw new RunError('OPTIONS_INVALID', message)
+    }
     for (const listener of this.#listeners) listener(command)
   }
 
@@ -39,4 +48,8 @@ export class RunControl {
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
   }
+}
+
+function isCount(max: number): boolean {
+  return Number.isSafeInteger(max) && max >= 1 && max <= bounds.socketsMax
 }

@@ -98,6 +98,8 @@ export type SchedulerEvent =
   | { readonly type: 'ceilings'; readonly ceilings: Ceilings }
   /** While held nothing starts; what is under way goes on. */
   | { readonly type: 'hold'; readonly why: Hold; readonly on: boolean }
+  /** So many tries may be under way at once from now on. */
+  | { readonly type: 'concurrency'; readonly max: number }
   /** The machine slept: what began before is dead, levels and latencies are unknown. */
   | { readonly type: 'slept'; readonly before: number }
   /** Start nothing more; what is under way may finish. */

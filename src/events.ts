@@ -7,8 +7,10 @@
  */
 
 import type { BudgetState } from './budget.ts'
+import type { Command } from './control.ts'
 import type { Unanswered } from './decision.ts'
 import type { ErrorCode } from './errors.ts'
+import type { MeterUnit } from './meter.ts'
 import type { ApiError, LimitReadings, Usage } from './outcome.ts'
 import type { SplitForecast } from './split-forecast.ts'
 import type { TurnReason } from './turns.ts'
@@ -227,6 +229,8 @@ export interface LimitsRead extends Base {
   readonly type: 'limits_read'
   readonly pool: string
   readonly limits: LimitReadings
+  /** What others take of these limits, per minute, as far as replies show. @default nothing */
+  readonly others?: Readonly<Partial<Record<MeterUnit, number>>>
 }
 
 /** What keeps the next row from starting changed. */
@@ -245,6 +249,14 @@ export interface BindingChanged extends Base {
 /** How the budget stands; told now and then, and at the end. Money is nano-dollars. */
 export interface BudgetUsed extends Base, BudgetState {
   readonly type: 'budget_used'
+}
+
+/** The user has told the run something while it goes on (control.ts). */
+export interface Commanded extends Base {
+  readonly type: 'commanded'
+  readonly command: Command['type']
+  /** How many requests may be in flight at once from now on; null: as many as there are sockets. */
+  readonly maxConcurrency: number | null
 }
 
 /** The output cannot be written (`ENOSPC`…); nothing starts until it can. Null: it can again. */
@@ -289,6 +301,7 @@ export type RunEvent =
   | LimitsRead
   | BindingChanged
   | BudgetUsed
+  | Commanded
   | OutputBlocked
   | RunStopping
   | Notice

@@ -9,6 +9,8 @@ export { check } from './check.ts'
 export type { CheckHooks, CheckProgress } from './check.ts'
 export type { CheckOptions } from './check-options.ts'
 export type { CheckReport, FoundKind } from './check-report.ts'
+export { RunControl } from './control.ts'
+export type { Command } from './control.ts'
 export { RunError } from './errors.ts'
 export type { ErrorCode } from './errors.ts'
 export type {
@@ -19,6 +21,7 @@ export type {
   BatchLost,
   BatchSubmitted,
   BindingChanged,
+  Commanded,
   DeadlineJudged,
   InputEnded,
   LimitsRead,

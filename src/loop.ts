@@ -12,6 +12,7 @@ import { Beat } from './beat.ts'
 import type { Books } from './books.ts'
 import type { Ceilings } from './ceilings.ts'
 import type { Cancel } from './clock.ts'
+import type { Command } from './control.ts'
 import type { RunContext } from './context.ts'
 import type { Decision, SchedulerEvent } from './decision.ts'
 import type { RunError } from './errors.ts'
@@ -22,6 +23,7 @@ import type { Prices } from './money.ts'
 import type { Settings } from './settings.ts'
 import type { Plan, Planned } from './plan.ts'
 import type { RampMemory } from './ramp-memory.ts'
+import { stoppedAsAsked } from './run-stop.ts'
 import type { Scheduler } from './scheduler.ts'
 import { Settling } from './settling.ts'
 import type { Source } from './source.ts'
@@ -63,6 +65,7 @@ export class Loop {
   #beat: Beat | undefined
   #opening: Cancel | undefined
   #mostInFlight = 0
+  #concurrencyMax: number
   #isOpen = false
   #binds = ''
   #finish: () => void = () => {}
@@ -72,6 +75,7 @@ export class Loop {
   constructor(parts: LoopParts) {
     const { scheduler } = parts
     this.#parts = parts
+    this.#concurrencyMax = parts.settings.maxConcurrency
     this.#observe = parts.observe
     this.#alarm = new Alarm(parts.context.clock, {
       wake: () => this.#step({ type: 'wake' }),
@@ -100,6 +104,10 @@ export class Loop {
           return scheduler.stopping
         },
         bodyAgain: (work) => this.#feed.bodyAgain(work),
+        othersOf: (pool) => {
+          const now = this.#now()
+          return telling.othersOf(scheduler.limiter.pool(now, pool).levels(now))
+        },
         step: (event, decided) => this.#step(event, decided),
       },
     )
@@ -149,6 +157,19 @@ export class Loop {
       this.#opening?.()
       this.#alarm.cancel()
     }
+  }
+
+  /** Does what the user tells the run, and says so. */
+  command(command: Command): void {
+    const { scheduler } = this.#parts
+    // It is over, or about to be.
+    if (scheduler.finished) return
+    if (command.type === 'concurrency') this.#concurrencyMax = command.max
+    // Before what comes of it.
+    this.#observe(telling.commanded(this.#now(), command, this.#concurrencyMax))
+    if (command.type === 'drain') this.#step({ type: 'stop', error: stoppedAsAsked() })
+    else if (command.type === 'concurrency') this.#step(command)
+    else this.#step({ type: 'hold', why: 'pause', on: command.type === 'pause' })
   }
 
   /** Starts nothing more, and ends what is under way after `graceMs`. */

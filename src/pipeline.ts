@@ -6,6 +6,7 @@
 import type { Books } from './books.ts'
 import { bounds } from './bounds.ts'
 import type { RunContext } from './context.ts'
+import type { RunControl } from './control.ts'
 import type { Observer } from './events.ts'
 import { learnCeilings } from './learning.ts'
 import { Loop } from './loop.ts'
@@ -35,6 +36,8 @@ export interface Ends {
   /** Which starts were too steep; absent where nothing is kept beside the results. */
   readonly ramps?: RampMemory | undefined
   readonly observers: readonly Observer[]
+  /** What the user tells the run while it goes on. @default nothing */
+  readonly control?: RunControl | undefined
   /** The part of the run before this one. @default there was none */
   readonly before?: Before | undefined
 }
@@ -81,7 +84,9 @@ export function join(context: RunContext, settings: Settings, ends: Ends): Pipel
   })
   const parts = { ...ends, context, settings, plan, scheduler, observe }
   const loop = new Loop(parts)
+  const unheard = ends.control?.listen((command) => loop.command(command))
   const close = (): void => {
+    unheard?.()
     learning.close()
     loop.close()
   }

@@ -18,8 +18,8 @@ export interface Missing {
   readonly seconds: number
 }
 
-/** What each limit is, a minute, and what is left of it. */
-export type Levels = Partial<Record<MeterUnit, { limit: number; level: number }>>
+/** What each limit is, a minute, what is left of it, and what others take of it, a minute. */
+export type Levels = Partial<Record<MeterUnit, { limit: number; level: number; others: number }>>
 
 /** See above. */
 export class PoolMeters {
@@ -46,7 +46,8 @@ export class PoolMeters {
   levels(now: number): Levels {
     const levels: Levels = {}
     for (const meter of this.#all) {
-      levels[meter.unit] = { limit: meter.perMinute, level: meter.level(now) }
+      const { perMinute: limit, othersPerMinute: others } = meter
+      levels[meter.unit] = { limit, level: meter.level(now), others }
     }
     return levels
   }

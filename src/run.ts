@@ -11,7 +11,9 @@
  */
 
 import { runBatches } from './batches/run.ts'
+import { bounds } from './bounds.ts'
 import { type RunContext, systemContext } from './context.ts'
+import type { RunControl } from './control.ts'
 import { copyToTwins } from './copies.ts'
 import { forgetDeadline } from './deadline.ts'
 import { RunError } from './errors.ts'
@@ -43,6 +45,8 @@ export interface RunHooks {
   readonly signal?: AbortSignal
   /** Told of everything, in order. One that throws is dropped. @default [] */
   readonly observers?: readonly Observer[]
+  /** Pauses it, lets it go on or end, and bounds it, while it goes on. @default nobody does */
+  readonly control?: RunControl | undefined
 }
 
 /**
@@ -99,8 +103,8 @@ async function runRows(
     refuseOutstanding(context.files, settings.output, 'ask live the rows of')
     return runLive({ settings, prices, hooks, context })
   }
-  const { observers = [], signal } = hooks
-  const parts = { context, settings, prices, observers, signal }
+  const { observers = [], signal, control } = hooks
+  const parts = { context, settings, prices, observers, signal, control }
   const { summary, stats, observe, retriedLeft } = await runBatches(parts)
   const { left } = summary.rows
   const { twins } = summary.snapshot.rows
@@ -141,7 +145,9 @@ async function runLive(live: LiveRun): Promise<RunSummary> {
   const source = live.source ?? sourceOf(context.files, settings.input)
   if (settings.onInvalidRow === 'stop') await checkInput(source, settings)
   const { clock } = context
-  const transport = context.transport(settings)
+  // The user may let more be under way than was said at first: only the scheduler bounds it then.
+  const isBoundHere = hooks.control === undefined
+  const transport = context.transport(isBoundHere ? settings : withAllSockets(settings))
   const ledger = await Ledger.open(context, settings, {
     blocked: (code) => loop.hold(code),
     lost: (error) => loop.abandon(error),
@@ -150,11 +156,11 @@ async function runLive(live: LiveRun): Promise<RunSummary> {
     onBlocked: (code) => loop.holdForRecord(code),
     onLost: (error) => loop.abandon(error),
   })
-  const { observers = [] } = hooks
+  const { observers = [], control } = hooks
   const { folder } = ledger
   const ramps = folder === undefined ? undefined : new RampMemory(context.files, folder)
   const own = { source, books: ledger, transport, prices, spending, ramps }
-  const ends = { ...own, observers, before }
+  const ends = { ...own, observers, before, control }
   const { loop, scheduler, stats, observe, close } = join(context, settings, ends)
   observe({
     type: 'run_started',
@@ -194,6 +200,10 @@ async function runLive(live: LiveRun): Promise<RunSummary> {
     if (isAll && folder !== undefined) forgetDeadline(context.files, folder)
     ledger.close()
   }
+}
+
+function withAllSockets(settings: Settings): Settings {
+  return { ...settings, maxConcurrency: bounds.socketsMax }
 }
 
 /** What a budget needs beside the rows; undefined without one. Lets go of the files if it fails. */

@@ -190,6 +190,8 @@ export class Scheduler {
         else this.#holds.delete(event.why)
         this.#patience.restart(now)
         return
+      case 'concurrency':
+        return this.#underWay.bound(event.max)
       case 'slept':
         return this.#slept(now, event.before)
       case 'stop':

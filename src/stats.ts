@@ -153,6 +153,7 @@ export class Stats {
       case 'run_stopping':
         this.#stopping = { code: event.code, message: event.message }
         return
+      case 'commanded':
       case 'notice':
         return
       default:

@@ -3,11 +3,14 @@
  */
 
 import type { Answer, Failure } from './books.ts'
+import { bounds } from './bounds.ts'
+import type { Command } from './control.ts'
 import type { Unanswered } from './decision.ts'
 import type {
   AnswerTaken,
   AttemptFailed,
   AttemptStarted,
+  Commanded,
   LimitsRead,
   Observer,
   RowAskedAgain,
@@ -18,6 +21,7 @@ import type {
 } from './events.ts'
 import type { Prices } from './money.ts'
 import type { LimitReadings, Outcome } from './outcome.ts'
+import type { Levels } from './pool-meters.ts'
 import type { RowFault } from './request.ts'
 import type { TurnReason } from './turns.ts'
 import type { Attempt, Work } from './work.ts'
@@ -135,6 +139,16 @@ export function sleptFor(ms: number): string {
   return `the machine slept for about ${Math.round(ms / 1000)} s: connections are opened anew`
 }
 
+/** The user has told the run something. */
+export function commanded(
+  at: number,
+  { type: command }: Command,
+  maxConcurrency: number,
+): Commanded {
+  const isBound = maxConcurrency < bounds.socketsMax
+  return { type: 'commanded', at, command, maxConcurrency: isBound ? maxConcurrency : null }
+}
+
 const limitsToldEveryMs = 1000
 
 /** Tells the limits of each pool, and not at every reply. */
@@ -147,6 +161,15 @@ export class LimitsTold {
     this.#toldAt.set(pool, at)
     return { type: 'limits_read', at, pool, limits }
   }
+}
+
+/** What others take of each limit, a minute; undefined: nothing, as far as is known. */
+export function othersOf(levels: Levels): LimitsRead['others'] {
+  const taken = Object.entries(levels).map(
+    ([unit, { others }]) => [unit, Math.round(others)] as const,
+  )
+  const some = taken.filter(([, others]) => others > 0)
+  return some.length === 0 ? undefined : Object.fromEntries(some)
 }
 
 /** All observers as one. One that throws is dropped: watching must not change what is watched. */

@@ -8,7 +8,7 @@
 import type { RunContext } from './context.ts'
 import type { Decision, SchedulerEvent, Unanswered } from './decision.ts'
 import { RunError } from './errors.ts'
-import type { Observer } from './events.ts'
+import type { LimitsRead, Observer } from './events.ts'
 import { withMarks, withoutMarks } from './marked-body.ts'
 import type { Prices } from './money.ts'
 import type { LimitReadings, Outcome } from './outcome.ts'
@@ -33,6 +33,8 @@ export interface TriesParts {
 export interface TriesOwner {
   /** Why nothing more is started, if nothing is. */
   readonly stopping: RunError | undefined
+  /** What others take of the limits of a pool, a minute. */
+  othersOf(pool: string): LimitsRead['others']
   /** The body of a row that waited for its retry; undefined if it cannot be had. */
   bodyAgain(work: Work): Uint8Array | undefined
   /** Something happened; `decided` is called with what is decided before that is done. */
@@ -120,7 +122,9 @@ export class Tries {
 
   #showLimits({ work }: Attempt, limits: LimitReadings | undefined): void {
     const event = this.#limitsTold.read(this.#now(), work.pool, limits)
-    if (event !== undefined) this.#parts.observe(event)
+    if (event === undefined) return
+    const others = this.#owner.othersOf(work.pool)
+    this.#parts.observe(others === undefined ? event : { ...event, others })
   }
 
   #now(): number {

@@ -20,7 +20,8 @@ export const fullBinds = 'concurrency'
 
 /** Tries under way; see above. */
 export class UnderWay {
-  readonly #bounds: UnderWayBounds
+  readonly #bytesMax: number
+  #countMax: number
   /**
    * The tries in the order of their numbers, with gaps where some have ended. Not a set: the tables
    * that one sheds as it changes keep each other alive, and with them all the tries they ever held.
@@ -33,17 +34,23 @@ export class UnderWay {
   #bytes = 0
   #sleptAt = -Infinity
 
-  constructor(bounds: UnderWayBounds) {
-    this.#bounds = bounds
+  constructor({ maxConcurrency, maxInFlightBytes }: UnderWayBounds) {
+    this.#countMax = maxConcurrency
+    this.#bytesMax = maxInFlightBytes
   }
 
   get size(): number {
     return this.#size
   }
 
+  /** So many may be under way at once from now on; more that are there already go on. */
+  bound(count: number): void {
+    this.#countMax = count
+  }
+
   /** As many are under way as may be at once: the next starts when one of them ends. */
   get isFull(): boolean {
-    return this.#size >= this.#bounds.maxConcurrency
+    return this.#size >= this.#countMax
   }
 
   /** The tries, the oldest first. */
@@ -69,11 +76,10 @@ export class UnderWay {
    * so large together. Infinity: until another ends.
    */
   wait(now: number, bodyBytes: number, tries = 1): Wait {
-    const { maxConcurrency, maxInFlightBytes } = this.#bounds
     const size = this.#size
-    if (size + tries > maxConcurrency) return { delayMs: Infinity, binds: fullBinds }
+    if (size + tries > this.#countMax) return { delayMs: Infinity, binds: fullBinds }
     // A body larger than the whole bound runs alone.
-    if (size + tries > 1 && this.#bytes + bodyBytes > maxInFlightBytes) {
+    if (size + tries > 1 && this.#bytes + bodyBytes > this.#bytesMax) {
       return { delayMs: Infinity, binds: 'in-flight bytes' }
     }
     const delayMs = this.#sockets.delay(now)

@@ -10,6 +10,7 @@
 import { assert } from '../assert.ts'
 import { Beat } from '../beat.ts'
 import type { RunContext } from '../context.ts'
+import type { RunControl } from '../control.ts'
 import { forgetDeadline } from '../deadline.ts'
 import { RunError } from '../errors.ts'
 import { Estimator } from '../estimate.ts'
@@ -51,6 +52,8 @@ export interface BatchRunParts {
   readonly prices: Prices
   readonly observers: readonly Observer[]
   readonly signal: AbortSignal | undefined
+  /** Only told to end: batches cannot be paused. */
+  readonly control?: RunControl | undefined
 }
 
 /** How it went; rows that are left are for a live run to ask, unless it was stopped. */
@@ -142,7 +145,7 @@ export interface RoundGiven extends BatchRunParts {
 }
 
 async function playRound(given: RoundGiven): Promise<Ended> {
-  const { context, settings, observe, number, signal } = given
+  const { context, settings, observe, number, signal, control } = given
   const { clock, files } = context
   const collected = new Collected()
   const overwrite = settings.overwrite && number === 1
@@ -157,6 +160,7 @@ async function playRound(given: RoundGiven): Promise<Ended> {
   const interrupt = (): void => {
     round.stop(stoppedAsAsked('batches run on; run the same command again to collect them'))
   }
+  const unheard = control?.listen(({ type }) => void (type === 'drain' && interrupt()))
   let isOver = false
   try {
     observe({
@@ -179,6 +183,7 @@ async function playRound(given: RoundGiven): Promise<Ended> {
     return { ...ended, lane }
   } finally {
     signal?.removeEventListener('abort', interrupt)
+    unheard?.()
     beat.end()
     await close(isOver)
   }

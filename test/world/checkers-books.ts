@@ -151,6 +151,7 @@ interface Fold {
   savedNanoUsd: number | null
   killedInFlight: number
   stopped: string | undefined
+  isPaused: boolean
   readonly underWay: Map<number, number>
   readonly problems: string[]
 }
@@ -170,6 +171,7 @@ function foldEvents(events: readonly RunEvent[]): Fold {
     savedNanoUsd: 0,
     killedInFlight: 0,
     stopped: undefined,
+    isPaused: false,
     underWay: new Map(),
     problems: [],
   }
@@ -206,6 +208,7 @@ function foldOne(fold: Fold, event: RunEvent): void {
     case 'attempt_started':
       fold.started += 1
       if (fold.stopped !== undefined) fold.problems.push(`a try began after ${fold.stopped}`)
+      if (fold.isPaused) fold.problems.push('a try began while it was paused')
       fold.underWay.set(event.attempt, event.line)
       return
     case 'attempt_failed':
@@ -235,6 +238,10 @@ function foldOne(fold: Fold, event: RunEvent): void {
       return
     case 'row_left':
       fold.left += 1
+      return
+    case 'commanded':
+      if (event.command === 'pause' || event.command === 'resume')
+        fold.isPaused = event.command === 'pause'
       return
     case 'run_stopping':
       if (fold.stopped !== undefined) fold.problems.push('it stopped twice')

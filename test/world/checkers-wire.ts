@@ -3,6 +3,7 @@
  * done. Windows are counted here anew, from what was sent and what its replies said.
  */
 
+import type { RunEvent } from '../../src/events.ts'
 import type { Sent } from './witness.ts'
 
 const minuteMs = 60_000
@@ -50,10 +51,18 @@ export function checkTokenWindow(
 export function checkUnderWay(
   sends: readonly Sent[],
   { maxConcurrency = Infinity, maxInFlightBytes = Infinity },
+  events: readonly RunEvent[],
 ): readonly string[] {
   const problems: string[] = []
-  const most = Math.max(0, ...sends.map(({ inFlight }) => inFlight))
-  if (most > maxConcurrency) problems.push(`${most} in flight, bound ${maxConcurrency}`)
+  const commands = events.filter((event) => event.type === 'commanded')
+  for (const { at, inFlight } of sends) {
+    const before = commands.findLast((each) => each.at < at)
+    // Of one instant the order is not known here.
+    const bounds = [...(before ? [before] : []), ...commands.filter((each) => each.at === at)]
+    const told = bounds.map((each) => each.maxConcurrency ?? Infinity)
+    const most = Math.max(...told, ...(before ? [] : [maxConcurrency]))
+    if (inFlight > most) problems.push(`${inFlight} in flight at ${at}, bound ${most}`)
+  }
   const over = sends.find(
     ({ inFlight, inFlightBytes }) => inFlight > 1 && inFlightBytes > maxInFlightBytes,
   )

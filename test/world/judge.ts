@@ -123,8 +123,9 @@ export class Judge {
     const start = this.#start
     if (start === undefined || !this.#knowsLimits(start)) return
     const { life, rows, idle } = start
-    const { retryFailed, first, maxBudgetUsd } = life.plan.options
-    if (maxBudgetUsd !== undefined) return
+    const { commands = [], options } = life.plan
+    const { retryFailed, first, maxBudgetUsd } = options
+    if (maxBudgetUsd !== undefined || commands.length > 0) return
     const isStopping = life.events.some(({ type }) => type === 'run_stopping')
     if (retryFailed === true || first !== undefined || isStopping || life.isBlocked) return
     const { maxInputTokensPerMinute, maxOutputTokensPerMinute } = this.#drawn
@@ -261,7 +262,7 @@ export class Judge {
     const times = sends.map(({ at }) => at)
     return [
       ...checkWindow(times, maxRequestsPerMinute),
-      ...checkUnderWay(sends, this.#drawn),
+      ...checkUnderWay(sends, this.#drawn, start.life.events),
       ...(this.#knowsLimits(start)
         ? checkServerWindows(sends, this.#limits(this.#weather.limitFactor))
         : []),

@@ -6,6 +6,7 @@
 import type { ApiCalls } from '../../src/api-calls.ts'
 import type { Cancel, Clock } from '../../src/clock.ts'
 import type { RunContext } from '../../src/context.ts'
+import { RunControl } from '../../src/control.ts'
 import { RunError } from '../../src/errors.ts'
 import type { RunEvent } from '../../src/events.ts'
 import type { Host } from '../../src/host.ts'
@@ -17,6 +18,7 @@ import type { RunSummary } from '../../src/summary.ts'
 import type { Listener, Transport } from '../../src/transport.ts'
 import { systemError } from '../sim-file.ts'
 import type { SimFiles } from '../sim-files.ts'
+import type { TimedCommand } from './commands.ts'
 import type { Death, Drawn } from './draw.ts'
 import type { SimClock } from './sim-clock.ts'
 import { SimApiCalls } from './sim-api-calls.ts'
@@ -45,6 +47,8 @@ export interface LifePlan {
   readonly options: RunOptions
   readonly death: Death | undefined
   readonly random: Random
+  /** What its user tells it. @default nothing */
+  readonly commands?: readonly TimedCommand[] | undefined
 }
 
 /** How it ended. */
@@ -100,7 +104,8 @@ export class Life {
     const { clock } = this.#stage
     const interrupt = new AbortController()
     const observers = [(event: RunEvent) => this.#hear(event)]
-    const hooks = { signal: interrupt.signal, observers }
+    const control = this.#commanded()
+    const hooks = { signal: interrupt.signal, observers, control }
     const died = new Promise<Ending>((resolve) => {
       this.kill = () => {
         if (!this.isAlive) return
@@ -119,6 +124,21 @@ export class Life {
     } finally {
       this.isAlive = false
     }
+  }
+
+  /** Undefined where its user tells it nothing. */
+  #commanded(): RunControl | undefined {
+    const { commands = [] } = this.plan
+    if (commands.length === 0) return undefined
+    const control = new RunControl()
+    for (const { afterMs, command } of commands) {
+      this.#stage.clock.after(afterMs, () => {
+        if (!this.isAlive) return
+        this.#stage.tally(command.type)
+        control.send(command)
+      })
+    }
+    return control
   }
 
   #hear(event: RunEvent): void {

@@ -13,6 +13,7 @@ import type { RunOptions } from '../../src/settings.ts'
 import { SimFiles } from '../sim-files.ts'
 import { BillingModel } from './billing.ts'
 import { checkBudget, type Purse, raised } from './checkers-budget.ts'
+import { drawCommands } from './commands.ts'
 import { type Death, draw, type Drawn } from './draw.ts'
 import { WorldInput } from './input.ts'
 import { files, foreignText, Judge } from './judge.ts'
@@ -173,6 +174,8 @@ class World {
       options,
       death,
       random: this.#random.fork(`life ${this.#lives}`),
+      // The last lives are left alone, for their pace to be judged.
+      commands: death && drawCommands(this.#random.fork(`commands ${this.#lives}`)),
     }
     const life = new Life(this.#stage(), plan)
     this.#life = life
