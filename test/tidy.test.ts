@@ -33,7 +33,7 @@ const nodeImports: Readonly<Record<string, readonly string[]>> = {
 const packages: Readonly<Record<string, RegExp>> = {
   ajv: /^src\/output-rules\.ts$/,
   undici: /^src\/(admin|http(-calls|-dispatcher|-exchange|-route)?)\.ts$/,
-  zod: /^src\/(options|option-rules|price-override)\.ts$/,
+  zod: /^src\/(options|option-rules|price-override|page\/history)\.ts$/,
   commander: /^src\/cli\//,
   pino: /^src\/cli\//,
   'log-update': /^src\/cli\//,

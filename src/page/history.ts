@@ -1,0 +1,179 @@
+/**
+ * The history: how runs of one output went, interval by interval, in `<output>.sluice/history`.
+ *
+ * JSON lines, of a few hundred bytes each:
+ *
+ *   {"type":"start",…}      a run began
+ *   {"type":"interval",…}   what happened in so many milliseconds (interval.ts)
+ *   {"type":"end",…}        how it ended; absent of one that was killed
+ *
+ * Intervals last a second at first, and a five-hundredth of the run later, so that a run of a week
+ * is a few thousand lines. It is a cache: a report without it has no charts over time, and nothing
+ * else is missing. It holds no prompts, answers, ids or keys.
+ */
+
+import { z } from 'zod'
+import type { RunEvent } from '../events.ts'
+import type { File, Files } from '../files.ts'
+import type { RunSummary } from '../summary.ts'
+import { version } from '../version.ts'
+import { Errors } from './errors.ts'
+import { estimatesOf } from './estimates.ts'
+import { IntervalFold } from './interval.ts'
+
+const intervalMsMin = 1000
+const intervalsToDouble = 500
+
+const count = z.number().min(0)
+const meter = z.strictObject({ used: count, limit: z.number().nullable() })
+const pool = z.strictObject({
+  requests: meter.optional(),
+  input: meter.optional(),
+  output: meter.optional(),
+  tokens: meter.optional(),
+})
+const interval = z.strictObject({
+  type: z.literal('interval'),
+  at: z.number(),
+  ms: count,
+  succeeded: count,
+  failed: count,
+  rateLimited: count,
+  overloaded: count,
+  broken: count,
+  inFlight: count,
+  costNanoUsd: count,
+  cacheReadTokens: count,
+  bound: z.record(z.string(), count),
+  pools: z.record(z.string(), pool),
+  errors: z
+    .array(z.strictObject({ type: z.string(), status: count, tries: count, message: z.string() }))
+    .optional(),
+})
+const start = z.strictObject({
+  type: z.literal('start'),
+  at: z.number(),
+  version: z.string(),
+  input: z.string(),
+})
+const end = z.strictObject({
+  type: z.literal('end'),
+  at: z.number(),
+  rows: count,
+  left: count,
+  stopped: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
+  perhapsNanoUsd: z.number().nullable(),
+  cacheSavedNanoUsd: z.number().nullable(),
+  estimates: z
+    .strictObject({ rows: count, bias: z.number(), median: z.number(), p95: z.number() })
+    .nullable(),
+})
+const line = z.discriminatedUnion('type', [start, interval, end])
+
+/** A line of a history. */
+export type HistoryLine = z.infer<typeof line>
+
+/** Where the history of an output is. */
+export function historyPath(output: string): string {
+  return `${output}.sluice/history`
+}
+
+/** The lines that can be read: a torn one, or one of a later version, is none. */
+export function readHistory(files: Files, output: string): readonly HistoryLine[] {
+  const path = historyPath(output)
+  if (files.stat(path)?.isFile !== true) return []
+  return files
+    .readText(path)
+    .split('\n')
+    .flatMap((text) => {
+      const read = line.safeParse(parsed(text))
+      return read.success ? [read.data] : []
+    })
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // The end of a process that was killed while it wrote.
+    return undefined
+  }
+}
+
+/**
+ * Writes the history of one run. An observer: it throws where the file cannot be written, and is
+ * dropped.
+ */
+export class HistoryWriter {
+  readonly #files: Files
+  readonly #fold = new IntervalFold()
+  readonly #errors = new Errors()
+  #file: File | undefined
+  #startedAt = 0
+  #wallOffset = 0
+
+  constructor(files: Files) {
+    this.#files = files
+  }
+
+  observe(event: RunEvent): void {
+    if (event.type === 'run_started') this.#start(event)
+    if (this.#file === undefined) return
+    const length = this.#fold.length(event.at)
+    const lengthMax = Math.max(intervalMsMin, (event.at - this.#startedAt) / intervalsToDouble)
+    if (length >= lengthMax) this.#writeInterval(event.at)
+    this.#fold.observe(event)
+    if (event.type === 'attempt_failed') this.#errors.addTry(event.status, event.error)
+  }
+
+  /** The run is over; `now` is its clock's. */
+  end(now: number, summary: RunSummary): void {
+    const { rows, stopped, snapshot } = summary
+    if (this.#file === undefined) return
+    this.#writeInterval(now)
+    this.#write({
+      type: 'end',
+      at: Math.round(this.#wallOffset + now),
+      rows: rows.selected,
+      left: rows.left,
+      stopped: stopped && { code: stopped.code, message: stopped.message },
+      perhapsNanoUsd: snapshot.possiblyBilledTwice.costNanoUsdMax,
+      cacheSavedNanoUsd: snapshot.cacheSavedNanoUsd,
+      estimates: estimatesOf(summary),
+    })
+    this.close()
+  }
+
+  close(): void {
+    this.#file?.close()
+    this.#file = undefined
+  }
+
+  #start(event: Extract<RunEvent, { type: 'run_started' }>): void {
+    const { at, wallAt, input, output, held } = event
+    // Nothing can be kept beside standard output.
+    if (this.#file !== undefined || output === '-') return
+    const path = historyPath(output)
+    // That of an output that is no more.
+    if (held.succeeded + held.failed === 0) this.#files.remove(path)
+    this.#file = this.#files.open(path, 'append')
+    this.#startedAt = at
+    this.#wallOffset = wallAt - at
+    this.#write({ type: 'start', at: Math.round(wallAt), version, input })
+  }
+
+  #writeInterval(now: number): void {
+    const errors = this.#errors.takeTries()
+    this.#write({
+      type: 'interval',
+      ...this.#fold.close(now),
+      ...(errors.length > 0 && { errors: [...errors] }),
+    })
+  }
+
+  #write(written: HistoryLine | z.input<typeof line>): void {
+    const bytes = Buffer.from(`${JSON.stringify(written)}\n`)
+    // A part of a line, on a disk that is full, is torn for whoever reads it.
+    this.#file?.write(bytes, 0)
+  }
+}
