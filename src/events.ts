@@ -7,6 +7,7 @@
  */
 
 import type { BudgetState } from './budget.ts'
+import type { Command } from './control.ts'
 import type { Unanswered } from './decision.ts'
 import type { ErrorCode } from './errors.ts'
 import type { ApiError, LimitReadings, Usage } from './outcome.ts'
@@ -227,6 +228,16 @@ export interface LimitsRead extends Base {
   readonly type: 'limits_read'
   readonly pool: string
   readonly limits: LimitReadings
+  /** What others take of each, as the limiter estimates. @default that is not known */
+  readonly others?: OtherTraffic
+}
+
+/** Units a minute that others take of a pool's limits; one that is not known is absent. */
+export interface OtherTraffic {
+  readonly requests?: number
+  readonly input?: number
+  readonly output?: number
+  readonly tokens?: number
 }
 
 /** What keeps the next row from starting changed. */
@@ -245,6 +256,14 @@ export interface BindingChanged extends Base {
 /** How the budget stands; told now and then, and at the end. Money is nano-dollars. */
 export interface BudgetUsed extends Base, BudgetState {
   readonly type: 'budget_used'
+}
+
+/** A command was given while the run went on, and holds from now on. */
+export interface Commanded extends Base {
+  readonly type: 'commanded'
+  readonly command: Command['type']
+  /** The bound of requests at once that is now in force; null: as many as there are sockets. */
+  readonly maxConcurrency: number | null
 }
 
 /** The output cannot be written (`ENOSPC`…); nothing starts until it can. Null: it can again. */
@@ -289,6 +308,7 @@ export type RunEvent =
   | LimitsRead
   | BindingChanged
   | BudgetUsed
+  | Commanded
   | OutputBlocked
   | RunStopping
   | Notice

@@ -12,6 +12,7 @@
 
 import { runBatches } from './batches/run.ts'
 import { type RunContext, systemContext } from './context.ts'
+import type { RunControl } from './control.ts'
 import { copyToTwins } from './copies.ts'
 import { forgetDeadline } from './deadline.ts'
 import { RunError } from './errors.ts'
@@ -43,6 +44,8 @@ export interface RunHooks {
   readonly signal?: AbortSignal
   /** Told of everything, in order. One that throws is dropped. @default [] */
   readonly observers?: readonly Observer[]
+  /** What is sent by it is done, while the run goes on. @default nothing is */
+  readonly control?: RunControl
 }
 
 /**

@@ -103,6 +103,7 @@ const levels: Readonly<Record<RunEvent['type'], Level>> = {
   limits_read: 'trace',
   binding_changed: 'debug',
   budget_used: 'debug',
+  commanded: 'info',
   output_blocked: 'error',
   run_stopping: 'error',
   notice: 'info',
