@@ -2,6 +2,7 @@
  * What each pool of a run carries, as its events tell.
  */
 
+import type { OtherTraffic } from './events.ts'
 import type { LimitReadings } from './outcome.ts'
 import { RecentRate } from './recent-rate.ts'
 
@@ -18,6 +19,8 @@ export interface PoolSnapshot {
   readonly outputTokensPerMinute: number
   /** The newest limits a reply showed; undefined until one does. */
   readonly limits: LimitReadings | undefined
+  /** What others take of them a minute, as far as replies show; undefined when that is not known. */
+  readonly others: OtherTraffic | undefined
 }
 
 /** That of one pool. */
@@ -26,6 +29,7 @@ export class PoolStats {
   readonly input: RecentRate = new RecentRate(60)
   readonly output: RecentRate = new RecentRate(60)
   limits: LimitReadings | undefined
+  others: OtherTraffic | undefined
 
   constructor(now: number) {
     for (const rate of [this.requests, this.input, this.output]) rate.start(now)
@@ -38,6 +42,7 @@ export class PoolStats {
       inputTokensPerMinute: this.input.sum(now),
       outputTokensPerMinute: this.output.sum(now),
       limits: this.limits,
+      others: this.others,
     }
   }
 }

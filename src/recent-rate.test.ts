@@ -49,6 +49,19 @@ describe('RecentRate', () => {
     expect(rate.sum(100_000)).toBe(((41 + 99) * 59) / 2)
   })
 
+  test('eachSecond() is the seconds that are over, oldest first', () => {
+    const rate = new RecentRate(4)
+    rate.start(700)
+    expect(rate.eachSecond(1699)).toEqual([])
+    rate.add(700, 1)
+    rate.add(1700, 2)
+    rate.add(1800, 3)
+    expect(rate.eachSecond(2699)).toEqual([1])
+    expect(rate.eachSecond(2700)).toEqual([1, 5])
+    expect(rate.eachSecond(4700)).toEqual([5, 0, 0])
+    expect(rate.eachSecond(1e6)).toEqual([0, 0, 0])
+  })
+
   test('a clock that steps back loses nothing', () => {
     const rate = new RecentRate()
     rate.start(0)

@@ -1,5 +1,7 @@
 /**
  * What happened in the last seconds, from one-second counts: how much, and how fast.
+ *
+ * Seconds are counted from the start, so that one is over when as much more has passed.
  */
 
 export class RecentRate {
@@ -15,7 +17,7 @@ export class RecentRate {
   /** Nothing is counted from before this instant. */
   start(now: number): void {
     this.#startedAt = now
-    this.#second = Math.floor(now / 1000)
+    this.#second = 0
     this.#counts.fill(0)
   }
 
@@ -35,13 +37,24 @@ export class RecentRate {
   perSecond(now: number): number {
     const sum = this.sum(now)
     // The second under way counts for the part of it that has passed.
-    const windowMs = (this.#counts.length - 1) * 1000 + (now - this.#second * 1000)
-    const seconds = Math.max(1, Math.min(now - this.#startedAt, windowMs) / 1000)
+    const elapsedMs = now - this.#startedAt
+    const windowMs = (this.#counts.length - 1 - this.#second) * 1000 + elapsedMs
+    const seconds = Math.max(1, Math.min(elapsedMs, windowMs) / 1000)
     return sum / seconds
   }
 
+  /** What was counted in each second that is over, oldest first, and in none before the start. */
+  eachSecond(now: number): readonly number[] {
+    this.#advance(now)
+    const length = Math.min(this.#counts.length - 1, this.#second)
+    return Array.from({ length }, (_, index) => {
+      const second = this.#second - length + index
+      return this.#counts[second % this.#counts.length] ?? 0
+    })
+  }
+
   #advance(now: number): void {
-    const second = Math.floor(now / 1000)
+    const second = Math.floor((now - this.#startedAt) / 1000)
     const passed = Math.min(this.#counts.length, second - this.#second)
     for (let step = 1; step <= passed; step++) {
       this.#counts[(this.#second + step) % this.#counts.length] = 0

@@ -89,6 +89,10 @@ export interface Snapshot {
     /** All rows are answered, or it has passed: it was met, or not. */
     readonly isJudged: boolean
   } | null
+  /** Nothing starts, as was asked. */
+  readonly paused: boolean
+  /** The bound of requests at once, as it was changed; null while it was not, or there is none. */
+  readonly maxConcurrency: number | null
   readonly attempts: {
     readonly started: number
     readonly inFlight: number
@@ -109,6 +113,11 @@ export interface Snapshot {
   readonly tokens: TokenTotals
   /** Of the answers whose price is known. */
   readonly costNanoUsd: number
+  /**
+   * What it comes to when the rows still to come cost as much as those before; null while that
+   * cannot be said: of a stream, with batches under way, without a price, or after a few rows.
+   */
+  readonly costAtEndNanoUsd: number | null
   /** Answers of models without a known price. */
   readonly unpriced: number
   /**
@@ -123,6 +132,8 @@ export interface Snapshot {
   /** All pools together: rows over about the last ten seconds, tokens of the last sixty. */
   readonly rates: {
     readonly rowsPerSecond: number
+    /** Rows settled in each of the last sixty seconds that are over, oldest first. */
+    readonly rowsEachSecond: readonly number[]
     readonly inputTokensPerMinute: number
     readonly outputTokensPerMinute: number
   }
@@ -136,6 +147,8 @@ export interface Snapshot {
   readonly bound: readonly (readonly [string, number])[]
   /** Until the last row, at the present rate; null while that cannot be said. */
   readonly leftMs: number | null
+  /** The same, at least and at most (time-left.ts); null while too little is known. */
+  readonly leftRangeMs: readonly [least: number, most: number] | null
   readonly outputBlocked: string | null
   readonly stopping: { readonly code: string; readonly message: string } | null
 }

@@ -353,6 +353,7 @@ describe('Stats', () => {
     const { pools, rates } = fold(events, 6000)
     const each = {
       limits: undefined,
+      others: undefined,
       requestsPerMinute: 1,
       inputTokensPerMinute: 123,
       outputTokensPerMinute: 40,
@@ -369,6 +370,7 @@ describe('Stats', () => {
     ])
     expect(rates).toEqual({
       rowsPerSecond: 0.5,
+      rowsEachSecond: [0, 0, 0, 3, 0, 0],
       inputTokensPerMinute: 369,
       outputTokensPerMinute: 120,
     })
@@ -377,6 +379,55 @@ describe('Stats', () => {
   test('keeps the newest limits of a pool', () => {
     const { pools } = fold([started(0), limitsRead(50), limitsRead(60)], 2)
     expect(pools[0]?.limits?.requests?.limit).toBe(60)
+  })
+
+  test('keeps what others take as long as it is told', () => {
+    const others = { requests: 7, output: 0 }
+    const told = { ...limitsRead(50), others } as RunEvent
+    expect(fold([started(0), told], 2).pools[0]?.others).toEqual(others)
+    expect(fold([started(0), told, limitsRead(50)], 2).pools[0]?.others).toBeUndefined()
+  })
+
+  test('knows what was commanded last', () => {
+    const commanded = (
+      command: 'pause' | 'resume' | 'drain' | 'concurrency',
+      max = 9,
+    ): RunEvent => ({
+      type: 'commanded',
+      at: 1,
+      command,
+      maxConcurrency: max,
+    })
+    const after = (...events: readonly RunEvent[]): unknown => {
+      const { paused, maxConcurrency } = fold([started(0), ...events], 2)
+      return { paused, maxConcurrency }
+    }
+    expect(after()).toEqual({ paused: false, maxConcurrency: null })
+    expect(after(commanded('pause'))).toEqual({ paused: true, maxConcurrency: 9 })
+    const lower = commanded('concurrency', 4)
+    expect(after(commanded('pause'), lower)).toEqual({ paused: true, maxConcurrency: 4 })
+    expect(after(commanded('pause'), commanded('resume'))).toMatchObject({ paused: false })
+    expect(after(commanded('pause'), commanded('drain'))).toMatchObject({ paused: false })
+  })
+
+  test('foresees the cost at the end from the rows that were asked', () => {
+    const rows = [1, 2, 3, 4, 5].map((line) => succeeded(1000, line, 100))
+    const copied = {
+      type: 'row_copied',
+      at: 1,
+      line: 6,
+      id: 'b',
+      from: 'a',
+      isFailure: false,
+    } as const
+    const whole = [started(0), read(0, 20, 1000, { succeeded: 4, failed: 0 }), ...rows, copied]
+    // Of 20 rows 4 are held, 5 cost 500 and one nothing: 10 are to come.
+    const end = { type: 'input_ended', at: 0 } as const
+    expect(fold([...whole, end], 2000).costAtEndNanoUsd).toBe(1500)
+    expect(fold([...whole, end, succeeded(1, 9, null)], 2000).costAtEndNanoUsd).toBeNull()
+    const batch = { type: 'batch_submitted', at: 1, isEarlier: false, id: 'a', rows: 3 } as const
+    expect(fold([...whole, end, batch], 2000).costAtEndNanoUsd).toBeNull()
+    expect(fold([started(0, { inputBytes: null }), ...rows], 1).costAtEndNanoUsd).toBeNull()
   })
 
   test('watches a bounded number of pools, and counts the rows of all', () => {
@@ -423,6 +474,14 @@ describe('Stats', () => {
       // 4 of 20 in 2 s, so 16 at 2 a second.
       const rows = [1, 2, 3, 4].map((line) => succeeded(1000, line))
       expect(fold([started(0), ...twenty, ...rows], 2000).leftMs).toBe(8000)
+    })
+
+    test('is a range once five rows are settled', () => {
+      const rows = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((line) => succeeded(900, line))
+      expect(fold([started(0), ...twenty, ...rows.slice(5)], 1000).leftRangeMs).toBeNull()
+      // 9 in 1 s, give or take twice 3: 11 at 3 to 15 a second.
+      const range = fold([started(0), ...twenty, ...rows], 1000).leftRangeMs
+      expect(range?.map((ms) => Math.round(ms))).toEqual([733, 3667])
     })
 
     test('counts rows that were held, failed or left as done', () => {

@@ -14,6 +14,7 @@ import type {
   BatchCut,
   BatchLost,
   BatchSubmitted,
+  Commanded,
   LimitsRead,
   RowAskedAgain,
   RowFailed,
@@ -27,6 +28,8 @@ import { isTruncated, meteredInputTokens } from './outcome.ts'
 import { PoolStats } from './pool-stats.ts'
 import { RecentRate } from './recent-rate.ts'
 import type { Snapshot, TokenTotals } from './snapshot.ts'
+import { costAtEnd, leftMs, leftRangeMs, type Pace, refillMs } from './time-left.ts'
+import { UnknownTries } from './unknown-tries.ts'
 
 /** A file may name any number of models; more pools than this are not watched one by one. */
 const poolsMax = 32
@@ -65,9 +68,7 @@ export class Stats {
   }
   #readAll = false
   readonly #attempts = { started: 0, ended: 0, refused: 0, overloaded: 0, broken: 0 }
-  readonly #unknown = { attempts: 0, costNanoUsd: 0, priced: true, killedInFlight: 0 }
-  #unknownRows = 0
-  readonly #unknownPending = new Set<number>()
+  readonly #unknown = new UnknownTries()
   readonly #tokens = { ...noTokens }
   #costNanoUsd = 0
   #unpriced = 0
@@ -75,11 +76,14 @@ export class Stats {
   #cacheLostNanoUsd: number | null = 0
   #budget: BudgetState | null = null
   readonly #settledRate = new RecentRate()
+  readonly #settledLately = new RecentRate(61)
   readonly #pools = new Map<string, PoolStats>()
   readonly #bound = new Map<string, number>()
   #binds = 'reading'
   #bindsSince = 0
   #bindsUntil: number | undefined
+  #paused = false
+  #maxConcurrency: number | null = null
   #outputBlocked: string | null = null
   #stopping: { code: string; message: string } | null = null
   /** Rows of each batch that is outstanding, by its id. */
@@ -147,6 +151,8 @@ export class Stats {
         this.#budget = budget
         return
       }
+      case 'commanded':
+        return this.#commanded(event)
       case 'output_blocked':
         this.#outputBlocked = event.code
         return
@@ -164,8 +170,10 @@ export class Stats {
   /** The run as of `now`. */
   snapshot(now: number): Snapshot {
     const { started, ended, refused, overloaded, broken } = this.#attempts
-    const { attempts, costNanoUsd, priced, killedInFlight } = this.#unknown
     const pools = [...this.#pools].map(([name, pool]) => pool.snapshot(now, name))
+    const pace = this.#pace(now)
+    const toCome = this.#toCome()
+    const atLeastMs = refillMs(toCome ?? 0, pools)
     const bound = new Map(this.#bound)
     bound.set(this.#binds, (bound.get(this.#binds) ?? 0) + now - this.#bindsSince)
     return {
@@ -179,21 +187,20 @@ export class Stats {
         ...this.#fromBatches,
       },
       deadline: this.#deadline && this.#leftOf(this.#deadline, now),
+      paused: this.#paused,
+      maxConcurrency: this.#maxConcurrency,
       attempts: { started, inFlight: started - ended, refused, overloaded, broken },
-      possiblyBilledTwice: {
-        rows: this.#unknownRows,
-        attempts,
-        costNanoUsdMax: priced ? costNanoUsd : null,
-        killedInFlight,
-      },
+      possiblyBilledTwice: this.#unknown.snapshot(),
       tokens: { ...this.#tokens },
       costNanoUsd: this.#costNanoUsd,
+      costAtEndNanoUsd: toCome === null ? null : this.#costAtEnd(toCome),
       unpriced: this.#unpriced,
       cacheSavedNanoUsd: this.#cacheSavedNanoUsd,
       cacheLostNanoUsd: this.#cacheLostNanoUsd,
       budget: this.#budget,
       rates: {
-        rowsPerSecond: this.#settledRate.perSecond(now),
+        rowsPerSecond: pace.perSecond,
+        rowsEachSecond: pace.eachSecond,
         inputTokensPerMinute: sum(pools.map((pool) => pool.inputTokensPerMinute)),
         outputTokensPerMinute: sum(pools.map((pool) => pool.outputTokensPerMinute)),
       },
@@ -201,7 +208,8 @@ export class Stats {
       binds: this.#binds,
       bindsForMs: this.#bindsUntil === undefined ? null : Math.max(0, this.#bindsUntil - now),
       bound: [...bound].toSorted((a, b) => b[1] - a[1]),
-      leftMs: this.#leftMs(now),
+      leftMs: toCome === null ? null : leftMs(toCome, pace, atLeastMs),
+      leftRangeMs: toCome === null ? null : leftRangeMs(toCome, pace, atLeastMs),
       outputBlocked: this.#outputBlocked,
       stopping: this.#stopping,
     }
@@ -219,6 +227,7 @@ export class Stats {
     this.#inputBytes = event.inputBytes
     this.#unknown.killedInFlight = event.killedInFlight
     this.#settledRate.start(event.at)
+    this.#settledLately.start(event.at)
   }
 
   #attemptFailed(event: AttemptFailed): void {
@@ -226,18 +235,7 @@ export class Stats {
     if (event.kind === 'refused') this.#attempts.refused += 1
     else if (event.kind === 'overloaded') this.#attempts.overloaded += 1
     else if (event.kind === 'broken') this.#attempts.broken += 1
-    this.#countUnknown(event.line, event.unknown)
-  }
-
-  #countUnknown(line: number, unknown: AttemptFailed['unknown']): void {
-    if (unknown === null) return
-    if (!this.#unknownPending.has(line)) {
-      this.#unknownPending.add(line)
-      this.#unknownRows += 1
-    }
-    this.#unknown.attempts += 1
-    if (unknown.costNanoUsdMax === null) this.#unknown.priced = false
-    else this.#unknown.costNanoUsd += unknown.costNanoUsdMax
+    this.#unknown.failed(event.line, event.unknown)
   }
 
   #batchEvent(event: BatchSubmitted | BatchCollected | BatchLost | BatchCut): void {
@@ -253,7 +251,8 @@ export class Stats {
         this.#fromBatches.cut += 1
         return
       case 'batch_lost':
-        return this.#batchLost(event)
+        if (event.id !== null) this.#batches.delete(event.id)
+        return this.#unknown.lost(event.rows, event.costNanoUsdMax)
       default:
         unreachable(event)
     }
@@ -264,20 +263,10 @@ export class Stats {
     this.#deadline = { at: deadlineAt, isGuaranteed, judgedMs: undefined }
   }
 
-  #batchLost({ id, rows, costNanoUsdMax: cost }: BatchLost): void {
-    if (id !== null) this.#batches.delete(id)
-    this.#unknownRows += rows
-    this.#unknown.attempts += rows
-    if (cost === null) this.#unknown.priced = false
-    else this.#unknown.costNanoUsd += cost
-  }
-
   #rowSucceeded(event: RowSucceeded): void {
     this.#rows.succeeded += 1
     this.#countIncomplete(event)
-    // A settled row cannot be counted again, so the set holds only rows under way.
-    this.#unknownPending.delete(event.line)
-    this.#settledRate.add(event.at, 1)
+    this.#countSettled(event)
     this.#countTaken(event.at, event)
   }
 
@@ -326,20 +315,32 @@ export class Stats {
 
   #rowFailed(event: RowFailed): void {
     this.#rows.failed += 1
-    this.#unknownPending.delete(event.line)
-    this.#settledRate.add(event.at, 1)
+    this.#countSettled(event)
     if (event.answer !== undefined) this.#countTaken(event.at, event.answer)
+  }
+
+  #countSettled({ at, line }: RowSucceeded | RowFailed): void {
+    this.#unknown.forget(line)
+    this.#settledRate.add(at, 1)
+    this.#settledLately.add(at, 1)
   }
 
   #rowLeft({ line, isTwin }: RowLeft): void {
     this.#rows.left += 1
     if (isTwin === true) this.#rows.twins += 1
-    this.#unknownPending.delete(line)
+    this.#unknown.forget(line)
   }
 
-  #limitsRead({ at, pool, limits }: LimitsRead): void {
+  #limitsRead({ at, pool, limits, others }: LimitsRead): void {
     const stats = this.#pool(at, pool)
-    if (stats !== undefined) stats.limits = limits
+    if (stats === undefined) return
+    stats.limits = limits
+    stats.others = others
+  }
+
+  #commanded({ command, maxConcurrency }: Commanded): void {
+    if (command !== 'concurrency') this.#paused = command === 'pause'
+    this.#maxConcurrency = maxConcurrency
   }
 
   /** Undefined for a pool beyond the number that is kept. */
@@ -364,30 +365,28 @@ export class Stats {
     return Math.round((this.#rows.read * this.#inputBytes) / this.#bytesRead)
   }
 
-  #leftMs(now: number): number | null {
+  /** Rows that are to be settled yet; null where that is not known, or when nobody knows. */
+  #toCome(): number | null {
     const expected = this.#expected()
-    const { succeeded, failed, heldSucceeded, heldFailed, left } = this.#rows
-    const settled = succeeded + failed
     // When a batch ends nobody knows.
-    if (expected === null || settled === 0 || this.#batches.size > 0) return null
-    const rows = Math.max(0, expected - settled - heldSucceeded - heldFailed - left)
-    // Where answers are minutes apart the last ten seconds say nothing; the whole run does.
-    const wholeRun = settled / Math.max(1, (now - this.#startedAt) / 1000)
-    const perSecond = this.#settledRate.perSecond(now) || wholeRun
-    return Math.max((rows / perSecond) * 1000, this.#refillMs(rows))
+    if (expected === null || this.#batches.size > 0) return null
+    const { succeeded, failed, heldSucceeded, heldFailed, left } = this.#rows
+    return Math.max(0, expected - succeeded - failed - heldSucceeded - heldFailed - left)
   }
 
-  /**
-   * The time in which the requests limits let so many rows pass. A run begins on full buckets,
-   * far above the rate at which it must go on; that rate is known from the first reply.
-   */
-  #refillMs(rows: number): number {
-    const readings = [...this.#pools.values()].map(({ limits }) => limits?.requests)
-    const known = readings.filter((reading) => reading !== undefined)
-    if (known.length === 0 || known.length < readings.length) return 0
-    const remaining = sum(known.map((reading) => reading.remaining))
-    const perMinute = sum(known.map((reading) => reading.limit))
-    return (Math.max(0, rows - remaining) / perMinute) * 60_000
+  #pace(now: number): Pace {
+    return {
+      settled: this.#rows.succeeded + this.#rows.failed,
+      elapsedMs: now - this.#startedAt,
+      perSecond: this.#settledRate.perSecond(now),
+      eachSecond: this.#settledLately.eachSecond(now),
+    }
+  }
+
+  #costAtEnd(toCome: number): number | null {
+    const { succeeded, failed, copied } = this.#rows
+    if (this.#unpriced > 0) return null
+    return costAtEnd(toCome, succeeded + failed - copied, this.#costNanoUsd)
   }
 }
 

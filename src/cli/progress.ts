@@ -150,7 +150,12 @@ function limitLines(snapshot: Snapshot, options: ProgressOptions): string[] {
   // The user's bounds hold for all pools together, so the figures beside them are sums.
   if (Object.values(bounds).some((bound) => bound !== undefined)) {
     const requestsPerMinute = pools.reduce((sum, pool) => sum + pool.requestsPerMinute, 0)
-    lines.push(lineOf({ ...rates, name: 'all', requestsPerMinute, limits: undefined }, bounds))
+    lines.push(
+      lineOf(
+        { ...rates, name: 'all', requestsPerMinute, limits: undefined, others: undefined },
+        bounds,
+      ),
+    )
   }
   return lines
 }
