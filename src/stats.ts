@@ -159,7 +159,6 @@ export class Stats {
       case 'run_stopping':
         this.#stopping = { code: event.code, message: event.message }
         return
-      case 'commanded':
       case 'notice':
         return
       default:

@@ -26,6 +26,8 @@ const nodeImports: Readonly<Record<string, readonly string[]>> = {
   'src/output-rules.ts': ['node:module'],
   'src/connection-error.ts': [],
   'src/compression.ts': ['node:zlib'],
+  'src/loopback.ts': ['node:http'],
+  'src/page/serve.ts': ['node:crypto'],
   'src/simulator/listen.ts': ['node:http', 'node:https'],
 }
 
