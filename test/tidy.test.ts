@@ -27,6 +27,7 @@ const nodeImports: Readonly<Record<string, readonly string[]>> = {
   'src/connection-error.ts': [],
   'src/compression.ts': ['node:zlib'],
   'src/simulator/listen.ts': ['node:http', 'node:https'],
+  'src/metrics/listen.ts': ['node:http'],
 }
 
 /** Packages, and who may import them. */
@@ -35,6 +36,7 @@ const packages: Readonly<Record<string, RegExp>> = {
   undici: /^src\/(admin|http(-calls|-dispatcher|-exchange|-route)?)\.ts$/,
   zod: /^src\/(options|option-rules|price-override)\.ts$/,
   commander: /^src\/cli\//,
+  'prom-client': /^src\/metrics\//,
   pino: /^src\/cli\//,
   'log-update': /^src\/cli\//,
 }
