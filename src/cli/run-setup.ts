@@ -74,6 +74,7 @@ const handledApart = new Set([
   'log-level',
   'env-file',
   'config',
+  'metrics-port',
   authToken,
   adminKey,
 ])

@@ -35,6 +35,7 @@ import { printData, stderrTakesColor } from './streams.ts'
 import { lastLine, summaryLines } from './summary-text.ts'
 import { Terminal } from './terminal.ts'
 import { plural, pluralBatches, shownPath } from './text.ts'
+import { noWatching, startWatching, type Watching } from './watching.ts'
 
 /** What one command speaks with. */
 interface Voice {
@@ -44,6 +45,7 @@ interface Voice {
   readonly terminal: Terminal
   readonly clock: Clock
   readonly log: Log
+  readonly watching: Watching
   /** How the user wrote the flags of bounds. */
   readonly spellings: Spellings
   readonly asking: Manner['asking']
@@ -74,15 +76,17 @@ export async function runCommand(line: CommandLine, manner: Manner = {}): Promis
   const terminal = new Terminal(process.stderr, redact)
   const paint = painter(takesColor(face))
   const spellings = { ...manner.spellings, ...typedSpellings(layer) }
-  const quiet = { clock: new SystemClock(), log: noLog }
+  const quiet = { clock: new SystemClock(), log: noLog, watching: noWatching }
   const { asking } = manner
   let voice: Voice = { face, redact, paint, terminal, spellings, asking, ...quiet }
   try {
     const isAttended = process.stdin.isTTY || process.stderr.isTTY
     const setup = setUpRun(line, layer, { isAttended, stdin: process.stdin })
     voice = { ...voice, log: await startLog(voice) }
+    voice = { ...voice, watching: await startWatching(voice.clock, layer) }
     manner.prepare?.(setup.options)
-    const notices = [...(manner.notice ? [manner.notice(layer)] : []), ...setup.notices]
+    const own = manner.notice ? [manner.notice(layer)] : []
+    const notices = [...own, ...setup.notices, ...voice.watching.notices]
     const { pilot, ...whole } = setup.options
     if (pilot === undefined) return await runToEnd(voice, whole, notices)
     const pilotVoice = { line, layer, terminal, paint, isQuiet: face.quiet }
@@ -91,6 +95,7 @@ export async function runCommand(line: CommandLine, manner: Manner = {}): Promis
     return await fail(voice, error)
   } finally {
     voice.log.close()
+    await voice.watching.close()
     await terminal.flushed()
   }
 }
@@ -127,7 +132,7 @@ async function runWatched(
   options: RunOptions,
   notices: readonly string[],
 ): Promise<RunSummary> {
-  const { face, terminal, paint, clock, log } = voice
+  const { face, terminal, paint, clock, log, watching } = voice
   const { graceMs, limitFraction: fraction } = readOptions(options)
   const kind = displayKind(face, options)
   const bounds = shownBounds(options)
@@ -153,13 +158,15 @@ async function runWatched(
   for (const notice of notices) display.note(notice)
   log.say('info', { event: 'start', version, pid: process.pid }, 'sluice run')
   try {
-    const observers = [display, log].map((each) => each.observe.bind(each))
+    const shows = [display, log].map((each) => each.observe.bind(each))
+    const observers = [...shows, ...watching.observers]
     const running = run(options, { signal: stop.signal, observers })
     // Only now: nothing that is for the eye stands in the way of the first request.
     const ready = kind === 'live' ? terminal.goLive() : Promise.resolve()
     const [summary] = await Promise.all([running, ready])
     return summary
   } finally {
+    watching.ended()
     display.end()
     offSignals()
     process.off('uncaughtException', crashed)
