@@ -75,6 +75,11 @@ const handledApart = new Set([
   'env-file',
   'config',
   'metrics-port',
+  'dashboard',
+  'dashboard-port',
+  'report',
+  'show-content',
+  'history',
   authToken,
   adminKey,
 ])

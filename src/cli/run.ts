@@ -11,6 +11,7 @@ import type { BudgetLine } from '../budget.ts'
 import { type Clock, SystemClock } from '../clock.ts'
 import { exitCodes, RunError } from '../errors.ts'
 import { usdNumber } from '../money.ts'
+import { NodeFiles } from '../files.ts'
 import { readOptions } from '../options.ts'
 import type { RunOptions } from '../settings.ts'
 import { run } from '../run.ts'
@@ -83,7 +84,15 @@ export async function runCommand(line: CommandLine, manner: Manner = {}): Promis
     const isAttended = process.stdin.isTTY || process.stderr.isTTY
     const setup = setUpRun(line, layer, { isAttended, stdin: process.stdin })
     voice = { ...voice, log: await startLog(voice) }
-    voice = { ...voice, watching: await startWatching(voice.clock, layer) }
+    voice = {
+      ...voice,
+      watching: await startWatching({
+        clock: voice.clock,
+        files: new NodeFiles(),
+        layer,
+        options: setup.options,
+      }),
+    }
     manner.prepare?.(setup.options)
     const own = manner.notice ? [manner.notice(layer)] : []
     const notices = [...own, ...setup.notices, ...voice.watching.notices]
@@ -157,6 +166,7 @@ async function runWatched(
   process.on('uncaughtException', crashed)
   for (const notice of notices) display.note(notice)
   log.say('info', { event: 'start', version, pid: process.pid }, 'sluice run')
+  let isOver = false
   try {
     const shows = [display, log].map((each) => each.observe.bind(each))
     const observers = [...shows, ...watching.observers]
@@ -164,9 +174,11 @@ async function runWatched(
     // Only now: nothing that is for the eye stands in the way of the first request.
     const ready = kind === 'live' ? terminal.goLive() : Promise.resolve()
     const [summary] = await Promise.all([running, ready])
+    isOver = true
+    for (const said of await watching.ended(summary)) display.note(said)
     return summary
   } finally {
-    watching.ended()
+    if (!isOver) await watching.ended()
     display.end()
     offSignals()
     process.off('uncaughtException', crashed)
