@@ -7,7 +7,9 @@ import { describe, expect, test } from 'vitest'
 import { version } from '../src/version.ts'
 
 const root = new URL('../', import.meta.url)
-const sources = list('src', '.ts').filter((file) => !file.endsWith('.test.ts'))
+const sources = [...list('src', '.ts'), ...list('src', '.tsx')].filter(
+  (file) => !file.endsWith('.test.ts'),
+)
 const tests = [...list('src', '.test.ts'), ...list('test', '.ts')]
 const docs = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', ...list('docs', '.md')]
 
@@ -26,6 +28,7 @@ const nodeImports: Readonly<Record<string, readonly string[]>> = {
   'src/output-rules.ts': ['node:module'],
   'src/connection-error.ts': [],
   'src/compression.ts': ['node:zlib'],
+  'src/page/html.ts': ['node:fs'],
   'src/simulator/listen.ts': ['node:http', 'node:https'],
 }
 
@@ -37,6 +40,7 @@ const packages: Readonly<Record<string, RegExp>> = {
   commander: /^src\/cli\//,
   pino: /^src\/cli\//,
   'log-update': /^src\/cli\//,
+  preact: /^src\/page\/browser\//,
 }
 
 /** What only one file may say, and what to use instead. */
@@ -137,7 +141,12 @@ describe.each(sources)('%s', (file) => {
       .filter((match) => !/\*\/\s*$/.test(match[1] ?? ''))
       .map((match) => match[2])
     // One interface or class in a file may be what its header describes.
-    const own = file.split('/').at(-1)?.replace(/\.ts$/, '').replaceAll('-', '').toLowerCase()
+    const own = file
+      .split('/')
+      .at(-1)
+      ?.replace(/\.tsx?$/, '')
+      .replaceAll('-', '')
+      .toLowerCase()
     expect(undocumented.filter((name) => name?.toLowerCase() !== own)).toEqual([])
   })
 })
@@ -192,7 +201,7 @@ test('ARCHITECTURE names every file of the core, and none that is gone', () => {
   const named = [...map.matchAll(/^\|.*$/gm)].flatMap(([row]) => [
     ...row.matchAll(/`([\w-]+\.ts)`/g),
   ])
-  const rooms = new Set(['model.ts', 'listen.ts', 'endpoints.ts'])
+  const rooms = new Set(['model.ts', 'listen.ts', 'endpoints.ts', 'view.ts', 'html.ts'])
   const gone = named.map((match) => match[1] ?? '').filter((name) => !names.includes(name))
   expect(gone.filter((name) => !rooms.has(name))).toEqual([])
 })
