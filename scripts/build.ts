@@ -23,6 +23,8 @@ if (process.exitCode === 0) await buildPage()
 
 /** What runs in the browser, as `browser.js` and `browser.css` beside the rest of `page/`. */
 async function buildPage(): Promise<void> {
+  // Whoever builds, tests included, gets what is published: it is smaller without help for debugging.
+  process.env['NODE_ENV'] = 'production'
   const made = await build({
     root,
     configFile: false,

@@ -14,7 +14,7 @@ import {
   plural,
 } from '../../figures.ts'
 import type { PageView } from '../view.ts'
-import { formatInstant, formatPercent, formatRange, isUnderWay, stateWords } from './words.ts'
+import { formatInstant, formatPercent, isUnderWay, stateWords } from './words.ts'
 
 /** The head. */
 export function Head({ view }: { view: PageView }): JSX.Element {
@@ -139,8 +139,10 @@ function TimeTile({ view }: { view: PageView }): JSX.Element {
   if (!isUnderWay(state)) {
     return <Tile name="Took" value={elapsed} note={`as of ${formatInstant(view.at)}`} />
   }
-  const left = leftMs === null ? 'not known yet' : formatRange(leftMs)
-  return <Tile name="Time left" value={left} note={`${elapsed} so far`} />
+  if (leftMs === null) return <Tile name="Time left" value="–" note={`${elapsed} so far`} />
+  const [least, most] = leftMs.map((ms) => formatDuration(ms))
+  const upTo = least === most ? '' : `up to ${most}; `
+  return <Tile name="Time left" value={least} note={`${upTo}${elapsed} so far`} />
 }
 
 function TokensTile({ view: { tokens } }: { view: PageView }): JSX.Element {

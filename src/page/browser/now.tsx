@@ -66,7 +66,7 @@ export function Now({ view, live }: { view: PageView; live: LiveView }): JSX.Ele
           {notices.length === 0 ? (
             <p class="nothing">Nothing was said so far.</p>
           ) : (
-            <div class="frame" role="region" aria-label="Notices" tabIndex={0}>
+            <div class="frame" role="region" aria-label="What was said, newest first" tabIndex={0}>
               <ul class="notices">
                 {notices.map(({ at, message }, index) => (
                   <li key={index}>

@@ -50,7 +50,7 @@ export function Page({ view, connection }: PageProps): JSX.Element {
           <Estimates view={view} />
         </div>
         {view.live !== null && (
-          <div class="columns">
+          <div class="columns now">
             <Now view={view} live={view.live} />
           </div>
         )}

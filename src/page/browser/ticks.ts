@@ -23,8 +23,8 @@ export function amountTicks(value: number, most: number): number[] {
 
 const [second, minute, hour, day] = [1000, 60_000, 3_600_000, 86_400_000]
 const timeSteps = [
-  ...[1, 2, 5, 10, 15, 30].map((count) => count * second),
-  ...[1, 2, 5, 10, 15, 30].map((count) => count * minute),
+  ...[1, 2, 5, 10, 15, 20, 30].map((count) => count * second),
+  ...[1, 2, 5, 10, 15, 20, 30].map((count) => count * minute),
   ...[1, 2, 3, 6, 12].map((count) => count * hour),
 ]
 

@@ -85,9 +85,3 @@ export function formatPercent(share: number): string {
 export function costOrUnknown(nanoUsd: number | null): string {
   return nanoUsd === null ? 'price unknown' : formatCost(nanoUsd)
 }
-
-/** From the least to the most; one figure where both read the same. */
-export function formatRange([least, most]: readonly [number, number]): string {
-  const [from, to] = [formatDuration(least), formatDuration(most)]
-  return from === to ? from : `${from} to ${to}`
-}
