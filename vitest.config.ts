@@ -21,6 +21,7 @@ const commandTests = [
   'test/examples.test.ts',
   'test/kill.test.ts',
   'test/package.test.ts',
+  'test/page.test.ts',
   'test/recipes.test.ts',
 ]
 

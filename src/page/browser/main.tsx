@@ -1,0 +1,39 @@
+/**
+ * Where the page starts: the view lies in the page itself; a live page then gets newer ones.
+ */
+
+import { render } from 'preact'
+import { formatShare } from '../../figures.ts'
+import type { PageView } from '../view.ts'
+import './page.css'
+import { openFeed } from './feed.ts'
+import { doneRows } from './head.tsx'
+import { type Connection, Page } from './page.tsx'
+import { stateWords } from './words.ts'
+
+const data = document.querySelector('#view')
+const root = document.querySelector('#page')
+if (data === null || root === null) throw new Error('The page is not whole')
+const isLive = data.hasAttribute('data-live')
+
+let view: PageView = JSON.parse(data.textContent)
+function draw(connection: Connection): void {
+  if (root === null) return
+  document.title = titleOf(view)
+  render(<Page view={view} connection={connection} />, root)
+}
+
+/** What a tab shows: how far it is, then what it is. */
+function titleOf(shown: PageView): string {
+  const { expected } = shown.rows
+  const share = expected === null ? '' : `${formatShare(doneRows(shown), expected)}, `
+  return `${shown.run.name}: ${share}${stateWords[shown.state].toLowerCase()} – sluice`
+}
+
+draw(isLive ? 'open' : 'none')
+if (isLive) {
+  openFeed((newer, connection) => {
+    view = newer ?? view
+    draw(connection)
+  })
+}
