@@ -224,13 +224,16 @@ export interface DeadlineJudged extends Base {
   readonly leftMs: number
 }
 
+/** What others take of each limit of a pool, per minute, as far as replies show. */
+export type OtherTraffic = Readonly<Partial<Record<MeterUnit, number>>>
+
 /** A reply showed the limits of its pool. */
 export interface LimitsRead extends Base {
   readonly type: 'limits_read'
   readonly pool: string
   readonly limits: LimitReadings
   /** What others take of these limits, per minute, as far as replies show. @default nothing */
-  readonly others?: Readonly<Partial<Record<MeterUnit, number>>>
+  readonly others?: OtherTraffic
 }
 
 /** What keeps the next row from starting changed. */

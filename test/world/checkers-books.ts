@@ -259,7 +259,6 @@ function foldOne(fold: Fold, event: RunEvent): void {
     case 'limits_read':
     case 'binding_changed':
     case 'budget_used':
-    case 'commanded':
     case 'output_blocked':
     case 'notice':
       return
