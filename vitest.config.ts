@@ -9,6 +9,8 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config'
 const commandTests = [
   'test/cli.test.ts',
   'test/limits.test.ts',
+  'test/metrics-command.test.ts',
+  'test/completion-command.test.ts',
   'test/check-command.test.ts',
   'test/estimate-command.test.ts',
   'test/ancestor.test.ts',

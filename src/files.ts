@@ -49,8 +49,11 @@ export interface Files {
   /** Undefined when there is nothing. */
   stat(path: string): FileInfo | undefined
   readText(path: string): string
-  /** Replaces a small file whole: written beside it, then renamed. */
-  writeText(path: string, text: string): void
+  /**
+   * Replaces a small file whole: written beside it, then renamed. `mode`: its permissions, if not
+   * those of any new file.
+   */
+  writeText(path: string, text: string, mode?: number): void
   /** Gives an existing file a second name; throws `EEXIST` if that name is taken. */
   link(existing: string, path: string): void
   rename(from: string, to: string): void
@@ -162,10 +165,16 @@ export class NodeFiles implements Files {
     return fs.readFileSync(path, 'utf8')
   }
 
-  writeText(path: string, text: string): void {
+  writeText(path: string, text: string, mode?: number): void {
     const temporary = `${path}.${process.pid}.tmp`
-    fs.writeFileSync(temporary, text, { flush: true })
-    fs.renameSync(temporary, path)
+    try {
+      fs.writeFileSync(temporary, text, { flush: true, mode })
+      fs.renameSync(temporary, path)
+    } catch (error) {
+      // On a full disk a part of it stands there.
+      fs.rmSync(temporary, { force: true })
+      throw error
+    }
   }
 
   link(existing: string, path: string): void {

@@ -233,6 +233,11 @@ export function failedPath(output: string): string {
   return output.replace(endings, '.failed.jsonl')
 }
 
+/** `out.jsonl` → `out.report.html`: where the report of a run goes. */
+export function reportPath(output: string): string {
+  return output.replace(endings, '.report.html')
+}
+
 /** How lines of a run are parsed, the first time and again. */
 export function parseOptionsOf({ model, sendUserId, outputFormat }: Settings): ParseOptions {
   return { ...(model !== undefined && { model }), sendUserId, outputFormat }

@@ -153,7 +153,6 @@ export class Stats {
       case 'run_stopping':
         this.#stopping = { code: event.code, message: event.message }
         return
-      case 'commanded':
       case 'notice':
         return
       default:

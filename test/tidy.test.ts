@@ -26,7 +26,10 @@ const nodeImports: Readonly<Record<string, readonly string[]>> = {
   'src/output-rules.ts': ['node:module'],
   'src/connection-error.ts': [],
   'src/compression.ts': ['node:zlib'],
+  'src/loopback.ts': ['node:http'],
+  'src/page/serve.ts': ['node:crypto'],
   'src/simulator/listen.ts': ['node:http', 'node:https'],
+  'src/metrics/listen.ts': ['node:http'],
 }
 
 /** Packages, and who may import them. */
@@ -35,6 +38,7 @@ const packages: Readonly<Record<string, RegExp>> = {
   undici: /^src\/(admin|http(-calls|-dispatcher|-exchange|-route)?)\.ts$/,
   zod: /^src\/(options|option-rules|price-override|page\/history)\.ts$/,
   commander: /^src\/cli\//,
+  'prom-client': /^src\/metrics\//,
   pino: /^src\/cli\//,
   'log-update': /^src\/cli\//,
 }

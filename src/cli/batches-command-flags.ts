@@ -47,4 +47,5 @@ export const collectFlags: readonly Flag[] = [
   ...ofRun('ordered', 'include-request', 'fsync', 'model', 'prices', 'patience', 'grace'),
   ...api,
   ...ofRun('json', 'quiet', 'progress', 'color', 'log-file', 'log-level', 'env-file', 'config'),
+  ...ofRun('metrics-port'),
 ]

@@ -23,6 +23,7 @@ import {
   epilogue,
   estimateSpec,
   limitsSpec,
+  reportSpec,
   runSpec,
   simulateSpec,
   specs,
@@ -70,6 +71,12 @@ async function exitCodeOf(args: readonly string[]): Promise<number> {
     makeCommand(
       estimateSpec,
       act(async () => (await import('./estimate.ts')).estimateCommand),
+    ),
+  )
+  program.addCommand(
+    makeCommand(
+      reportSpec,
+      act(async () => (await import('./report.ts')).reportCommand),
     ),
   )
   program.addCommand(

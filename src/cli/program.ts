@@ -6,6 +6,7 @@ import { cancelFlags, collectFlags, listFlags, statusFlags } from './batches-com
 import { checkFlags } from './check-flags.ts'
 import { estimateFlags } from './estimate-flags.ts'
 import { limitsFlags } from './limits-flags.ts'
+import { reportFlags } from './report-flags.ts'
 import { runFlags } from './run-flags.ts'
 import { simulateFlags } from './simulate-flags.ts'
 import type { CommandSpec } from './command.ts'
@@ -142,11 +143,24 @@ export const estimateSpec: CommandSpec = {
   ],
 }
 
+/** `sluice report`. */
+export const reportSpec: CommandSpec = {
+  name: 'report',
+  about: 'show how a run went: one HTML file, to be opened in a browser',
+  argument: { name: 'RESULTS', about: 'the output of the run' },
+  flags: reportFlags,
+  examples: [
+    'sluice report requests.results.jsonl',
+    'sluice report requests.results.jsonl -o report.html --show-content',
+  ],
+}
+
 /** All commands, in the order of the help. */
 export const specs: readonly CommandSpec[] = [
   runSpec,
   checkSpec,
   estimateSpec,
+  reportSpec,
   batchesListSpec,
   batchesStatusSpec,
   batchesCollectSpec,

@@ -17,6 +17,7 @@ import {
   readOnTruncated,
   readText,
 } from './values.ts'
+import { watchingFlags } from './watching-flags.ts'
 
 const files = 'Files'
 const rows = 'Rows'
@@ -218,4 +219,5 @@ export const runFlags: readonly Flag[] = [
   ...batchesFlags,
   ...rowsFlags,
   ...displayFlags,
+  ...watchingFlags,
 ]

@@ -76,6 +76,12 @@ const handledApart = new Set([
   'log-level',
   'env-file',
   'config',
+  'metrics-port',
+  'dashboard',
+  'dashboard-port',
+  'report',
+  'show-content',
+  'history',
   authToken,
   adminKey,
 ])

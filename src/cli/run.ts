@@ -11,6 +11,7 @@ import type { BudgetLine } from '../budget.ts'
 import { type Clock, SystemClock } from '../clock.ts'
 import { exitCodes, RunError } from '../errors.ts'
 import { usdNumber } from '../money.ts'
+import { NodeFiles } from '../files.ts'
 import { readOptions } from '../options.ts'
 import type { RunOptions } from '../settings.ts'
 import { run } from '../run.ts'
@@ -38,6 +39,7 @@ import { printData, stderrTakesColor } from './streams.ts'
 import { lastLine, summaryLines } from './summary-text.ts'
 import { Terminal } from './terminal.ts'
 import { plural, pluralBatches, shownPath } from './text.ts'
+import { noWatching, startWatching, type Watching } from './watching.ts'
 
 /** What one command speaks with. */
 interface Voice {
@@ -47,6 +49,7 @@ interface Voice {
   readonly terminal: Terminal
   readonly clock: Clock
   readonly log: Log
+  readonly watching: Watching
   /** How the user wrote the flags of bounds. */
   readonly spellings: Spellings
   readonly asking: Manner['asking']
@@ -77,15 +80,25 @@ export async function runCommand(line: CommandLine, manner: Manner = {}): Promis
   const terminal = new Terminal(process.stderr, redact)
   const paint = painter(takesColor(face))
   const spellings = { ...manner.spellings, ...typedSpellings(layer) }
-  const quiet = { clock: new SystemClock(), log: noLog }
+  const quiet = { clock: new SystemClock(), log: noLog, watching: noWatching }
   const { asking } = manner
   let voice: Voice = { face, redact, paint, terminal, spellings, asking, ...quiet }
   try {
     const isAttended = process.stdin.isTTY || process.stderr.isTTY
     const setup = setUpRun(line, layer, { isAttended, stdin: process.stdin })
     voice = { ...voice, log: await startLog(voice) }
+    voice = {
+      ...voice,
+      watching: await startWatching({
+        clock: voice.clock,
+        files: new NodeFiles(),
+        layer,
+        options: setup.options,
+      }),
+    }
     manner.prepare?.(setup.options)
-    const notices = [...(manner.notice ? [manner.notice(layer)] : []), ...setup.notices]
+    const own = manner.notice ? [manner.notice(layer)] : []
+    const notices = [...own, ...setup.notices, ...voice.watching.notices]
     const { pilot, ...whole } = setup.options
     if (pilot === undefined) return await runToEnd(voice, whole, notices)
     const pilotVoice = { line, layer, terminal, paint, isQuiet: face.quiet }
@@ -94,6 +107,7 @@ export async function runCommand(line: CommandLine, manner: Manner = {}): Promis
     return await fail(voice, error)
   } finally {
     voice.log.close()
+    await voice.watching.close()
     await terminal.flushed()
   }
 }
@@ -130,7 +144,7 @@ async function runWatched(
   options: RunOptions,
   notices: readonly string[],
 ): Promise<RunSummary> {
-  const { face, terminal, paint, clock, log } = voice
+  const { face, terminal, paint, clock, log, watching } = voice
   const { graceMs, limitFraction: fraction } = readOptions(options)
   const kind = displayKind(face, options)
   const bounds = shownBounds(options)
@@ -168,15 +182,20 @@ async function runWatched(
   process.on('uncaughtException', crashed)
   for (const notice of notices) display.note(notice)
   log.say('info', { event: 'start', version, pid: process.pid }, 'sluice run')
+  let isOver = false
   try {
-    const observers = [display, log].map((each) => each.observe.bind(each))
+    const shows = [display, log].map((each) => each.observe.bind(each))
+    const observers = [...shows, ...watching.observers]
     const running = run(options, { signal: stop.signal, observers, control })
     // Only now: nothing that is for the eye stands in the way of the first request.
     const ready = kind === 'live' ? terminal.goLive().then(() => keys?.start()) : Promise.resolve()
     const [summary] = await Promise.all([running, ready])
+    isOver = true
+    for (const said of await watching.ended(summary)) display.note(said)
     return summary
   } finally {
     keys?.end()
+    if (!isOver) await watching.ended()
     display.end()
     offSignals()
     process.off('uncaughtException', crashed)

@@ -8,7 +8,7 @@ import type { Prices } from '../money.ts'
 import { noUsage, type Usage } from '../outcome.ts'
 import { LatencyFold } from './latency.ts'
 import { tokenKinds } from './view.ts'
-import type { AnsweredView, ModelView, PageView, TokenKind } from './view.ts'
+import type { AnsweredView, KindView, ModelView, PageView, TokenKind } from './view.ts'
 
 /** One answer. */
 export interface TakenAnswer {
@@ -137,9 +137,20 @@ function modelView(model: string, sum: ModelSum, prices: Prices, at: number): Mo
     left -= weight === 0 ? 0 : part
     return weight === 0 ? 0 : part
   })
-  const kinds = tokenKinds.map((kind, index) => {
-    const part = nanoUsd === null || !(whole > 0) ? null : (parts[index] ?? null)
-    return [kind, { tokens: usage[kind], nanoUsd: part }] as const
-  })
-  return { model, rows, nanoUsd, kinds: Object.fromEntries(kinds) as ModelView['kinds'] }
+  const kindOf = (kind: TokenKind): KindView => {
+    const part = nanoUsd === null || !(whole > 0) ? null : (parts[tokenKinds.indexOf(kind)] ?? null)
+    return { tokens: usage[kind], nanoUsd: part }
+  }
+  return {
+    model,
+    rows,
+    nanoUsd,
+    kinds: {
+      input: kindOf('input'),
+      cacheWrite5m: kindOf('cacheWrite5m'),
+      cacheWrite1h: kindOf('cacheWrite1h'),
+      cacheRead: kindOf('cacheRead'),
+      output: kindOf('output'),
+    },
+  }
 }

@@ -4,7 +4,7 @@
  * An interval is plain JSON: it is shown by the page, and a line of the history (history.ts).
  */
 
-import type { AnswerTaken, RunEvent } from '../events.ts'
+import type { AnswerTaken, AttemptFailed, RunEvent } from '../events.ts'
 import { meteredInputTokens } from '../outcome.ts'
 import type { MeterName } from './view.ts'
 
@@ -15,7 +15,7 @@ export interface MeterInterval {
   readonly limit: number | null
 }
 
-export type PoolInterval = Readonly<Partial<Record<MeterName, MeterInterval>>>
+export type PoolInterval = Readonly<{ [Name in MeterName]?: MeterInterval | undefined }>
 
 /** What happened in one interval; see `SeriesView` for what its counts are. */
 export interface Interval {
@@ -62,15 +62,15 @@ export function joined(first: Interval, second: Interval): Interval {
 }
 
 function joinedPools(first: PoolInterval, second: PoolInterval): PoolInterval {
-  return joinedBy(first, second, (one, other) => ({
+  return joinedBy<MeterInterval>(first, second, (one, other) => ({
     used: one.used + other.used,
     limit: other.limit ?? one.limit,
   }))
 }
 
 function joinedBy<T>(
-  first: Readonly<Partial<Record<string, T>>>,
-  second: Readonly<Partial<Record<string, T>>>,
+  first: Readonly<Record<string, T | undefined>>,
+  second: Readonly<Record<string, T | undefined>>,
   join: (one: T, other: T) => T,
 ): Record<string, T> {
   const all = new Map<string, T>()
@@ -115,38 +115,18 @@ export class IntervalFold {
   }
 
   observe(event: RunEvent): void {
-    switch (event.type) {
-      case 'run_started':
-        return this.#start(event.at, event.wallAt)
-      case 'attempt_started':
-        this.#inFlight += 1
-        this.#inFlightMost = Math.max(this.#inFlightMost, this.#inFlight)
-        return this.#use(event.pool, 'requests', 1)
-      case 'attempt_failed':
-        this.#inFlight -= 1
-        if (event.kind === 'refused') this.#counts.rateLimited += 1
-        else if (event.kind === 'overloaded') this.#counts.overloaded += 1
-        else this.#counts.broken += 1
-        return
-      case 'row_succeeded':
-        this.#counts.succeeded += 1
-        return this.#taken(event)
-      case 'row_asked_again':
-        return this.#taken(event)
-      case 'row_copied':
-        this.#counts[event.isFailure ? 'failed' : 'succeeded'] += 1
-        return
-      case 'row_failed':
-        this.#counts.failed += 1
-        if (event.answer !== undefined) this.#taken(event.answer)
-        return
-      case 'limits_read':
-        return this.#limitsRead(event)
-      case 'binding_changed':
-        this.#countBound(event.at)
-        this.#binds = event.binds
-        return
-      default:
+    const { type } = event
+    if (type === 'run_started') this.#start(event.at, event.wallAt)
+    else if (type === 'attempt_started') this.#attemptStarted(event.pool)
+    else if (type === 'attempt_failed') this.#attemptFailed(event.kind)
+    else if (type === 'row_succeeded') this.#settled('succeeded', event)
+    else if (type === 'row_failed') this.#settled('failed', event.answer)
+    else if (type === 'row_asked_again') this.#taken(event)
+    else if (type === 'row_copied') this.#settled(event.isFailure ? 'failed' : 'succeeded')
+    else if (type === 'limits_read') this.#limitsRead(event)
+    else if (type === 'binding_changed') {
+      this.#countBound(event.at)
+      this.#binds = event.binds
     }
   }
 
@@ -176,6 +156,24 @@ export class IntervalFold {
     this.#wallOffset = wallAt - at
     this.#from = at
     this.#bindsSince = at
+  }
+
+  #attemptStarted(pool: string): void {
+    this.#inFlight += 1
+    this.#inFlightMost = Math.max(this.#inFlightMost, this.#inFlight)
+    this.#use(pool, 'requests', 1)
+  }
+
+  #attemptFailed(kind: AttemptFailed['kind']): void {
+    this.#inFlight -= 1
+    if (kind === 'refused') this.#counts.rateLimited += 1
+    else if (kind === 'overloaded') this.#counts.overloaded += 1
+    else this.#counts.broken += 1
+  }
+
+  #settled(how: 'succeeded' | 'failed', taken?: AnswerTaken): void {
+    this.#counts[how] += 1
+    if (taken !== undefined) this.#taken(taken)
   }
 
   #taken(taken: AnswerTaken): void {

@@ -32,7 +32,6 @@ export class LatencyFold {
     const [first, last] = [Math.min(...known), Math.max(...known)]
     const quantile = (share: number): number =>
       Math.round(Math.min(this.#maxMs, this.#fine.quantile(share) ?? 0))
-    const startOf = (column: number): number => 2 ** (column / columnsPerDoubling)
     return {
       rows: this.#rows,
       medianMs: quantile(0.5),
@@ -46,4 +45,8 @@ export class LatencyFold {
       })),
     }
   }
+}
+
+function startOf(column: number): number {
+  return 2 ** (column / columnsPerDoubling)
 }

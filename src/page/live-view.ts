@@ -7,6 +7,7 @@
 import type {
   AnswerTaken,
   AttemptStarted,
+  Notice,
   RowFailed,
   RowSucceeded,
   RunEvent,
@@ -65,34 +66,20 @@ export class LiveFold {
     }
     this.#intervals.observe(event)
     this.#stats.observe(event)
-    switch (event.type) {
-      case 'run_started':
-        this.#started ??= event
-        return
-      case 'attempt_started':
-        return this.#attemptStarted(event)
-      case 'attempt_failed':
-        this.#inFlight.delete(event.line)
-        return this.#errors.addTry(event.status, event.error)
-      case 'row_succeeded':
-        this.#inFlight.delete(event.line)
-        return this.#taken(event, event)
-      case 'row_asked_again':
-        this.#inFlight.delete(event.line)
-        return this.#taken(event)
-      case 'row_failed':
-        return this.#rowFailed(event)
-      case 'batch_submitted':
-        this.#batches.set(event.id, { rows: event.rows, at: event.at })
-        return
-      case 'batch_collected':
-      case 'batch_lost':
-        if (event.id !== null) this.#batches.delete(event.id)
-        return
-      case 'notice':
-        this.#notices = [this.#noticeOf(event), ...this.#notices].slice(0, noticesMax)
-        return
-      default:
+    const { type } = event
+    if (type === 'run_started') this.#started ??= event
+    else if (type === 'attempt_started') this.#attemptStarted(event)
+    else if (type === 'attempt_failed') {
+      this.#inFlight.delete(event.line)
+      this.#errors.addTry(event.status, event.error)
+    } else if (type === 'row_succeeded') this.#taken(event.line, event, event)
+    else if (type === 'row_asked_again') this.#taken(event.line, event)
+    else if (type === 'row_failed') this.#rowFailed(event)
+    else if (type === 'notice') this.#notice(event)
+    else if (type === 'batch_submitted') {
+      this.#batches.set(event.id, { rows: event.rows, at: event.at })
+    } else if (type === 'batch_collected' || type === 'batch_lost') {
+      this.#batches.delete(event.id ?? '')
     }
   }
 
@@ -138,7 +125,8 @@ export class LiveFold {
     this.#inFlight.set(line, { line, id, model, at })
   }
 
-  #taken(taken: AnswerTaken, row?: RowSucceeded): void {
+  #taken(line: number, taken: AnswerTaken, row?: RowSucceeded): void {
+    this.#inFlight.delete(line)
     if (taken.isEarlier === true) return
     const isTimed = row !== undefined && taken.batchId === undefined
     this.#answers.add({
@@ -161,17 +149,15 @@ export class LiveFold {
     const { line, id, attempts, requestId, error, status, answer } = event
     this.#inFlight.delete(line)
     this.#errors.addRow(status, error)
-    if (answer !== undefined) this.#taken(answer)
+    if (answer !== undefined) this.#taken(line, answer)
     if (this.#failed.length >= failedMax) return
     const message = error.message.slice(0, messageCharsMax)
     this.#failed.push({ line, id, attempts, requestId, type: error.type, message })
   }
 
-  #noticeOf({ at, message }: { readonly at: number; readonly message: string }): {
-    at: number
-    message: string
-  } {
-    return { at: this.#wallAt(at), message }
+  #notice({ at, message }: Notice): void {
+    const notice = { at: this.#wallAt(at), message }
+    this.#notices = [notice, ...this.#notices].slice(0, noticesMax)
   }
 
   #wallAt(at: number): number {
