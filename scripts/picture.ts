@@ -11,6 +11,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { unicode } from '../src/cli/glyphs.ts'
 import { painter } from '../src/cli/paint.ts'
 import { progressLines } from '../src/cli/progress.ts'
 import { lastLine, summaryLines } from '../src/cli/summary-text.ts'
@@ -74,7 +75,7 @@ const shown = { ...summary, output: 'films.results.jsonl' }
 const lines = [
   '\u001b[2m$\u001b[22m sluice run films.jsonl',
   '',
-  ...progressLines(midway, { columns: 84, paint, bounds: {} }),
+  ...progressLines(midway, { columns: 84, paint, glyphs: unicode, bounds: {} }),
   '',
   '\u001b[2m                                   … a little later\u001b[22m',
   '',

@@ -69,6 +69,37 @@ function join(large: number, largeUnit: string, small: number, smallUnit: string
   return `${large} ${largeUnit}${rest}`
 }
 
+const units = [
+  { name: 's', ms: 1000, most: 120 },
+  { name: 'min', ms: 60_000, most: 120 },
+  { name: 'h', ms: 3_600_000, most: 48 },
+  { name: 'd', ms: 86_400_000, most: Infinity },
+] as const
+const steps = [0.5, 1, 2, 5, 10, 20, 30]
+
+/**
+ * A length of time that is only known to lie between two: in one unit, rounded outwards to what
+ * the width of the range allows to be said.
+ *
+ * @example
+ * ```ts
+ * formatSpan([130_000, 170_000]) // => '2–3 min'
+ * formatSpan([97_000, 107_000]) // => '80–120 s'
+ * formatSpan([900, 4100]) // => 'under 6 s'
+ * ```
+ */
+export function formatSpan([leastMs, mostMs]: readonly [number, number], to = '–'): string {
+  const unit = units.find(({ ms, most }) => mostMs <= most * ms) ?? units[3]
+  const [least, most] = [leastMs / unit.ms, mostMs / unit.ms]
+  const coarse = Math.max((most - least) / 2, most / 10)
+  const isFine = (step: number): boolean => step >= 1 || unit.name !== 's'
+  const step = steps.find((each) => each >= coarse && isFine(each)) ?? Math.ceil(coarse)
+  const from = Math.floor(least / step) * step
+  const until = Math.ceil(most / step) * step
+  if (until === 0) return `under 1 ${unit.name}`
+  return from === 0 ? `under ${until} ${unit.name}` : `${from}${to}${until} ${unit.name}`
+}
+
 /**
  * How much of the whole: rounded down, so that 100 % means all of it.
  *
@@ -105,6 +136,22 @@ export function formatCost(nanoUsd: number): string {
   }
   const cents = Math.round(nanoUsd / 1e7)
   return `$${formatCount(Math.floor(cents / 100))}.${String(cents % 100).padStart(2, '0')}`
+}
+
+/**
+ * Nano-dollars that are a guess: two digits.
+ *
+ * @example
+ * ```ts
+ * formatCostAbout(32_123_456) // => '$0.032'
+ * formatCostAbout(1_264_567_000_000) // => '$1,300'
+ * ```
+ */
+export function formatCostAbout(nanoUsd: number): string {
+  const usd = Number((nanoUsd / 1e9).toPrecision(2))
+  if (usd < 0.0001) return formatCost(nanoUsd)
+  if (usd < 1) return `$${usd}`
+  return usd < 10 ? `$${usd.toFixed(2)}` : `$${formatCount(usd)}`
 }
 
 /**

@@ -19,7 +19,7 @@ export interface PoolSnapshot {
   readonly outputTokensPerMinute: number
   /** The newest limits a reply showed; undefined until one does. */
   readonly limits: LimitReadings | undefined
-  /** What others take of them a minute, as far as replies show; undefined when that is not known. */
+  /** What others take of them a minute; undefined when that is not known. */
   readonly others: OtherTraffic | undefined
 }
 

@@ -6,6 +6,7 @@
  */
 
 import { unreachable } from './assert.ts'
+import { BindingStats } from './binding-stats.ts'
 import type { BudgetState } from './budget.ts'
 import type {
   AnswerTaken,
@@ -15,6 +16,7 @@ import type {
   BatchLost,
   BatchSubmitted,
   Commanded,
+  DeadlineJudged,
   LimitsRead,
   RowAskedAgain,
   RowFailed,
@@ -78,10 +80,7 @@ export class Stats {
   readonly #settledRate = new RecentRate()
   readonly #settledLately = new RecentRate(61)
   readonly #pools = new Map<string, PoolStats>()
-  readonly #bound = new Map<string, number>()
-  #binds = 'reading'
-  #bindsSince = 0
-  #bindsUntil: number | undefined
+  readonly #binding = new BindingStats()
   #paused = false
   #maxConcurrency: number | null = null
   #outputBlocked: string | null = null
@@ -135,17 +134,12 @@ export class Stats {
       case 'batch_cut':
         return this.#batchEvent(event)
       case 'split_planned':
-        return this.#splitPlanned(event)
       case 'deadline_judged':
-        if (this.#deadline !== null) this.#deadline.judgedMs = event.leftMs
-        return
+        return this.#deadlineEvent(event)
       case 'limits_read':
         return this.#limitsRead(event)
       case 'binding_changed':
-        this.#countBound(event.at)
-        this.#binds = event.binds
-        this.#bindsUntil = event.untilAt
-        return
+        return this.#binding.changed(event)
       case 'budget_used': {
         const { type: _type, at: _at, ...budget } = event
         this.#budget = budget
@@ -173,8 +167,6 @@ export class Stats {
     const pace = this.#pace(now)
     const toCome = this.#toCome()
     const atLeastMs = refillMs(toCome ?? 0, pools)
-    const bound = new Map(this.#bound)
-    bound.set(this.#binds, (bound.get(this.#binds) ?? 0) + now - this.#bindsSince)
     return {
       elapsedMs: now - this.#startedAt,
       rows: { ...this.#rows, readAll: this.#readAll, expected: this.#expected() },
@@ -204,9 +196,7 @@ export class Stats {
         outputTokensPerMinute: sum(pools.map((pool) => pool.outputTokensPerMinute)),
       },
       pools,
-      binds: this.#binds,
-      bindsForMs: this.#bindsUntil === undefined ? null : Math.max(0, this.#bindsUntil - now),
-      bound: [...bound].toSorted((a, b) => b[1] - a[1]),
+      ...this.#binding.snapshot(now),
       leftMs: toCome === null ? null : leftMs(toCome, pace, atLeastMs),
       leftRangeMs: toCome === null ? null : leftRangeMs(toCome, pace, atLeastMs),
       outputBlocked: this.#outputBlocked,
@@ -222,7 +212,7 @@ export class Stats {
   #runStarted(event: RunStarted): void {
     this.#startedAt = event.at
     this.#startedWallAt = event.wallAt
-    this.#bindsSince = event.at
+    this.#binding.start(event.at)
     this.#inputBytes = event.inputBytes
     this.#unknown.killedInFlight = event.killedInFlight
     this.#settledRate.start(event.at)
@@ -257,9 +247,14 @@ export class Stats {
     }
   }
 
-  #splitPlanned({ deadlineAt, plan: { isGuaranteed } }: SplitPlanned): void {
-    if (deadlineAt === null) return
-    this.#deadline = { at: deadlineAt, isGuaranteed, judgedMs: undefined }
+  #deadlineEvent(event: SplitPlanned | DeadlineJudged): void {
+    if (event.type === 'split_planned') {
+      const {
+        deadlineAt: at,
+        plan: { isGuaranteed },
+      } = event
+      if (at !== null) this.#deadline = { at, isGuaranteed, judgedMs: undefined }
+    } else if (this.#deadline !== null) this.#deadline.judgedMs = event.leftMs
   }
 
   #rowSucceeded(event: RowSucceeded): void {
@@ -350,12 +345,6 @@ export class Stats {
       this.#pools.set(name, pool)
     }
     return pool
-  }
-
-  #countBound(at: number): void {
-    const sofar = this.#bound.get(this.#binds) ?? 0
-    this.#bound.set(this.#binds, sofar + at - this.#bindsSince)
-    this.#bindsSince = at
   }
 
   #expected(): number | null {

@@ -53,6 +53,14 @@ describe('leftRangeMs()', () => {
     expect(most).toBeCloseTo(240_000, 3)
   })
 
+  test('forgets the burst on full limits with which a run begins', () => {
+    // 20 rows in the last 20 s, give or take twice their root.
+    const pace = paceOf([...steady(20, 60), ...steady(20, 1)])
+    const [least, most] = leftRangeMs(100, pace, 0) ?? [0, 0]
+    expect(least).toBeCloseTo(100_000 / (1 + (2 * Math.sqrt(20)) / 20), 3)
+    expect(most).toBeCloseTo(100_000 / (1 - (2 * Math.sqrt(20)) / 20), 3)
+  })
+
   test('is at least what limits allow, and never narrower than a tenth', () => {
     const [least, most] = leftRangeMs(1000, paceOf(steady(60, 1000)), 600_000) ?? [0, 0]
     expect(least).toBe(600_000)

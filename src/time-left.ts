@@ -6,6 +6,8 @@
  * of stretches that differ may be off by their standard error, for whatever reason they differ
  * (answers in waves, a server that slows down, a run that still gathers speed). Rows that come by
  * chance alone would vary as the root of their number; less than that is luck, and not believed.
+ * Of the stretches the newest count that agree best, two or more: a run begins on full limits, in
+ * a burst that says nothing of what follows.
  *
  * What no past shows is in no range: limits that are changed, an outage, the last long answers.
  */
@@ -112,11 +114,20 @@ function meanOf({ settled, elapsedMs, eachSecond }: Pace): {
     const start = index * stretchSeconds
     return sum(recent.slice(start, start + stretchSeconds)) / stretchSeconds
   })
-  const mean = count / recent.length
-  const byChance = Math.sqrt(count) / recent.length
-  if (stretches < 2) return { mean, error: byChance }
-  const variance = sum(rates.map((rate) => (rate - mean) ** 2)) / (stretches - 1)
-  return { mean, error: Math.max(byChance, Math.sqrt(variance / stretches)) }
+  if (stretches < 2) return sureness(rates)
+  const newest = rates.slice(1, -1).map((_, index) => rates.slice(index + 1))
+  const each = [rates, ...newest].map((some) => sureness(some)).filter(({ mean }) => mean > 0)
+  return each.reduce((best, one) => (one.error / one.mean < best.error / best.mean ? one : best))
+}
+
+/** Of stretches with these rates. */
+function sureness(rates: readonly number[]): { readonly mean: number; readonly error: number } {
+  const mean = sum(rates) / rates.length
+  const seconds = rates.length * stretchSeconds
+  const byChance = Math.sqrt(mean * seconds) / seconds
+  if (rates.length < 2) return { mean, error: byChance }
+  const variance = sum(rates.map((rate) => (rate - mean) ** 2)) / (rates.length - 1)
+  return { mean, error: Math.max(byChance, Math.sqrt(variance / rates.length)) }
 }
 
 function sum(values: readonly number[]): number {

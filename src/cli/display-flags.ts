@@ -27,6 +27,12 @@ export const displayFlags: readonly Flag[] = [
     about: 'no progress, only what happens and the summary',
   },
   {
+    name: 'keys',
+    negated: true,
+    group: display,
+    about: 'take no keys from the terminal while the run goes on',
+  },
+  {
     name: 'color',
     value: 'WHEN',
     read: readOneOf('auto', 'always', 'never'),

@@ -3,6 +3,7 @@ import { SimClock } from '../../test/world/sim-clock.ts'
 import { sleep } from '../clock.ts'
 import type { RowFailed, RunEvent, RunStarted } from '../events.ts'
 import { Display, type DisplayOptions } from './display.ts'
+import { unicode } from './glyphs.ts'
 import { painter } from './paint.ts'
 import { redactor } from './redact.ts'
 import type { Surface } from './terminal.ts'
@@ -10,6 +11,7 @@ import type { Surface } from './terminal.ts'
 /** Keeps what it is given. */
 class Paper implements Surface {
   readonly columns = 80
+  readonly rows = 24
   readonly printed: string[] = []
   readonly blocks: (readonly string[])[] = []
   isAtRest = false
@@ -21,6 +23,8 @@ class Paper implements Surface {
   show(lines: readonly string[]): void {
     this.blocks.push(lines)
   }
+
+  hide(): void {}
 
   rest(): void {
     this.isAtRest = true
@@ -34,13 +38,13 @@ interface Scene {
   readonly pass: (ms: number) => Promise<void>
 }
 
-function scene(kind: DisplayOptions['kind']): Scene {
+function scene(kind: DisplayOptions['kind'], more: Partial<DisplayOptions> = {}): Scene {
   const clock = new SimClock(0)
   const paper = new Paper()
   const paint = painter(false)
   const redact = redactor(['token-0123456789'])
-  const shown = { bounds: {}, folder: '/data', kind, redact }
-  const display = new Display({ clock, terminal: paper, paint, ...shown })
+  const shown = { glyphs: unicode, bounds: {}, folder: '/data', kind, redact }
+  const display = new Display({ clock, terminal: paper, paint, ...shown, ...more })
   return { clock, paper, display, pass: (ms) => clock.runUntil(sleep(clock, ms)) }
 }
 
@@ -110,6 +114,40 @@ describe('Display', () => {
     }
     expect(paper.printed.some((line) => line.includes('token-'))).toBe(false)
     expect(paper.printed.some((line) => line.includes('[secret]'))).toBe(true)
+  })
+
+  test('gives help on keys, and shows that they are listened to', async () => {
+    const { paper, display, pass } = scene('live')
+    await pass(200)
+    expect(paper.blocks.at(-1)?.at(-1)).not.toContain('keys')
+    display.listens(true)
+    await pass(200)
+    expect(paper.blocks.at(-1)?.at(-1)).toContain('? keys')
+    expect(display.commandFor('help')).toBeUndefined()
+    expect(paper.printed[0]).toBe('keys:')
+    for (const line of paper.printed) expect(line.length).toBeLessThan(80)
+  })
+
+  test('makes a command of a key by what was commanded before, or set by a flag', () => {
+    const { display } = scene('live', { maxConcurrency: 10 })
+    expect(display.commandFor('pause')).toEqual({ type: 'pause' })
+    expect(display.commandFor('fewer')).toEqual({ type: 'concurrency', max: 8 })
+    const commanded = { type: 'commanded', at: 0, command: 'pause', maxConcurrency: 100 } as const
+    display.observe(commanded)
+    expect(display.commandFor('pause')).toEqual({ type: 'resume' })
+    expect(display.commandFor('fewer')).toEqual({ type: 'concurrency', max: 80 })
+  })
+
+  test('says of a drain how much is under way', () => {
+    const { paper, display } = scene('live')
+    const drain = { type: 'commanded', at: 0, command: 'drain', maxConcurrency: null } as const
+    display.observe(drain)
+    display.observe(sent)
+    display.observe(drain)
+    expect(paper.printed).toEqual([
+      'note: draining',
+      'note: draining: 1 request under way; ^C waits no longer',
+    ])
   })
 
   test('shows nothing more after its end', async () => {

@@ -7,14 +7,25 @@
  */
 
 import type { Cancel, Clock } from '../clock.ts'
-import type { BatchSubmitted, RowFailed, RunEvent, RunStarted, SplitPlanned } from '../events.ts'
+import type { Command } from '../control.ts'
+import type {
+  BatchSubmitted,
+  Commanded,
+  RowFailed,
+  RunEvent,
+  RunStarted,
+  SplitPlanned,
+} from '../events.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { Stats } from '../stats.ts'
 import type { Spellings } from './bind-names.ts'
+import type { Glyphs } from './glyphs.ts'
+import { commandFor, type Key } from './keys.ts'
+import type { ShownBounds } from './meter-lines.ts'
 import type { Paint } from './paint.ts'
 import type { Redact } from './redact.ts'
 import { planTexts } from './split-text.ts'
-import { progressLine, progressLines, type ShownBounds } from './progress.ts'
+import { progressLine, progressLines } from './progress.ts'
 import type { Surface } from './terminal.ts'
 import {
   formatCount,
@@ -32,9 +43,12 @@ export interface DisplayOptions {
   readonly clock: Clock
   readonly terminal: Surface
   readonly paint: Paint
+  readonly glyphs: Glyphs
   readonly bounds: ShownBounds
   readonly spellings?: Spellings
   readonly fraction?: number
+  /** What the user bound requests at once to, before anything else did. @default nothing */
+  readonly maxConcurrency?: number | undefined
   /** Where the user is: paths are shown from there. */
   readonly folder: string
   /** `live` needs a terminal; `silent` shows errors only, later and elsewhere. */
@@ -54,6 +68,13 @@ const failureColumns = 300
 const batchesToldMax = 8
 const planName = 'plan: '
 
+const keyTexts = [
+  'p, space: start nothing; once more: go on',
+  'd: start nothing more, and end when all that is under way has ended',
+  '-, +: fewer requests at once, and more, once there is a bound',
+  '^C: the same as d, and not for long; once more: end at once',
+]
+
 export class Display {
   readonly #options: DisplayOptions
   readonly #stats = new Stats()
@@ -61,6 +82,7 @@ export class Display {
   readonly #batchesTold = new Map<string, number>()
   #failedOutput = ''
   #cancel: Cancel | undefined
+  #keys = false
   #line = { text: '', at: -Infinity }
 
   constructor(options: DisplayOptions) {
@@ -81,6 +103,7 @@ export class Display {
     else if (event.type === 'batch_submitted') this.#batchSubmitted(event)
     else if (event.type === 'batch_collected') this.#tellBatch('collected', event)
     else if (event.type === 'run_stopping') this.#stopping(event.code)
+    else if (event.type === 'commanded') this.#commanded(event)
     else if (event.type === 'output_blocked') this.#outputBlocked(event.code)
   }
 
@@ -113,6 +136,30 @@ export class Display {
     this.note(`finishing ${requests} under way (up to ${formatDuration(graceMs)}); ${again}`)
   }
 
+  /** Whether keys are listened to from now on. */
+  listens(keys: boolean): void {
+    this.#keys = keys
+  }
+
+  /** What a key asks the run to do; help is given here. */
+  commandFor(key: Key): Command | undefined {
+    const { terminal, maxConcurrency = null } = this.#options
+    if (key === 'help') {
+      const lines = keyTexts.flatMap((text) => wrap(text, '  ', terminal.columns - 1))
+      terminal.print(['keys:', ...lines])
+    }
+    const snapshot = this.#snapshot()
+    return commandFor(key, {
+      ...snapshot,
+      maxConcurrency: snapshot.maxConcurrency ?? maxConcurrency,
+    })
+  }
+
+  /** Takes the block away until it is drawn again. */
+  hide(): void {
+    this.#options.terminal.hide()
+  }
+
   /** Takes the block away; nothing is shown after it. */
   end(): void {
     this.#cancel?.()
@@ -134,7 +181,9 @@ export class Display {
     const { terminal } = this.#options
     // The last column is left free: some terminals wrap as soon as it is written to.
     const columns = terminal.columns - 1
-    terminal.show(progressLines(this.#snapshot(), { ...this.#options, columns }))
+    const { rows } = terminal
+    const place = { ...this.#options, columns, rows, keys: this.#keys }
+    terminal.show(progressLines(this.#snapshot(), place))
   }
 
   #printLine(): void {
@@ -187,6 +236,14 @@ export class Display {
     // What a signal does was said when it came; with nothing under way the end is here.
     if (code === 'INTERRUPTED' || inFlight === 0) return
     this.note(`stopping (${code}): finishing ${plural(inFlight, 'request')} under way`)
+  }
+
+  /** What else a command does is in the block. */
+  #commanded({ command }: Commanded): void {
+    if (command !== 'drain') return
+    const { inFlight } = this.#snapshot().attempts
+    if (inFlight === 0) return this.note('draining')
+    this.note(`draining: ${plural(inFlight, 'request')} under way; ^C waits no longer`)
   }
 
   #outputBlocked(code: string | null): void {

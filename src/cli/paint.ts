@@ -34,6 +34,8 @@ export interface Field {
   /** Shown before the text, quietly, with a blank between. @default '' */
   readonly label?: string
   readonly text: string
+  /** Shown behind it, quietly, with a blank between, on a line that has room. @default '' */
+  readonly more?: string
   /** @default 'plain' */
   readonly tone?: Tone
   /** Of a line that is too long, the field with the greatest rank goes first. @default 0 */
@@ -48,20 +50,33 @@ export interface Fit {
   readonly gap?: string
 }
 
-/** The fields on one line of at most so many columns: those that do not fit are left out whole. */
+/**
+ * The fields on one line of at most so many columns. Where they do not fit what is `more` is left
+ * out, then fields are, whole: each time the last of those with the greatest rank.
+ */
 export function fitFields(fields: readonly Field[], { columns, paint, gap = '   ' }: Fit): string {
   const kept = [...fields]
-  while (kept.length > 1 && widthOf(kept, gap) > columns) {
-    const rank = Math.max(...kept.map((field) => field.rank ?? 0))
-    kept.splice(
-      kept.findLastIndex((field) => (field.rank ?? 0) === rank),
-      1,
-    )
+  const isTooLong = (): boolean => widthOf(kept, gap) > columns
+  for (let at = leastOf(kept, hasMore); isTooLong() && at >= 0; at = leastOf(kept, hasMore)) {
+    const { more: _more, ...field } = kept[at] ?? { text: '' }
+    kept[at] = field
   }
+  while (kept.length > 1 && isTooLong()) kept.splice(leastOf(kept), 1)
   const [first] = kept
   if (first === undefined) return ''
-  if (widthOf(kept, gap) > columns) return truncate(plainText(first), columns)
+  if (isTooLong()) return truncate(plainText(first), columns)
   return kept.map((field) => painted(field, paint)).join(gap)
+}
+
+function hasMore({ more }: Field): boolean {
+  return more !== undefined
+}
+
+/** Where the last of those with the greatest rank is; -1 when there are none. */
+function leastOf(fields: readonly Field[], counts: (field: Field) => boolean = () => true): number {
+  const ranks = fields.filter((field) => counts(field)).map(({ rank = 0 }) => rank)
+  const most = Math.max(...ranks)
+  return fields.findLastIndex((field) => counts(field) && (field.rank ?? 0) === most)
 }
 
 function widthOf(fields: readonly Field[], gap: string): number {
@@ -69,11 +84,12 @@ function widthOf(fields: readonly Field[], gap: string): number {
   return widths.reduce((sum, width) => sum + width, 0) + gap.length * (fields.length - 1)
 }
 
-function plainText({ label, text }: Field): string {
-  return label === undefined ? text : `${label} ${text}`
+function plainText({ label, text, more }: Field): string {
+  return [label, text, more].filter((part) => part !== undefined).join(' ')
 }
 
-function painted({ label, text, tone = 'plain' }: Field, paint: Paint): string {
-  const value = paint(tone, text)
-  return label === undefined ? value : `${paint('quiet', label)} ${value}`
+function painted({ label, text, more, tone = 'plain' }: Field, paint: Paint): string {
+  const quiet = (part: string | undefined): string | undefined => part && paint('quiet', part)
+  const parts = [quiet(label), paint(tone, text), quiet(more)]
+  return parts.filter((part) => part !== undefined).join(' ')
 }

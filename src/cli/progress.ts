@@ -1,94 +1,129 @@
 /**
  * What a run looks like while it runs: a snapshot to lines, and nothing else.
  *
- *   sluice   1,234 of 3,201 rows   38 %   12.3 rows/s   left 2 min 40 s
- *   requests 738 of 1,000/min   input 81k of 2M/min   output 12k of 400k/min
- *   in flight 42   retries 3   429s 0   failed 1   $0.0123   binds requests
+ *   sluice   1,234 of 3,201 rows   38 %   left 2–3 min   12.3 rows/s ▁▂▅▇▇▆▇
+ *   requests ███████████████████▊▒▒····  738 of 1k/min   others 62
+ *   input    █·························  81k of 2M/min
+ *   output   ▊·························  12k of 400k/min
+ *   in flight 42   cache 83 %   retries 3 (529s 2, broken 1)   429s 0   failed 1
+ *   $0.0123 of about $0.032   binds requests   ? keys  p pause  d drain
  *
- * While batches are under way, what is known of these takes the place of the limits:
+ * While batches are under way, what is known of these is told as well:
  *
  *   sluice   5,000 of 45,000 rows   11 %
  *   3 batches under way   40,000 rows in them   5,000 rows collected
  *   failed 0   $1.23   next look in 40 s
  *
- * Fields that do not fit are left out whole, the least telling first; no line is ever
- * longer than the terminal is wide.
+ * On a terminal of few rows, or too narrow for bars, limits are told in words and all that is
+ * behind them on one line. Fields that do not fit are left out whole, the least telling first.
  */
 
 import type { BudgetLine } from '../budget.ts'
-import type { LimitReading } from '../outcome.ts'
-import type { PoolSnapshot } from '../pool-stats.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { bindName, type Spellings } from './bind-names.ts'
-import { type Field, fitFields, type Paint } from './paint.ts'
+import { sparkline } from './bars.ts'
+import type { Glyphs } from './glyphs.ts'
+import { barLines, limitLines, type MeterOptions } from './meter-lines.ts'
+import { type Field, fitFields } from './paint.ts'
 import {
   formatCost,
+  formatCostAbout,
   formatCount,
   formatDuration,
   formatRate,
   formatShare,
   formatShort,
+  formatSpan,
   plural,
   pluralBatches,
-  printable,
-  truncate,
 } from './text.ts'
 
-/** The user's bounds, per minute, over all pools. */
-export interface ShownBounds {
-  readonly requests?: number | undefined
-  readonly input?: number | undefined
-  readonly output?: number | undefined
-}
-
 /** Where lines are shown, and beside which bounds. */
-export interface ProgressOptions {
-  readonly columns: number
-  readonly paint: Paint
-  readonly bounds: ShownBounds
+export interface ProgressOptions extends MeterOptions {
   /** How the user wrote the flags of bounds. @default by their long names */
   readonly spellings?: Spellings
-  /** The share of the server's limits that may be used. @default 1 */
-  readonly fraction?: number
 }
 
-/** A screen is no place for more; the summary of a run with many models is in its figures. */
-const poolLinesMax = 6
-const poolNameColumns = 20
+/** Where a block is shown. */
+export interface BlockOptions extends ProgressOptions {
+  /** How many rows the terminal has. @default enough */
+  readonly rows?: number
+  /** Whether keys are listened to. @default false */
+  readonly keys?: boolean
+}
 
-/** The live block. */
-export function progressLines(snapshot: Snapshot, options: ProgressOptions): string[] {
-  const name = { text: snapshot.stopping === null ? 'sluice' : 'stopping', tone: 'strong' } as const
-  return [
-    fitFields([name, ...rowFields(snapshot)], options),
-    ...batchLines(snapshot, options),
-    ...limitLines(snapshot, options),
-    fitFields([...stateFields(snapshot, options), ...lookFields(snapshot)], options),
-  ]
+/** From so many columns on a curve has a cell for each three seconds. */
+const roomyColumns = 100
+
+/** The live block; no line is wider than the terminal, and the block not taller. */
+export function progressLines(snapshot: Snapshot, options: BlockOptions): string[] {
+  const { cut } = options.glyphs
+  return blockLines(snapshot, options).map((line) => line.replaceAll('…', cut))
+}
+
+function blockLines(snapshot: Snapshot, options: BlockOptions): string[] {
+  const { rows = Infinity, keys } = options
+  const head = fitFields([headField(snapshot), ...rowFields(snapshot, options)], options)
+  const batches = batchLines(snapshot, options)
+  const hint = keys === true ? [keyField(snapshot)] : []
+  const state = stateFields(snapshot)
+  const money = [...moneyFields(snapshot, options), ...lookFields(snapshot), ...hint]
+  const bars = barLines(snapshot, options)
+  const words = limitLines(snapshot, options)
+  // Below the block the cursor has a row of its own.
+  const linesMax = rows - 1
+  const limits = bars.length > 0 ? bars : words
+  const isTall = bars.length > 0 || words.length > 1
+  if (isTall && 3 + batches.length + limits.length <= linesMax) {
+    return [head, ...batches, ...limits, fitFields(state, options), fitFields(money, options)]
+  }
+  const last = fitFields([...state, ...money], options)
+  if (linesMax < 2) return [head].slice(0, Math.max(0, linesMax))
+  return [head, ...[...batches, ...words].slice(0, linesMax - 2), last]
 }
 
 /** The same on one line, for a log: what is zero, or does not fit, is left out. */
 export function progressLine(snapshot: Snapshot, options: ProgressOptions): string {
-  const state = stateFields(snapshot, options).filter(
+  const state = [...stateFields(snapshot), ...moneyFields(snapshot, options)].filter(
     ({ label, text }) => text !== '0' || label === 'failed',
   )
-  const fields = [...rowFields(snapshot), ...batchFields(snapshot), ...state]
-  return fitFields(fields, { ...options, gap: '  ' })
+  const name = headField(snapshot)
+  const head = name.text === 'sluice' ? [] : [name]
+  const fields = [...head, ...rowFields(snapshot, options), ...batchFields(snapshot), ...state]
+  return fitFields(fields, { ...options, gap: '  ' }).replaceAll('…', options.glyphs.cut)
 }
 
-function rowFields(snapshot: Snapshot): Field[] {
-  const { rows, rates, leftMs, stopping, batches } = snapshot
+function headField({ stopping, paused }: Snapshot): Field {
+  if (stopping !== null) return { text: 'stopping', tone: 'strong' }
+  return paused ? { text: 'paused', tone: 'warn' } : { text: 'sluice', tone: 'strong', rank: 4 }
+}
+
+function keyField({ paused, stopping }: Snapshot): Field {
+  const pause = paused ? 'p go on' : 'p pause'
+  const more = stopping === null ? { more: ` ${pause}  d drain` } : {}
+  return { text: '? keys', ...more, tone: 'quiet', rank: 5 }
+}
+
+function rowFields(snapshot: Snapshot, { columns, glyphs }: ProgressOptions): Field[] {
+  const { rows, rates, elapsedMs, batches } = snapshot
   const done = rows.succeeded + rows.failed + rows.heldSucceeded + rows.heldFailed
   const fields: Field[] = [{ text: `${doneOf(done, snapshot)} rows`, tone: 'strong' }]
   if (rows.expected !== null) fields.push({ text: formatShare(done, rows.expected), rank: 2 })
+  fields.push(...leftFields(snapshot, glyphs))
   // Of batches all answers come at once: how fast says nothing.
   if (rows.succeeded + rows.failed > 0 && batches.outstanding === 0) {
-    fields.push({ text: formatRate(rates.rowsPerSecond), rank: 3 })
-  }
-  if (leftMs !== null && stopping === null) {
-    fields.push({ label: 'left', text: formatDuration(leftMs), rank: 1 })
+    const cells = columns < roomyColumns ? 10 : 20
+    const curve = sparkline({ eachSecond: rates.rowsEachSecond, elapsedMs }, cells, glyphs)
+    const more = curve === '' ? {} : { more: curve }
+    fields.push({ text: formatRate(rates.rowsPerSecond), ...more, rank: 3 })
   }
   return fields
+}
+
+/** A figure that is not known to be good is not shown: none is better. */
+function leftFields({ leftRangeMs, stopping, paused }: Snapshot, { to }: Glyphs): Field[] {
+  if (leftRangeMs === null || stopping !== null || paused) return []
+  return [{ label: 'left', text: formatSpan(leftRangeMs, to), rank: 1 }]
 }
 
 /** Until all of the input was read, how much there is of it is known from its bytes only. */
@@ -129,115 +164,77 @@ function lookFields({ binds, bindsForMs, stopping }: Snapshot): Field[] {
   return [{ label: 'next look in', text: formatDuration(seconds * 1000), rank: 4 }]
 }
 
-function limitLines(snapshot: Snapshot, options: ProgressOptions): string[] {
-  const { rates } = snapshot
-  const pools = snapshot.pools.map((pool) => sharedPool(pool, options.fraction ?? 1))
-  const [only, ...others] = pools
-  if (only === undefined) return []
-  const { bounds } = options
-  if (others.length === 0) return [fitFields(meterFields(only, bounds, '/min'), options)]
-  const shown = pools.slice(0, poolLinesMax)
-  const columns = Math.min(poolNameColumns, Math.max(...shown.map(({ name }) => name.length)))
-  const nameOf = (name: string): Field => ({
-    text: truncate(printable(name), columns).padEnd(columns),
-    tone: 'quiet',
-  })
-  const lineOf = (pool: PoolSnapshot, bounds: ShownBounds): string =>
-    fitFields([nameOf(pool.name), ...meterFields(pool, bounds, ''), perMinute], options)
-  const lines = shown.map((pool) => lineOf(pool, {}))
-  const unseen = pools.length - shown.length
-  if (unseen > 0) lines.push(fitFields([{ text: `and ${unseen} more`, tone: 'quiet' }], options))
-  // The user's bounds hold for all pools together, so the figures beside them are sums.
-  if (Object.values(bounds).some((bound) => bound !== undefined)) {
-    const requestsPerMinute = pools.reduce((sum, pool) => sum + pool.requestsPerMinute, 0)
-    lines.push(
-      lineOf(
-        { ...rates, name: 'all', requestsPerMinute, limits: undefined, others: undefined },
-        bounds,
-      ),
-    )
-  }
-  return lines
-}
-
-/** The pool with the limits that its share leaves. */
-function sharedPool(pool: PoolSnapshot, fraction: number): PoolSnapshot {
-  if (pool.limits === undefined || fraction === 1) return pool
-  const { requests, input, output } = pool.limits
-  const share = (reading: LimitReading | undefined): LimitReading | undefined =>
-    reading && { ...reading, limit: fraction * reading.limit }
-  const shared = { requests: share(requests), input: share(input), output: share(output) }
-  const there = Object.entries(shared).filter(([, reading]) => reading !== undefined)
-  return { ...pool, limits: { ...pool.limits, ...Object.fromEntries(there) } }
-}
-
-const perMinute: Field = { text: 'a minute', tone: 'quiet', rank: 2 }
-
-function meterFields(
-  { limits, ...pool }: PoolSnapshot,
-  bounds: ShownBounds,
-  unit: string,
-): Field[] {
-  return [
-    meterField('requests', pool.requestsPerMinute, limits?.requests, bounds.requests, unit),
-    meterField('input', pool.inputTokensPerMinute, limits?.input, bounds.input, unit),
-    {
-      ...meterField('output', pool.outputTokensPerMinute, limits?.output, bounds.output, unit),
-      rank: 1,
-    },
-  ]
-}
-
-function meterField(
-  label: string,
-  used: number,
-  reading: LimitReading | undefined,
-  bound: number | undefined,
-  unit: string,
-): Field {
-  const limit = Math.min(reading?.limit ?? Infinity, bound ?? Infinity)
-  const of = unit === '' ? '/' : ' of '
-  const text =
-    limit === Infinity ? formatShort(used) : `${formatShort(used)}${of}${formatShort(limit)}`
-  // Close to the limit is where a run should be.
-  return { label, text: `${text}${unit}`, tone: used >= 0.9 * limit ? 'good' : 'plain' }
-}
-
-function stateFields(snapshot: Snapshot, { spellings }: ProgressOptions): Field[] {
-  const { attempts, rows, costNanoUsd, unpriced, binds, outputBlocked, stopping } = snapshot
+function stateFields(snapshot: Snapshot): Field[] {
+  const { attempts, rows, maxConcurrency } = snapshot
+  const { refused, overloaded, broken } = attempts
   const failed = rows.failed + rows.heldFailed
-  const retries = attempts.overloaded + attempts.broken
+  const retries = overloaded + broken
   // A batch has no tries.
   const { outstanding, collected } = snapshot.batches
   const hasTries = attempts.started > 0 || outstanding + collected === 0
+  const inFlight: Field = {
+    label: 'in flight',
+    text: formatCount(attempts.inFlight),
+    ...(maxConcurrency !== null && { more: `of at most ${formatCount(maxConcurrency)}` }),
+    rank: 3,
+  }
   const tries: readonly Field[] = [
     {
       label: 'retries',
       text: formatCount(retries),
+      ...(retries > 0 && { more: whyText(overloaded, broken) }),
       tone: retries > 0 ? 'warn' : 'plain',
       rank: retries > 0 ? 5 : 7,
     },
     {
       label: '429s',
-      text: formatCount(attempts.refused),
-      tone: attempts.refused > 0 ? 'warn' : 'plain',
-      rank: attempts.refused > 0 ? 4 : 6,
+      text: formatCount(refused),
+      tone: refused > 0 ? 'warn' : 'plain',
+      rank: refused > 0 ? 4 : 6,
     },
   ]
-  const fields: Field[] = [
-    ...(hasTries ? [{ label: 'in flight', text: formatCount(attempts.inFlight), rank: 3 }] : []),
+  return [
+    ...(hasTries ? [inFlight] : []),
     ...cacheFields(snapshot),
     ...(hasTries ? tries : []),
     { label: 'failed', text: formatCount(failed), tone: failed > 0 ? 'bad' : 'plain' },
-    { text: `${formatCost(costNanoUsd)}${unpriced > 0 ? ' + unknown' : ''}` },
+  ]
+}
+
+function whyText(overloaded: number, broken: number): string {
+  const why = [
+    ...(overloaded > 0 ? [`529s ${formatCount(overloaded)}`] : []),
+    ...(broken > 0 ? [`broken ${formatCount(broken)}`] : []),
+  ]
+  return `(${why.join(', ')})`
+}
+
+/** What it costs, and what keeps it from going faster. */
+function moneyFields(snapshot: Snapshot, { spellings }: ProgressOptions): Field[] {
+  const { costNanoUsd, unpriced, binds, outputBlocked, stopping, paused, batches, maxConcurrency } =
+    snapshot
+  const unknown = unpriced > 0 ? ' + unknown' : ''
+  const fields: Field[] = [
+    { text: `${formatCost(costNanoUsd)}${unknown}`, ...atEnd(snapshot) },
     ...budgetFields(snapshot),
   ]
+  const isHeld = stopping !== null || paused
   if (outputBlocked !== null) {
     fields.push({ text: `cannot write: ${outputBlocked}`, tone: 'bad' })
-  } else if (stopping === null && binds !== '' && (binds !== 'batches' || outstanding === 0)) {
-    fields.push({ label: 'binds', text: bindName(binds, spellings), rank: 5 })
+  } else if (!isHeld && binds !== '' && (binds !== 'batches' || batches.outstanding === 0)) {
+    // A bound that was changed by a key is no flag any more.
+    const isKeyed = binds === 'concurrency' && maxConcurrency !== null
+    const text = isKeyed ? 'requests at once' : bindName(binds, spellings)
+    fields.push({ label: 'binds', text, rank: 5 })
   }
   return fields
+}
+
+/** Where that is more than by now, as it is rounded. */
+function atEnd({ costNanoUsd, costAtEndNanoUsd, stopping }: Snapshot): Pick<Field, 'more'> {
+  if (costAtEndNanoUsd === null || stopping !== null) return {}
+  const isMore = costAtEndNanoUsd > 1.05 * costNanoUsd
+  return isMore ? { more: `of about ${formatCostAbout(costAtEndNanoUsd)}` } : {}
 }
 
 /** How much of all prompts came from the cache, once there is anything in it. */

@@ -220,6 +220,7 @@ describe('readFace()', () => {
       json: true,
       quiet: true,
       progress: true,
+      keys: true,
       color: 'never',
       logFile: undefined,
       logLevel: undefined,

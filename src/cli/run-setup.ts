@@ -21,6 +21,7 @@ export interface Face {
   readonly json: boolean
   readonly quiet: boolean
   readonly progress: boolean
+  readonly keys: boolean
   readonly color: 'auto' | 'always' | 'never'
   readonly logFile: string | undefined
   readonly logLevel: string | undefined
@@ -69,6 +70,7 @@ const handledApart = new Set([
   'json',
   'quiet',
   'progress',
+  'keys',
   'color',
   'log-file',
   'log-level',
@@ -92,6 +94,7 @@ export function readFace({ values }: Layer): Face {
     json: of('json') === true,
     quiet: of('quiet') === true,
     progress: of('progress') !== false,
+    keys: of('keys') !== false,
     color: color === 'always' || color === 'never' ? color : 'auto',
     logFile: textIn(values, 'log-file'),
     logLevel: textIn(values, 'log-level'),

@@ -19,6 +19,7 @@ import { errorJson, type RunSummary, summaryJson } from '../summary.ts'
 import { version } from '../version.ts'
 import { type Spellings, typedSpellings } from './bind-names.ts'
 import type { CommandLine } from './command.ts'
+import { RunControl } from '../control.ts'
 import { Display, type DisplayOptions } from './display.ts'
 import { dryRun } from './dry-run.ts'
 import { FileSink, type Log, noLog, openLog } from './log.ts'
@@ -27,6 +28,8 @@ import { type Paint, painter } from './paint.ts'
 import { type Redact, redactor } from './redact.ts'
 import { decide, endedHere, type PilotVoice, tellForecast } from './pilot.ts'
 import { programName, resumeCommand, sameApi, withBudget } from './resume.ts'
+import { glyphsOf } from './glyphs.ts'
+import { KeyDevice } from './key-device.ts'
 import type { Layer } from './flag.ts'
 import { runFlags } from './run-flags.ts'
 import { type Face, readFace, readSecrets, setUpRun } from './run-setup.ts'
@@ -147,7 +150,17 @@ async function runWatched(
   const bounds = shownBounds(options)
   const { spellings } = voice
   const folder = process.cwd()
-  const shown = { bounds, spellings, fraction, folder, redact: voice.redact }
+  const glyphs = glyphsOf(process.env, process.platform)
+  const { maxConcurrency } = options
+  const shown = {
+    glyphs,
+    bounds,
+    spellings,
+    fraction,
+    maxConcurrency,
+    folder,
+    redact: voice.redact,
+  }
   const display = new Display({ clock, terminal, paint, kind, ...shown })
   const stop = new AbortController()
   const offSignals = onSignals(clock, process, {
@@ -157,6 +170,9 @@ async function runWatched(
     },
     again: () => exitNow(display, exitCodes.interrupted),
   })
+  const control = new RunControl()
+  const keys =
+    kind === 'live' && takesKeys(face, options) ? keysFor(voice, display, control) : undefined
   const crash = async (error: unknown): Promise<void> => {
     display.end()
     await fail(voice, error)
@@ -170,19 +186,36 @@ async function runWatched(
   try {
     const shows = [display, log].map((each) => each.observe.bind(each))
     const observers = [...shows, ...watching.observers]
-    const running = run(options, { signal: stop.signal, observers })
+    const running = run(options, { signal: stop.signal, observers, control })
     // Only now: nothing that is for the eye stands in the way of the first request.
-    const ready = kind === 'live' ? terminal.goLive() : Promise.resolve()
+    const ready = kind === 'live' ? terminal.goLive().then(() => keys?.start()) : Promise.resolve()
     const [summary] = await Promise.all([running, ready])
     isOver = true
     for (const said of await watching.ended(summary)) display.note(said)
     return summary
   } finally {
+    keys?.end()
     if (!isOver) await watching.ended()
     display.end()
     offSignals()
     process.off('uncaughtException', crashed)
   }
+}
+
+function keysFor({ clock }: Voice, display: Display, control: RunControl): KeyDevice {
+  return new KeyDevice(clock, {
+    pressed: (key) => {
+      const command = display.commandFor(key)
+      if (command !== undefined) control.send(command)
+    },
+    listens: (isListening) => display.listens(isListening),
+    leaves: () => display.hide(),
+  })
+}
+
+/** What is typed may be the rows themselves. */
+function takesKeys({ keys }: Face, { input }: RunOptions): boolean {
+  return keys && (typeof input === 'string' || !process.stdin.isTTY)
 }
 
 function exitNow(display: Display, exitCode: number): never {

@@ -19,10 +19,13 @@ interface Block {
 /** Something lines are shown on. */
 export interface Surface {
   readonly columns: number
+  readonly rows: number
   /** Lines that stay. */
   print(lines: readonly string[]): void
   /** The block at the bottom, from now on. */
   show(lines: readonly string[]): void
+  /** Takes the block away until it is shown again. */
+  hide(): void
   /** Removes the block for good. */
   rest(): void
 }
@@ -42,6 +45,10 @@ export class Terminal implements Surface {
   get columns(): number {
     // A terminal without a window may say that it has no columns.
     return this.#stream.isTTY && this.#stream.columns > 0 ? this.#stream.columns : 80
+  }
+
+  get rows(): number {
+    return this.#stream.isTTY && this.#stream.rows > 0 ? this.#stream.rows : 24
   }
 
   /** Makes it a terminal with a live block; until this resolves, `show` does nothing. */
@@ -65,10 +72,14 @@ export class Terminal implements Surface {
     this.#block(this.#redact(lines.join('\n')))
   }
 
-  rest(): void {
+  hide(): void {
     this.#block?.clear()
-    this.#block = undefined
     this.#lines = []
+  }
+
+  rest(): void {
+    this.hide()
+    this.#block = undefined
     this.#stream.off('resize', this.#resized)
   }
 

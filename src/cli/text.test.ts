@@ -3,11 +3,13 @@ import { describe, expect, test } from 'vitest'
 import {
   displayWidth,
   formatCost,
+  formatCostAbout,
   formatCount,
   formatDuration,
   formatRate,
   formatShare,
   formatShort,
+  formatSpan,
   plural,
   printable,
   shownPath,
@@ -70,6 +72,52 @@ describe('formatDuration()', () => {
   ])
 })
 
+describe('formatSpan()', () => {
+  const of =
+    (least: number, most: number): ((to: string) => string) =>
+    (to) =>
+      formatSpan([least * 1000, most * 1000], to)
+
+  test.each([
+    // A step of half the width or more, of a tenth of the most or more; in seconds whole ones.
+    [0, 0, 'under 1 s'],
+    [0, 0.4, 'under 1 s'],
+    [0.9, 4.1, 'under 6 s'],
+    [20, 22, '20–25 s'],
+    [97, 107, '80–120 s'],
+    [100, 120, '100–120 s'],
+    [121, 123, '2–2.5 min'],
+    [130, 170, '2–3 min'],
+    [1800, 2000, '30–35 min'],
+    [60, 6000, 'under 100 min'],
+    [7260, 7300, '2–2.5 h'],
+    [36_000, 50_000, '10–14 h'],
+    [864_000, 1_000_000, '10–12 d'],
+    [86_400_000, 172_800_000, '1000–2000 d'],
+  ])('from %d s to %d s is %s', (least, most, text) => {
+    expect(of(least, most)('–')).toBe(text)
+    expect(of(least, most)('-')).toBe(text.replace('–', '-'))
+  })
+
+  test('never says less than the range', () => {
+    const unitMs = { s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 }
+    fc.assert(
+      fc.property(
+        fc.double({ min: 0, max: 1e9, noNaN: true }),
+        fc.double({ min: 1, max: 9, noNaN: true }),
+        (least, times) => {
+          const text = formatSpan([least, least * times])
+          const [, from = '0', until, unit] =
+            /^(?:under |([\d.]+)–)([\d.]+) (s|min|h|d)$/.exec(text) ?? []
+          const ms = unitMs[unit as keyof typeof unitMs]
+          expect(Number(from) * ms).toBeLessThanOrEqual(least * (1 + 1e-9))
+          expect(Number(until) * ms).toBeGreaterThanOrEqual(least * times * (1 - 1e-9))
+        },
+      ),
+    )
+  })
+})
+
 describe('formatShare()', () => {
   test.each([
     [0, 0, '0 %'],
@@ -101,6 +149,19 @@ describe('formatCost()', () => {
     [999_950_000, '$1.00'],
     [1_234_567_000_000, '$1,234.57'],
     [1_999_999_999, '$2.00'],
+  ])
+})
+
+describe('formatCostAbout()', () => {
+  check(formatCostAbout, [
+    [0, '$0.00'],
+    [40_000, 'under $0.0001'],
+    [123_456, '$0.00012'],
+    [32_123_456, '$0.032'],
+    [999_000_000, '$1.00'],
+    [1_264_000_000, '$1.30'],
+    [12_640_000_000, '$13'],
+    [1_264_567_000_000, '$1,300'],
   ])
 })
 

@@ -8,11 +8,13 @@ import path from 'node:path'
 
 export {
   formatCost,
+  formatCostAbout,
   formatCount,
   formatDuration,
   formatRate,
   formatShare,
   formatShort,
+  formatSpan,
   plural,
   pluralBatches,
 } from '../figures.ts'
