@@ -23,6 +23,19 @@ function draw(connection: Connection): void {
   render(<Page view={view} connection={connection} />, root)
 }
 
+/** The newer view, with those long parts of the older one that are the same. */
+function keepSame(newer: PageView, older: PageView): PageView {
+  return {
+    ...newer,
+    failed: same(older.failed, newer.failed),
+    slowest: same(older.slowest, newer.slowest),
+  }
+}
+
+function same<Part>(before: Part, after: Part): Part {
+  return JSON.stringify(before) === JSON.stringify(after) ? before : after
+}
+
 /** What a tab shows: how far it is, then what it is. */
 function titleOf(shown: PageView): string {
   const { expected } = shown.rows
@@ -33,7 +46,7 @@ function titleOf(shown: PageView): string {
 draw(isLive ? 'open' : 'none')
 if (isLive) {
   openFeed((newer, connection) => {
-    view = newer ?? view
+    if (newer !== null) view = keepSame(newer, view)
     draw(connection)
   })
 }

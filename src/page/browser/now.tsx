@@ -42,7 +42,8 @@ export function Now({ view, live }: { view: PageView; live: LiveView }): JSX.Ele
               caption="Requests in flight, oldest first"
               columns={inFlightColumns}
               rows={inFlight}
-              keyOf={({ line }) => line}
+              // By place: rows come and go twice a second, their places stay.
+              keyOf={(_, index) => index}
             />
           )}
         </div>
