@@ -2,7 +2,7 @@
  * The arithmetic of the page's charts: where intervals lie, what a minute holds, which ticks.
  */
 
-import { array, assert, double, integer, property } from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { areaPath, bandPath, linePath, stepPath } from '../src/page/browser/paths.ts'
 import { amountTicks, logTicks, timeTicks } from '../src/page/browser/ticks.ts'
@@ -63,12 +63,12 @@ describe('what a minute holds', () => {
   })
 
   test('of a steady rate is that rate, whatever the intervals', () => {
-    const lengths = array(integer({ min: 500, max: 150_000 }), {
+    const lengths = fc.array(fc.integer({ min: 500, max: 150_000 }), {
       minLength: 1,
       maxLength: 80,
     })
-    assert(
-      property(lengths, integer({ min: 1, max: 1000 }), (ms, rate) => {
+    fc.assert(
+      fc.property(lengths, fc.integer({ min: 1, max: 1000 }), (ms, rate) => {
         const at = runningSum(ms).map((end, index) => end - (ms[index] ?? 0))
         const found = perMinute(
           ms.map((length) => (rate * length) / 60_000),
@@ -89,9 +89,9 @@ describe('what a minute holds', () => {
 
 describe('ticks', () => {
   test('of amounts reach the value, in at most so many equal steps', () => {
-    const values = double({ min: 1e-6, max: 1e15, noNaN: true })
-    assert(
-      property(values, integer({ min: 2, max: 6 }), (value, most) => {
+    const values = fc.double({ min: 1e-6, max: 1e15, noNaN: true })
+    fc.assert(
+      fc.property(values, fc.integer({ min: 2, max: 6 }), (value, most) => {
         const ticks = amountTicks(value, most)
         expect(ticks.at(-1)).toBeGreaterThanOrEqual(value * (1 - 1e-8))
         expect(ticks.at(-2)).toBeLessThan(value)

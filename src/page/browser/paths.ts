@@ -42,7 +42,8 @@ export function bandPath(
     const base = lower[index] ?? 0
     if (value <= base) continue
     const ground = height(base, top)
-    path += `M${axis.from[index] ?? 0} ${ground}V${height(value, top)}H${axis.to[index] ?? 0}V${ground}Z`
+    const begin = `M${axis.from[index] ?? 0} ${ground}V${height(value, top)}`
+    path += `${begin}H${axis.to[index] ?? 0}V${ground}Z`
   }
   return path
 }

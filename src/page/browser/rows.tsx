@@ -44,7 +44,7 @@ export function Errors({ view: { errors } }: { view: PageView }): JSX.Element {
 const slowestColumns: readonly Column<AnsweredView>[] = [
   { head: 'Line', kind: 'number', cell: ({ line }) => formatCount(line) },
   { head: 'Id', kind: 'id', cell: ({ id }) => <Foreign text={id} /> },
-  { head: 'Model', cell: ({ model }) => <Foreign text={model} /> },
+  { head: 'Model', kind: 'name', cell: ({ model }) => <Foreign text={model} /> },
   { head: 'Latency', kind: 'number', cell: ({ latencyMs }) => formatLatency(latencyMs) },
   { head: 'Output tokens', kind: 'number', cell: ({ outputTokens }) => formatCount(outputTokens) },
   { head: 'Cost', kind: 'number', cell: ({ costNanoUsd }) => costOrUnknown(costNanoUsd) },

@@ -11,7 +11,7 @@ export interface Column<Row> {
   readonly head: string
   readonly cell: (row: Row) => ComponentChildren
   /** @default 'text' */
-  readonly kind?: 'text' | 'number' | 'id'
+  readonly kind?: 'text' | 'name' | 'number' | 'id'
 }
 
 interface TableProps<Row> {

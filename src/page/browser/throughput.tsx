@@ -29,7 +29,11 @@ export function Throughput(props: {
   if (series === null || time === null) {
     return (
       <Section title="Throughput">
-        <p class="nothing">How it went over time was not recorded.</p>
+        <p class="nothing">
+          {isUnderWay(view.state)
+            ? 'There is nothing to draw over time yet.'
+            : 'How it went over time was not recorded.'}
+        </p>
         {view.bound.length > 0 && (
           <BoundNames bound={view.bound} hues={huesOf(view, { bindNames: [] })} />
         )}
