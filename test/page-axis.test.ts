@@ -2,7 +2,7 @@
  * The arithmetic of the page's charts: where intervals lie, what a minute holds, which ticks.
  */
 
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { areaPath, bandPath, linePath, stepPath } from '../src/page/browser/paths.ts'
 import { amountTicks, logTicks, timeTicks } from '../src/page/browser/ticks.ts'
@@ -122,8 +122,8 @@ describe('outlines', () => {
   })
 
   test('of an area end on the ground', () => {
-    expect(areaPath(axis, [5, 10], 10)).toBe('M0 500L1000 500L3000 0H4000V1000H0Z')
-    expect(areaPath(axis, [], 10)).toBe('')
+    expect(areaPath(linePath(axis, [5, 10], 10), axis)).toBe('M0 500L1000 500L3000 0H4000V1000H0Z')
+    expect(areaPath(linePath(axis, [], 10), axis)).toBe('')
   })
 
   test('of bars leave out what is nothing', () => {

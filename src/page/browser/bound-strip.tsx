@@ -36,7 +36,7 @@ export function BoundStrip({ view, series, time }: StripProps): JSX.Element {
   const about =
     longest === undefined
       ? 'nothing kept rows from starting'
-      : `${longest.name} most, ${formatPercent(longest.ms / Math.max(1, total))} of this time`
+      : `mostly ${longest.name}, ${formatPercent(longest.ms / Math.max(1, total))}`
   return (
     <div class="chart strip">
       <div class="chart-head">

@@ -97,10 +97,15 @@ function Tile({ name, value, note }: TileProps): JSX.Element {
       <dt>{name}</dt>
       <dd>
         <b>{value}</b>
-        <span>{typeof note === 'string' ? note.replaceAll(' %', '\u00a0%') : note}</span>
+        <span>{typeof note === 'string' ? keepTogether(note) : note}</span>
       </dd>
     </div>
   )
+}
+
+/** A figure and its unit stay on one line. */
+function keepTogether(note: string): string {
+  return note.replaceAll(/(\d) (%|d|h|min|s|ms)(?=\W|$)/g, '$1\u00a0$2')
 }
 
 function RowsTile({ view }: { view: PageView }): JSX.Element {
@@ -135,14 +140,22 @@ function CostTile({ view: { cost, tokens, rows } }: { view: PageView }): JSX.Ele
 
 function TimeTile({ view }: { view: PageView }): JSX.Element {
   const { leftMs, run, state } = view
-  const elapsed = run.elapsedMs === null ? 'not recorded' : formatDuration(run.elapsedMs)
+  const { elapsedMs } = run
+  const elapsed = elapsedMs === null ? '' : formatDuration(elapsedMs)
   if (!isUnderWay(state)) {
-    return <Tile name="Took" value={elapsed} note={`as of ${formatInstant(view.at)}`} />
+    return (
+      <Tile
+        name="Took"
+        value={elapsed === '' ? '–' : elapsed}
+        note={`as of ${formatInstant(view.at)}`}
+      />
+    )
   }
-  if (leftMs === null) return <Tile name="Time left" value="–" note={`${elapsed} so far`} />
+  const soFar = elapsed === '' ? '' : `${elapsed} so far`
+  if (leftMs === null) return <Tile name="Time left" value="–" note={soFar} />
   const [least, most] = leftMs.map((ms) => formatDuration(ms))
   const upTo = least === most ? '' : `up to ${most}; `
-  return <Tile name="Time left" value={least} note={`${upTo}${elapsed} so far`} />
+  return <Tile name="Time left" value={least} note={`${upTo}${soFar}`} />
 }
 
 function TokensTile({ view: { tokens } }: { view: PageView }): JSX.Element {

@@ -5,7 +5,13 @@
 import { render } from 'preact'
 import { formatShare } from '../../figures.ts'
 import type { PageView } from '../view.ts'
-import './page.css'
+// In this order: what narrows comes behind what it narrows.
+import './style/colours.css'
+import './style/base.css'
+import './style/parts.css'
+import './style/charts.css'
+import './style/tables.css'
+import './style/media.css'
 import { openFeed } from './feed.ts'
 import { doneRows } from './head.tsx'
 import { type Connection, Page } from './page.tsx'
@@ -23,6 +29,19 @@ function draw(connection: Connection): void {
   render(<Page view={view} connection={connection} />, root)
 }
 
+/** The newer view, with those long parts of the older one that are the same. */
+function keepSame(newer: PageView, older: PageView): PageView {
+  return {
+    ...newer,
+    failed: same(older.failed, newer.failed),
+    slowest: same(older.slowest, newer.slowest),
+  }
+}
+
+function same<Part>(before: Part, after: Part): Part {
+  return JSON.stringify(before) === JSON.stringify(after) ? before : after
+}
+
 /** What a tab shows: how far it is, then what it is. */
 function titleOf(shown: PageView): string {
   const { expected } = shown.rows
@@ -33,7 +52,7 @@ function titleOf(shown: PageView): string {
 draw(isLive ? 'open' : 'none')
 if (isLive) {
   openFeed((newer, connection) => {
-    view = newer ?? view
+    if (newer !== null) view = keepSame(newer, view)
     draw(connection)
   })
 }

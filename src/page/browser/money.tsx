@@ -17,7 +17,7 @@ export function Cost({ view }: { view: PageView }): JSX.Element {
     cost.byModel.some((model) => model.kinds[kind].tokens > 0),
   )
   const columns: Column<Model>[] = [
-    { head: 'Model', cell: ({ model }) => <bdi>{model}</bdi> },
+    { head: 'Model', kind: 'name', cell: ({ model }) => <bdi>{model}</bdi> },
     { head: 'Rows', kind: 'number', cell: ({ rows }) => formatCount(rows) },
     ...kinds.map((kind): Column<Model> => ({
       head: kindWords[kind],
@@ -58,7 +58,7 @@ function costNote({ cost, rows }: PageView): string {
   const notes = [`${formatCost(cost.nanoUsd)} in all`]
   if (cost.unpriced > 0) notes.push(`${plural(cost.unpriced, 'answer')} without a known price`)
   if (rows.copied > 0) notes.push(`${plural(rows.copied, 'row')} copied, at no cost`)
-  if (cost.perhapsNanoUsd === null) notes.push('and what requests without an answer were billed')
+  if (cost.perhapsNanoUsd === null) notes.push('what requests without an answer cost is not known')
   else if (cost.perhapsNanoUsd > 0) {
     notes.push(`perhaps ${formatCost(cost.perhapsNanoUsd)} more, billed without an answer`)
   }

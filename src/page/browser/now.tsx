@@ -14,7 +14,7 @@ type Batch = LiveView['batches'][number]
 const inFlightColumns: readonly Column<InFlight>[] = [
   { head: 'Line', kind: 'number', cell: ({ line }) => formatCount(line) },
   { head: 'Id', kind: 'id', cell: ({ id }) => <Foreign text={id} /> },
-  { head: 'Model', cell: ({ model }) => <Foreign text={model} /> },
+  { head: 'Model', kind: 'name', cell: ({ model }) => <Foreign text={model} /> },
   { head: 'Age', kind: 'number', cell: ({ ageMs }) => formatDuration(ageMs) },
 ]
 
@@ -42,7 +42,8 @@ export function Now({ view, live }: { view: PageView; live: LiveView }): JSX.Ele
               caption="Requests in flight, oldest first"
               columns={inFlightColumns}
               rows={inFlight}
-              keyOf={({ line }) => line}
+              // By place: rows come and go twice a second, their places stay.
+              keyOf={(_, index) => index}
             />
           )}
         </div>

@@ -5,7 +5,7 @@
 import type { JSX } from 'preact'
 import { useMemo, useState } from 'preact/hooks'
 import { formatShare } from '../../figures.ts'
-import type { PageView } from '../view.ts'
+import type { PageView, SeriesView } from '../view.ts'
 import { doneRows, Head } from './head.tsx'
 import { Latency } from './latency.tsx'
 import { Limits } from './limits.tsx'
@@ -28,11 +28,13 @@ interface PageProps {
 
 /** All of it. */
 export function Page({ view, connection }: PageProps): JSX.Element {
-  const [read, setRead] = useState<number | null>(null)
-  const series = view.series !== null && view.series.at.length > 0 ? view.series : null
-  const axis = useMemo(() => (series === null ? null : timeAxis(series)), [series])
-  const time: TimeScale | null =
-    series === null || axis === null ? null : { axis, at: series.at, read, onRead: setRead }
+  const { failed, slowest } = view
+  // Hundreds of rows that seldom change: what is the same as before is not gone through again.
+  const failedRows = useMemo(
+    () => <Failed failed={failed} total={view.rows.failed} />,
+    [failed, view.rows.failed],
+  )
+  const slowestRows = useMemo(() => <Slowest slowest={slowest} />, [slowest])
   return (
     <>
       <p class="unseen" role="status">
@@ -41,9 +43,7 @@ export function Page({ view, connection }: PageProps): JSX.Element {
       <Head view={view} />
       <p class={`connection ${connection}`}>{connectionText(view, connection)}</p>
       <main>
-        <Throughput view={view} series={series} time={time} />
-        <Limits view={view} series={series} time={time} />
-        {series !== null && time !== null && <Meanwhile view={view} series={series} time={time} />}
+        <OverTime view={view} />
         <div class="columns">
           <Latency latency={view.latency} />
           <Cache view={view} />
@@ -56,23 +56,39 @@ export function Page({ view, connection }: PageProps): JSX.Element {
         )}
         <Cost view={view} />
         <Errors view={view} />
-        <Failed view={view} />
-        <Slowest view={view} />
-        {series !== null && time !== null && <Folded series={series} time={time} />}
+        {failedRows}
+        {slowestRows}
+        {view.series !== null && view.series.at.length > 0 && <Folded series={view.series} />}
       </main>
       <Foot view={view} />
     </>
   )
 }
 
+/** The charts over time: what is read of one is read of all, and nothing else is drawn for it. */
+function OverTime({ view }: { view: PageView }): JSX.Element {
+  const [read, setRead] = useState<number | null>(null)
+  const series = view.series !== null && view.series.at.length > 0 ? view.series : null
+  const axis = useMemo(() => (series === null ? null : timeAxis(series)), [series])
+  const time: TimeScale | null =
+    series === null || axis === null ? null : { axis, at: series.at, read, onRead: setRead }
+  return (
+    <>
+      <Throughput view={view} series={series} time={time} />
+      <Limits view={view} series={series} time={time} />
+      {series !== null && time !== null && <Meanwhile view={view} series={series} time={time} />}
+    </>
+  )
+}
+
 /** The figures behind the charts: made only when someone opens them. */
-function Folded({ series, time }: Parameters<typeof Figures>[0]): JSX.Element {
+function Folded({ series }: { series: SeriesView }): JSX.Element {
   const [isOpen, setOpen] = useState(false)
   return (
     <Section title="Figures" class="folded">
       <details onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>Figures behind the charts</summary>
-        {isOpen && <Figures series={series} time={time} />}
+        {isOpen && <Figures series={series} />}
       </details>
     </Section>
   )

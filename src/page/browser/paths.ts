@@ -14,21 +14,20 @@ function height(value: number, top: number): number {
 }
 
 /** A line through the middles of the intervals, from the first's begin to the last's end. */
-export function linePath(axis: TimeAxis, values: readonly number[], top: number): string {
-  let path = ''
-  for (const [index, value] of values.entries()) {
-    const [from, to, y] = [axis.from[index] ?? 0, axis.to[index] ?? 0, height(value, top)]
-    if (index === 0) path = `M${from} ${y}`
-    path += `L${(from + to) >> 1} ${y}`
-    if (index === values.length - 1) path += `H${to}`
+export function linePath({ from, to }: TimeAxis, values: readonly number[], top: number): string {
+  if (values.length === 0) return ''
+  let path = `M${from[0] ?? 0} ${height(values[0] ?? 0, top)}`
+  // By index, as are all loops here: outlines are made anew for every view of a live page.
+  for (let index = 0; index < values.length; index += 1) {
+    const middle = ((from[index] ?? 0) + (to[index] ?? 0)) >> 1
+    path += `L${middle} ${height(values[index] ?? 0, top)}`
   }
-  return path
+  return `${path}H${to[values.length - 1] ?? 0}`
 }
 
 /** What lies below such a line. */
-export function areaPath(axis: TimeAxis, values: readonly number[], top: number): string {
-  if (values.length === 0) return ''
-  return `${linePath(axis, values, top)}V${heightUnits}H${axis.from[0] ?? 0}Z`
+export function areaPath(line: string, { from }: TimeAxis): string {
+  return line === '' ? '' : `${line}V${heightUnits}H${from[0] ?? 0}Z`
 }
 
 /** What lies between two lines; nothing where they are one. */
@@ -38,11 +37,13 @@ export function bandPath(
   top: number,
 ): string {
   let path = ''
-  for (const [index, value] of upper.entries()) {
+  for (let index = 0; index < upper.length; index += 1) {
+    const value = upper[index] ?? 0
     const base = lower[index] ?? 0
     if (value <= base) continue
-    const [from, to] = [axis.from[index] ?? 0, axis.to[index] ?? 0]
-    path += `M${from} ${height(base, top)}V${height(value, top)}H${to}V${height(base, top)}Z`
+    const ground = height(base, top)
+    const begin = `M${axis.from[index] ?? 0} ${ground}V${height(value, top)}`
+    path += `${begin}H${axis.to[index] ?? 0}V${ground}Z`
   }
   return path
 }
@@ -51,7 +52,8 @@ export function bandPath(
 export function stepPath(axis: TimeAxis, values: readonly (number | null)[], top: number): string {
   let path = ''
   let last: number | null = null
-  for (const [index, value] of values.entries()) {
+  for (let index = 0; index < values.length; index += 1) {
+    const value = values[index] ?? null
     if (value !== null && value !== last) {
       const y = height(value, top)
       path += last === null ? `M${axis.from[index] ?? 0} ${y}` : `V${y}`

@@ -44,7 +44,7 @@ export function Errors({ view: { errors } }: { view: PageView }): JSX.Element {
 const slowestColumns: readonly Column<AnsweredView>[] = [
   { head: 'Line', kind: 'number', cell: ({ line }) => formatCount(line) },
   { head: 'Id', kind: 'id', cell: ({ id }) => <Foreign text={id} /> },
-  { head: 'Model', cell: ({ model }) => <Foreign text={model} /> },
+  { head: 'Model', kind: 'name', cell: ({ model }) => <Foreign text={model} /> },
   { head: 'Latency', kind: 'number', cell: ({ latencyMs }) => formatLatency(latencyMs) },
   { head: 'Output tokens', kind: 'number', cell: ({ outputTokens }) => formatCount(outputTokens) },
   { head: 'Cost', kind: 'number', cell: ({ costNanoUsd }) => costOrUnknown(costNanoUsd) },
@@ -53,7 +53,7 @@ const slowestColumns: readonly Column<AnsweredView>[] = [
 ]
 
 /** The slowest rows. */
-export function Slowest({ view: { slowest } }: { view: PageView }): JSX.Element {
+export function Slowest({ slowest }: Pick<PageView, 'slowest'>): JSX.Element {
   return (
     <Section
       title="Slowest rows"
@@ -86,10 +86,15 @@ const failedColumns: readonly Column<FailedView>[] = [
 ]
 
 /** Rows that failed. */
-export function Failed({ view: { failed, rows } }: { view: PageView }): JSX.Element {
+export function Failed(props: {
+  readonly failed: PageView['failed']
+  /** All that failed: those shown may be the first of many. */
+  readonly total: number
+}): JSX.Element {
+  const { failed, total } = props
   const note =
-    rows.failed > failed.length && failed.length > 0
-      ? `the first ${formatCount(failed.length)} of ${formatCount(rows.failed)}`
+    total > failed.length && failed.length > 0
+      ? `the first ${formatCount(failed.length)} of ${formatCount(total)}`
       : failed.length > 0
         ? plural(failed.length, 'row')
         : undefined
@@ -97,7 +102,7 @@ export function Failed({ view: { failed, rows } }: { view: PageView }): JSX.Elem
     <Section title="Failed rows" note={note}>
       {failed.length === 0 ? (
         <p class="nothing">
-          {rows.failed === 0 ? 'No row failed.' : 'Which rows failed is not known here.'}
+          {total === 0 ? 'No row failed.' : 'Which rows failed is not known here.'}
         </p>
       ) : (
         <div class="card">

@@ -11,14 +11,14 @@ export interface Column<Row> {
   readonly head: string
   readonly cell: (row: Row) => ComponentChildren
   /** @default 'text' */
-  readonly kind?: 'text' | 'number' | 'id'
+  readonly kind?: 'text' | 'name' | 'number' | 'id'
 }
 
 interface TableProps<Row> {
   readonly caption: string
   readonly columns: readonly Column<Row>[]
   readonly rows: readonly Row[]
-  readonly keyOf: (row: Row) => string | number
+  readonly keyOf: (row: Row, index: number) => string | number
   /** A row below that spans all columns. */
   readonly more?: (row: Row) => ComponentChildren
   readonly foot?: ComponentChildren
@@ -41,10 +41,10 @@ export function Table<Row>(props: TableProps<Row>): JSX.Element {
           </tr>
         </thead>
         <tbody>
-          {rows.map((row) => [
-            <tr key={keyOf(row)}>
-              {columns.map(({ head, cell, kind = 'text' }, index) =>
-                index === 0 ? (
+          {rows.map((row, index) => [
+            <tr key={keyOf(row, index)}>
+              {columns.map(({ head, cell, kind = 'text' }, place) =>
+                place === 0 ? (
                   <th key={head} scope="row" class={kind}>
                     {cell(row)}
                   </th>

@@ -9,7 +9,7 @@ import { formatCost, formatCount, formatDuration, formatRate, formatShort } from
 import type { PageView, SeriesView } from '../view.ts'
 import { BoundNames, BoundStrip, huesOf } from './bound-strip.tsx'
 import { Section } from './table.tsx'
-import { perMinute, perSecond, runningSum } from './time-axis.ts'
+import { perMinute, perSecond, runningSum, timeAxis } from './time-axis.ts'
 import { type Line, TimeChart, type TimeScale } from './time-chart.tsx'
 import { isUnderWay } from './words.ts'
 
@@ -29,7 +29,11 @@ export function Throughput(props: {
   if (series === null || time === null) {
     return (
       <Section title="Throughput">
-        <p class="nothing">How it went over time was not recorded.</p>
+        <p class="nothing">
+          {isUnderWay(view.state)
+            ? 'There is nothing to draw over time yet.'
+            : 'How it went over time was not recorded.'}
+        </p>
         {view.bound.length > 0 && (
           <BoundNames bound={view.bound} hues={huesOf(view, { bindNames: [] })} />
         )}
@@ -203,7 +207,8 @@ function CacheChart({ series, time }: SeriesProps): JSX.Element {
 const figuresMax = 48
 
 /** The figures behind the charts, thinned. */
-export function Figures({ series, time }: Omit<SeriesProps, 'view'>): JSX.Element {
+export function Figures({ series }: { series: SeriesView }): JSX.Element {
+  const { elapsedMs } = timeAxis(series)
   const stride = Math.max(1, Math.ceil(series.at.length / figuresMax))
   const sum = (values: readonly number[], from: number): number =>
     values.slice(from, from + stride).reduce((total, value) => total + value, 0)
@@ -235,7 +240,7 @@ export function Figures({ series, time }: Omit<SeriesProps, 'view'>): JSX.Elemen
           {starts.map((from) => (
             <tr key={from}>
               <th scope="row" class="number">
-                {formatDuration(time.axis.elapsedMs[from] ?? 0)}
+                {formatDuration(elapsedMs[from] ?? 0)}
               </th>
               <td class="number">{formatCount(sum(series.succeeded, from))}</td>
               <td class="number">{formatCount(sum(series.failed, from))}</td>

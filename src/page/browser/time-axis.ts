@@ -90,10 +90,10 @@ export function perMinute(
   const sums: number[] = []
   let oldest = 0
   let whole = 0
-  for (const [index, value] of values.entries()) {
+  for (let index = 0; index < values.length; index += 1) {
     const length = ms[index] ?? 0
     const begin = (at[index] ?? 0) + length - minuteMs
-    whole += value
+    whole += values[index] ?? 0
     while (oldest < index && (at[oldest] ?? 0) + (ms[oldest] ?? 0) <= begin) {
       whole -= values[oldest] ?? 0
       oldest += 1

@@ -194,21 +194,26 @@ function scaleOf(lines: readonly Line[], most: number): Scale {
 }
 
 function draw(lines: readonly Line[], axis: TimeAxis, top: number): JSX.Element[] {
-  const drawn = lines.map(({ name, tone, shape, values, base }) => {
-    const known = values.map((value) => value ?? 0)
-    return (
-      <g key={name} class={`tone-${tone}`}>
-        {shape === 'area' && <path class="fill" d={areaPath(axis, known, top)} />}
-        {(shape === 'area' || shape === 'line') && (
-          <path class="line" d={linePath(axis, known, top)} />
-        )}
-        {shape === 'bars' && <path class="solid" d={bars(axis, known, base, top)} />}
-        {shape === 'limit' && <path class="limit" d={limitPath(axis, values, top)} />}
-      </g>
-    )
-  })
+  const drawn = lines.map((line) => (
+    <g key={line.name} class={`tone-${line.tone}`}>
+      {drawLine(line, axis, top)}
+    </g>
+  ))
   const starts = axis.breaks.map((x) => <path key={x} class="break" d={`M${x} 0V${heightUnits}`} />)
   return [...drawn, ...starts]
+}
+
+function drawLine({ shape, values, base }: Line, axis: TimeAxis, top: number): JSX.Element {
+  if (shape === 'limit') return <path class="limit" d={limitPath(axis, values, top)} />
+  const known = values.map((value) => value ?? 0)
+  if (shape === 'bars') return <path class="solid" d={bars(axis, known, base, top)} />
+  const line = linePath(axis, known, top)
+  return (
+    <>
+      {shape === 'area' && <path class="fill" d={areaPath(line, axis)} />}
+      <path class="line" d={line} />
+    </>
+  )
 }
 
 function bars(
