@@ -17,7 +17,12 @@ export interface CommandSpec {
   readonly usage?: string
   readonly about: string
   /** @default none: it takes no argument */
-  readonly argument?: { readonly name: string; readonly about: string }
+  readonly argument?: {
+    readonly name: string
+    readonly about: string
+    /** All it may be. @default it is a file */
+    readonly words?: readonly string[]
+  }
   readonly flags: readonly Flag[]
   /** Lines behind the help, as typed. */
   readonly examples: readonly string[]
@@ -141,7 +146,8 @@ function spelled({ name, written = name, negated }: Flag): string {
   return negated === true ? `--no-${written}` : `--${written}`
 }
 
-function spellings(flag: Flag): readonly string[] {
+/** All names of a flag, with their dashes; the long one first. */
+export function spellings(flag: Flag): readonly string[] {
   return [spelled(flag), ...(flag.short === undefined ? [] : [dashedShort(flag.short)])]
 }
 

@@ -20,6 +20,7 @@ import {
   batchesListSpec,
   batchesStatusSpec,
   checkSpec,
+  completionSpec,
   epilogue,
   estimateSpec,
   limitsSpec,
@@ -27,13 +28,22 @@ import {
   simulateSpec,
   specs,
 } from './program.ts'
-import { printMessage, stderrTakesColor } from './streams.ts'
+import { printData, printMessage, stderrTakesColor } from './streams.ts'
 
 /** Runs the command line and ends the process. */
 export async function main(args: readonly string[]): Promise<void> {
   // A reader that went away (a closed pager, a lost terminal) must not end a run.
   process.stderr.on('error', () => {})
-  process.exit(await exitCodeOf(args))
+  process.exit(args[0] === completing ? await complete(args) : await exitCodeOf(args))
+}
+
+/** What the scripts of `sluice completion` call; no command, as nobody types it. */
+const completing = 'complete'
+
+async function complete([, ...words]: readonly string[]): Promise<number> {
+  const { completionLines } = await import('./completion.ts')
+  await printData(completionLines(words[0] === '--' ? words.slice(1) : words).join('\n'))
+  return exitCodes.succeeded
 }
 
 /** Makes what a command does of how it is loaded. */
@@ -82,6 +92,12 @@ async function exitCodeOf(args: readonly string[]): Promise<number> {
     makeCommand(
       simulateSpec,
       act(async () => (await import('./simulate.ts')).simulateCommand),
+    ),
+  )
+  program.addCommand(
+    makeCommand(
+      completionSpec,
+      act(async () => (await import('./completion-scripts.ts')).completionCommand),
     ),
   )
   try {

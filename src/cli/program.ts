@@ -142,6 +142,22 @@ export const estimateSpec: CommandSpec = {
   ],
 }
 
+/** The shells that completions are for. */
+export const shells = ['bash', 'zsh', 'fish'] as const
+
+/** `sluice completion`. */
+export const completionSpec: CommandSpec = {
+  name: 'completion',
+  about: 'print completions for a shell: flags, their values and files, by TAB',
+  argument: { name: 'SHELL', about: 'bash, zsh or fish', words: shells },
+  flags: [],
+  examples: [
+    'source <(sluice completion bash)',
+    'source <(sluice completion zsh)',
+    'sluice completion fish | source',
+  ],
+}
+
 /** All commands, in the order of the help. */
 export const specs: readonly CommandSpec[] = [
   runSpec,
@@ -153,4 +169,5 @@ export const specs: readonly CommandSpec[] = [
   batchesCancelSpec,
   limitsSpec,
   simulateSpec,
+  completionSpec,
 ]
