@@ -184,7 +184,7 @@ export const ancestorSpec: CommandSpec = {
   flags: [...ancestorFlags, ...furtherFlags],
   examples: [
     'sluice --requests_filepath requests.jsonl --max_requests_per_minute 500',
-    'sluice --requests_filepath requests.jsonl --use_caching True --model claude-haiku-5-5',
+    'sluice --requests_filepath requests.jsonl --use_caching True',
   ],
 }
 

@@ -9,7 +9,7 @@ import { exitCodes, RunError } from '../errors.ts'
 import { nearest } from '../nearest.ts'
 import { version } from '../version.ts'
 import { ancestorSpec, isAncestors } from './ancestor-flags.ts'
-import { type CommandLine, type CommandSpec, makeCommand } from './command.ts'
+import { type CommandLine, type CommandSpec, examplesText, makeCommand } from './command.ts'
 import { bugComplaint, complaintLines } from './messages.ts'
 import { painter } from './paint.ts'
 import {
@@ -17,6 +17,7 @@ import {
   batchesAbout,
   batchesCancelSpec,
   batchesCollectSpec,
+  batchesExamples,
   batchesListSpec,
   batchesStatusSpec,
   checkSpec,
@@ -24,6 +25,7 @@ import {
   epilogue,
   estimateSpec,
   limitsSpec,
+  programExamples,
   runSpec,
   simulateSpec,
   specs,
@@ -115,7 +117,7 @@ function makeProgram(): Command {
   program.helpOption('-h, --help', 'show this help').helpCommand('help [COMMAND]', 'show its help')
   program.usage('COMMAND [options]').enablePositionalOptions().exitOverride()
   program.configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage()}` })
-  program.addHelpText('after', `\n${epilogue}`)
+  program.addHelpText('after', `${examplesText(programExamples)}\n\n${epilogue}`)
   // What commander would say is said below, in the form of every other error.
   program.configureOutput({ outputError: () => {} })
   const known = specs.map(({ name }) => name.split(' ')[0] ?? '')
@@ -137,6 +139,7 @@ function makeBatches(act: Act): Command {
   const names = actions.map(([{ name }]) => name.split(' ').at(-1) ?? '')
   group.usage('COMMAND RESULTS [options]').helpCommand(false)
   group.configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage()}` })
+  group.addHelpText('after', examplesText(batchesExamples))
   group.configureOutput({ outputError: () => {} })
   nameUnknown(group, names, 'to see what there is: sluice batches list RESULTS')
   return group

@@ -26,7 +26,10 @@ export interface NumberForm {
 export interface Form {
   /** The texts, where they are few. One that ends in `:` or `=` is only how a text begins. */
   readonly words?: readonly string[]
-  /** What the others look like, as a regular expression. @default there are no others */
+  /**
+   * What the others look like, as a regular expression. @default without words any text but none,
+   * otherwise no others
+   */
   readonly pattern?: string
   /** @default it takes no number */
   readonly number?: NumberForm
@@ -48,9 +51,8 @@ const smallest = 0.000_001
 const safe = Number.MAX_SAFE_INTEGER
 
 /** Any text but none. */
-export const readText: Reader<string> = reader<string>(
-  { pattern: '[\\s\\S]', number: {} },
-  (text) => (text === '' ? { fault: 'must not be empty' } : { value: text }),
+export const readText: Reader<string> = reader<string>({ number: {} }, (text) =>
+  text === '' ? { fault: 'must not be empty' } : { value: text },
 )
 
 /** A whole number from 1. */
