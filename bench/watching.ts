@@ -89,8 +89,16 @@ async function runWatched(folder: string, { url }: Server, on: readonly Kind[]):
   const output = path.join(folder, 'output.jsonl')
   const has = (kind: Kind): boolean => on.includes(kind)
   const flags = [
-    ...['run', 'input.jsonl', '-o', output, '--base-url', url, '--ramp', 'off'],
-    ...['--rpm', String(perMinute)],
+    'run',
+    'input.jsonl',
+    '-o',
+    output,
+    '--base-url',
+    url,
+    '--ramp',
+    'off',
+    '--rpm',
+    String(perMinute),
     ...(has('terminal') ? [] : ['--no-progress']),
     ...(has('log') ? ['--log-file', 'run.log'] : []),
     ...(has('history') ? [] : ['--no-history']),
