@@ -75,6 +75,7 @@ function html(view: PageView, policy: string, live: string): string {
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
+<meta name="generator" content="sluice">
 <meta name="referrer" content="no-referrer">
 <title>sluice</title>
 <link rel="icon" href="${icon}">
