@@ -2,7 +2,7 @@
  * `sluice run --via auto` from the shell, in processes of its own against the simulator.
  */
 
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import {
@@ -54,7 +54,7 @@ describe.concurrent('sluice run --via auto', () => {
     expect(summary.batches).toMatchObject({ answers: 38, cut: 0, outstanding: 0 })
     expect(summary.deadline).toMatchObject({ guaranteed: true, met: true })
     expect(idsIn(read(cwd, results)).toSorted()).toEqual(wanted(40))
-    expect(existsSync(path.join(cwd, `${results}.sluice`))).toBe(false)
+    expect(readdirSync(path.join(cwd, `${results}.sluice`))).toEqual(['history'])
     expect(told.stderr).toMatch(/^plan: 40 rows within /m)
     expect(told.stderr).toMatch(/^ {6}the deadline holds whatever batches do/m)
     expect(told.stderr).toMatch(/^deadline +met, with 1 h 59 min/m)

@@ -3,7 +3,7 @@
  * of their own against the simulator.
  */
 
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { createServer } from 'node:http'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -81,7 +81,7 @@ describe.concurrent('sluice run --via batches', () => {
     const told = await sluice([...args, '--via', 'batches'], { cwd })
     expect(told.code).toBe(0)
     expect(idsIn(read(cwd, results)).toSorted()).toEqual(wanted(20))
-    expect(existsSync(path.join(cwd, `${results}.sluice`))).toBe(false)
+    expect(readdirSync(path.join(cwd, `${results}.sluice`))).toEqual(['history'])
     const summary = summaryOf(told)
     expect(summary.batches).toEqual({ outstanding: 0, rows: 0, collected: 1, answers: 20, cut: 0 })
     const live = await sluice([...args, '-o', 'live.jsonl'], { cwd })

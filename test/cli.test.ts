@@ -4,7 +4,7 @@
  */
 
 import { spawn, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -95,7 +95,7 @@ describe.concurrent('sluice run', () => {
     )
     expect((await sluice([...args, '1'], { cwd })).code).toBe(0)
     expect(idsIn(read(cwd, 'in.results.jsonl')).toSorted()).toEqual(wanted(20))
-    expect(existsSync(path.join(cwd, 'in.results.jsonl.sluice'))).toBe(false)
+    expect(readdirSync(path.join(cwd, 'in.results.jsonl.sluice'))).toEqual(['history'])
   })
 
   test('when quiet says nothing of a success', async () => {

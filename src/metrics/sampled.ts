@@ -67,6 +67,7 @@ const rows: readonly Sampled[] = [
     ({ rows: { expected } }) => one(expected),
   ),
   gauge('sluice_rows_left', 'Rows that this run will not ask.', ({ rows: { left } }) => one(left)),
+  gauge('sluice_paused', '1 while the run is paused, else 0.', ({ paused }) => one(paused ? 1 : 0)),
   gauge('sluice_time_left_seconds', 'Until the last row, at this rate.', ({ leftMs }) =>
     one(leftMs === null ? null : leftMs / 1000),
   ),
