@@ -3,17 +3,6 @@
  *
  * Commands become events of the scheduler, and each is told to the observers, so that a run with
  * them replays like any other.
- *
- * @example
- * ```ts
- * const control = new RunControl()
- * const told: string[] = []
- * const end = control.listen((command) => told.push(command.type))
- * control.send({ type: 'pause' })
- * end()
- * control.send({ type: 'resume' })
- * told // => ['pause']
- * ```
  */
 
 import { bounds } from './bounds.ts'
@@ -29,7 +18,20 @@ export type Command =
   /** So many requests at once, from 1; what is under way beyond that goes on. */
   | { readonly type: 'concurrency'; readonly max: number }
 
-/** Carries commands to a run: `run(options, { control })`. Without a run they are lost. */
+/**
+ * Carries commands to a run: `run(options, { control })`. Without a run they are lost.
+ *
+ * @example
+ * ```ts
+ * const control = new RunControl()
+ * const told: string[] = []
+ * const end = control.listen((command) => told.push(command.type))
+ * control.send({ type: 'pause' })
+ * end()
+ * control.send({ type: 'resume' })
+ * told // => ['pause']
+ * ```
+ */
 export class RunControl {
   readonly #listeners = new Set<(command: Command) => void>()
 

@@ -17,7 +17,9 @@ export interface LoopbackServer {
   close(): Promise<void>
 }
 
+/** What somebody wants. */
 export type LocalRequest = http.IncomingMessage
+/** What they get. */
 export type LocalResponse = http.ServerResponse
 
 const address = '127.0.0.1'

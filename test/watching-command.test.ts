@@ -181,7 +181,7 @@ describe.concurrent('--dashboard', () => {
     expect(events.at(-1)).toBe('event: end\ndata: {}')
     const last = JSON.parse(events.at(-2)?.split('\ndata: ')[1] ?? 'null') as object
     expect(last).toMatchObject({ state: 'ended', rows: { succeeded: 20 }, live: null })
-    await expect(fetch(page)).rejects.toThrow()
+    await expect(fetch(page)).rejects.toThrow(/fetch failed/)
   })
 
   test('that cannot have its port is told before anything is sent', async () => {

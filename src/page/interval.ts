@@ -15,6 +15,7 @@ export interface MeterInterval {
   readonly limit: number | null
 }
 
+/** That of each limit of a pool; absent: the pool has none of that name. */
 export type PoolInterval = Readonly<{ [Name in MeterName]?: MeterInterval | undefined }>
 
 /** What happened in one interval; see `SeriesView` for what its counts are. */

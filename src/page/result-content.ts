@@ -80,6 +80,7 @@ function answered(
   const usage = readUsage(message['usage'])
   if (usage === undefined) return undefined
   const { run, request, ...place } = given
+  const { copied_from: copiedFrom, batch_id: batchId } = run
   const cost = run['cost_usd']
   const latency = run['latency_ms']
   const stopReason = asText(message['stop_reason'])
@@ -90,8 +91,8 @@ function answered(
     usage,
     costNanoUsd: typeof cost === 'number' ? Math.round(cost * 1e9) : null,
     latencyMs: typeof latency === 'number' ? latency : null,
-    isCopy: run['copied_from'] !== undefined,
-    isOfBatch: run['batch_id'] !== undefined,
+    isCopy: copiedFrom !== undefined,
+    isOfBatch: batchId !== undefined,
     isTruncated: isTruncated({ stopReason, usage }),
     isRefused: stopReason === 'refusal',
     isInvalid: run['invalid_output'] === true,

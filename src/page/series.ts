@@ -20,7 +20,10 @@ export class Series {
     this.#lengthMs = lengthMs
   }
 
-  /** The last of a run may be so short that as a rate it would say nothing: it goes to the one before. */
+  /**
+   * Adds the newest. The last of a run may be so short that as a rate it would say nothing: it goes
+   * to the one before.
+   */
   add(interval: Interval): void {
     const last = this.#intervals.at(-1)
     const follows = last !== undefined && interval.at - (last.at + last.ms) <= 1
