@@ -19,6 +19,7 @@ const commandTests = [
   'test/pilot-command.test.ts',
   'test/compressed-command.test.ts',
   'test/examples.test.ts',
+  'test/keys-command.test.ts',
   'test/kill.test.ts',
   'test/package.test.ts',
   'test/recipes.test.ts',
