@@ -10,6 +10,7 @@ const commandTests = [
   'test/cli.test.ts',
   'test/limits.test.ts',
   'test/metrics-command.test.ts',
+  'test/watching-command.test.ts',
   'test/completion-command.test.ts',
   'test/check-command.test.ts',
   'test/estimate-command.test.ts',
@@ -22,6 +23,7 @@ const commandTests = [
   'test/keys-command.test.ts',
   'test/kill.test.ts',
   'test/package.test.ts',
+  'test/page.test.ts',
   'test/recipes.test.ts',
 ]
 

@@ -1,7 +1,7 @@
 /**
- * Writes docs/cli.md from the definitions of the commands (`npm run docs`).
+ * Writes docs/cli.md and schemas/config.json from the definitions of the commands (`npm run docs`).
  *
- * A test compares the file with what this makes of them, so it is never behind.
+ * Tests compare the files with what this makes of them, so they are never behind.
  */
 
 import { writeFileSync } from 'node:fs'
@@ -13,6 +13,7 @@ import { type Flag, variableOf } from '../src/cli/flag.ts'
 import { about, specs } from '../src/cli/program.ts'
 import { runFlags } from '../src/cli/run-flags.ts'
 import { exitCodes, type ExitReason } from '../src/errors.ts'
+import { configSchema, configSchemaFile } from './config-schema.ts'
 
 /** The file that is written. */
 export const cliReferenceFile: string = fileURLToPath(new URL('../docs/cli.md', import.meta.url))
@@ -102,8 +103,16 @@ function configPart(): string {
 that flag only; the default export). Keys are the flags of \`run\` in camel or kebab case, and what is
 \`--no-progress\` there is \`"progress": false\` here; an unknown key is an error:`,
     `\`\`\`json
-{ "maxRequestsPerMinute": 500, "timeout": "5m", "header": { "x-team": "data" } }
+{
+  "$schema": "./node_modules/sluice/schemas/config.json",
+  "maxRequestsPerMinute": 500,
+  "timeout": "5m",
+  "header": { "x-team": "data" }
+}
 \`\`\``,
+    `With the line \`$schema\`, which says nothing about the run, an editor tells the keys, what they do and
+what they may be. The schema ships with the package, is written from the same definitions as this page, and takes
+what \`sluice\` takes.`,
   ].join('\n\n')
 }
 
@@ -151,4 +160,5 @@ function sentence(text: string): string {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   writeFileSync(cliReferenceFile, cliReference())
+  writeFileSync(configSchemaFile, configSchema())
 }

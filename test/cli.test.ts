@@ -10,6 +10,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, test } from 'vitest'
+import { specs } from '../src/cli/program.ts'
 import {
   bin,
   folder,
@@ -558,13 +559,15 @@ describe.concurrent('sluice', () => {
   test.each([
     [['--help']],
     [['help', 'run']],
-    [['run', '--help']],
     [['run', '-h']],
-    [['simulate', '--help']],
-  ])('%j shows help of 80 columns on stdout', async (args) => {
+    [['batches', '--help']],
+    [['--requests_filepath', 'in', '--help']],
+    ...specs.map(({ name }): [string[]] => [[...name.split(' '), '--help']]),
+  ])('%j shows help of 80 columns on stdout, with examples', async (args) => {
     const { code, stdout, stderr } = await sluice(args, { cwd: folder() })
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toMatch(/^Usage: sluice /)
+    expect(stdout).toMatch(/\nExamples:\n {2}\S/)
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
   })
 

@@ -71,7 +71,7 @@ describe.concurrent('--metrics-port', () => {
     const { code, stderr } = await running.ended
     expect(code).toBe(0)
     expect(stderr).toContain('done 40, failed 0')
-    await expect(fetch(midway.url)).rejects.toThrow()
+    await expect(fetch(midway.url)).rejects.toThrow('fetch failed')
     expect(idsIn(read(cwd, 'in.results.jsonl')).toSorted()).toEqual(wanted(40))
   })
 

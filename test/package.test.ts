@@ -35,6 +35,8 @@ describe.skipIf(npmCli === undefined || !npmCli.endsWith('.js'))('the packed pac
     const paths = files.map((file) => file.path)
     expect(paths).toContain('bin/sluice.js')
     expect(paths).toContain('dist/index.d.ts')
+    expect(paths).toContain('dist/page/browser.js')
+    expect(paths).toContain('dist/page/browser.css')
     expect(paths).toContain('LICENSE')
     expect(paths).toContain('docs/library.md')
     expect(paths).toContain('schemas/result-line.json')

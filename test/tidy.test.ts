@@ -7,7 +7,9 @@ import { describe, expect, test } from 'vitest'
 import { version } from '../src/version.ts'
 
 const root = new URL('../', import.meta.url)
-const sources = list('src', '.ts').filter((file) => !file.endsWith('.test.ts'))
+const sources = [...list('src', '.ts'), ...list('src', '.tsx')].filter(
+  (file) => !file.endsWith('.test.ts'),
+)
 const tests = [...list('src', '.test.ts'), ...list('test', '.ts')]
 const docs = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', ...list('docs', '.md')]
 
@@ -28,8 +30,8 @@ const nodeImports: Readonly<Record<string, readonly string[]>> = {
   'src/compression.ts': ['node:zlib'],
   'src/loopback.ts': ['node:http'],
   'src/page/serve.ts': ['node:crypto'],
+  'src/page/html.ts': ['node:fs'],
   'src/simulator/listen.ts': ['node:http', 'node:https'],
-  'src/metrics/listen.ts': ['node:http'],
 }
 
 /** Packages, and who may import them. */
@@ -41,6 +43,7 @@ const packages: Readonly<Record<string, RegExp>> = {
   'prom-client': /^src\/metrics\//,
   pino: /^src\/cli\//,
   'log-update': /^src\/cli\//,
+  preact: /^src\/page\/browser\//,
 }
 
 /** What only one file may say, and what to use instead. */
@@ -141,7 +144,12 @@ describe.each(sources)('%s', (file) => {
       .filter((match) => !/\*\/\s*$/.test(match[1] ?? ''))
       .map((match) => match[2])
     // One interface or class in a file may be what its header describes.
-    const own = file.split('/').at(-1)?.replace(/\.ts$/, '').replaceAll('-', '').toLowerCase()
+    const own = file
+      .split('/')
+      .at(-1)
+      ?.replace(/\.tsx?$/, '')
+      .replaceAll('-', '')
+      .toLowerCase()
     expect(undocumented.filter((name) => name?.toLowerCase() !== own)).toEqual([])
   })
 })
@@ -196,7 +204,7 @@ test('ARCHITECTURE names every file of the core, and none that is gone', () => {
   const named = [...map.matchAll(/^\|.*$/gm)].flatMap(([row]) => [
     ...row.matchAll(/`([\w-]+\.ts)`/g),
   ])
-  const rooms = new Set(['model.ts', 'listen.ts', 'endpoints.ts'])
+  const rooms = new Set(['model.ts', 'listen.ts', 'endpoints.ts', 'view.ts', 'html.ts'])
   const gone = named.map((match) => match[1] ?? '').filter((name) => !names.includes(name))
   expect(gone.filter((name) => !rooms.has(name))).toEqual([])
 })

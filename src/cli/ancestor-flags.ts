@@ -10,7 +10,15 @@ import { type Flag, type Layer, LayerBuilder } from './flag.ts'
 import { runFlags } from './run-flags.ts'
 import type { CommandSpec } from './command.ts'
 import { formatCount } from './text.ts'
-import { readCount, readOneOf, type Reader, readPositive, readSwitch, readText } from './values.ts'
+import {
+  readCount,
+  readLimit,
+  readOneOf,
+  reader,
+  readPositive,
+  readSwitch,
+  readText,
+} from './values.ts'
 
 /** The flag that tells such a command line from others. */
 export const inputFlag = '--requests_filepath'
@@ -18,24 +26,24 @@ export const inputFlag = '--requests_filepath'
 const group = 'As in the script'
 
 /** A rate as Python writes floats, or `none`: only the API's own limits. */
-const readRate: Reader<number | undefined> = (text) => {
+const readRate = reader<number | undefined>(readLimit.form, (text) => {
   if (text === 'none') return { value: undefined }
   return /^\d+(\.\d*)?e\+?\d+$/i.test(text)
     ? readPositive(String(Number(text)))
     : readPositive(text)
-}
+})
 
 /** The whole URL, to its part before `/v1/messages`. */
-const readRequestUrl: Reader<string> = (text) => {
+const readRequestUrl = reader<string>({ pattern: '^.+/v1/messages/?$' }, (text) => {
   const match = /^(.+)\/v1\/messages\/?$/.exec(text)
   if (match?.[1] !== undefined) return { value: match[1] }
   return { fault: `must be a whole URL that ends in /v1/messages, got ${JSON.stringify(text)}` }
-}
+})
 
-const readUseCaching: Reader<string> = (text) => {
+const readUseCaching = reader<string>({ words: ['True', 'False'] }, (text) => {
   const reading = readSwitch(text)
   return 'fault' in reading ? reading : { value: reading.value ? 'marked' : 'off' }
-}
+})
 
 /** Its words, and the numbers Python has for them. */
 const logLevels: Readonly<Record<string, string>> = {
@@ -56,10 +64,10 @@ const logLevels: Readonly<Record<string, string>> = {
 }
 const logWords = ['TRACE', 'DEBUG', 'INFO', 'SUCCESS', 'WARNING', 'ERROR', 'CRITICAL'] as const
 
-const readLoggingLevel: Reader<string> = (text) => {
+const readLoggingLevel = reader<string>({ words: logWords }, (text) => {
   const level = logLevels[text.toLowerCase()]
   return level === undefined ? readOneOf(...logWords)(text) : { value: level }
-}
+})
 
 /** The script's own flags. */
 export const ancestorFlags: readonly Flag[] = [
@@ -176,7 +184,7 @@ export const ancestorSpec: CommandSpec = {
   flags: [...ancestorFlags, ...furtherFlags],
   examples: [
     'sluice --requests_filepath requests.jsonl --max_requests_per_minute 500',
-    'sluice --requests_filepath requests.jsonl --use_caching True --model claude-haiku-5-5',
+    'sluice --requests_filepath requests.jsonl --use_caching True',
   ],
 }
 

@@ -6,25 +6,35 @@
 import { batchExpiryMs } from '../batch-times.ts'
 import { parseInstant } from '../instants.ts'
 import type { Flag } from './flag.ts'
-import { type Reader, readDuration, readOneOf } from './values.ts'
+import { readDuration, reader, readOneOf } from './values.ts'
 
 const batches = 'Batches'
 
+const lengthPattern = String.raw`\d+(\.\d+)? ?(ms|s|m|h|)`
+/** Of RFC 3339; the date of HTTP, which is an instant too, nobody writes into a file. */
+const instantPattern = String.raw`\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)`
+
 /** Beyond 24 hours a batch has expired. */
-const readBatchTime: Reader<number> = (text) => {
-  const reading = readDuration(text)
-  if ('fault' in reading || (reading.value > 0 && reading.value <= batchExpiryMs)) return reading
-  return { fault: `must be more than 0 and at most 24h, got ${JSON.stringify(text)}` }
-}
+const readBatchTime = reader<number>(
+  { pattern: `^(?=.*[1-9])${lengthPattern}$`, number: { minimum: 0.000_001, maximum: 86_400 } },
+  (text) => {
+    const reading = readDuration(text)
+    if ('fault' in reading || (reading.value > 0 && reading.value <= batchExpiryMs)) return reading
+    return { fault: `must be more than 0 and at most 24h, got ${JSON.stringify(text)}` }
+  },
+)
 
 /** A length of time, or an instant. */
-const readDeadline: Reader<number | string> = (text) => {
-  if (parseInstant(text) !== undefined) return { value: text }
-  const reading = readDuration(text)
-  if ('value' in reading && reading.value > 0) return reading
-  const form = 'must be a duration such as 2h, or an instant such as 2026-11-23T18:00:00Z'
-  return { fault: `${form}, got ${JSON.stringify(text)}` }
-}
+const readDeadline = reader<number | string>(
+  { pattern: `^((?=.*[1-9])${lengthPattern}|${instantPattern})$`, number: { minimum: 0.000_001 } },
+  (text) => {
+    if (parseInstant(text) !== undefined) return { value: text }
+    const reading = readDuration(text)
+    if ('value' in reading && reading.value > 0) return reading
+    const form = 'must be a duration such as 2h, or an instant such as 2026-11-23T18:00:00Z'
+    return { fault: `${form}, got ${JSON.stringify(text)}` }
+  },
+)
 
 /** Of `run`. */
 export const batchesFlags: readonly Flag[] = [

@@ -5,17 +5,21 @@
 import { bounds } from '../bounds.ts'
 import type { Flag } from './flag.ts'
 import { runFlags } from './run-flags.ts'
-import { readCount, type Reader, readOneOf } from './values.ts'
+import { readCount, type Reader, reader, readOneOf } from './values.ts'
 
 const what = 'Check'
 
+const most = bounds.findingsShownMax
+
 /** A whole number from 0 to the most findings that are kept. */
-const readShow: Reader<number> = (text) => {
-  const value = Number(text)
-  const most = bounds.findingsShownMax
-  if (/^\d+$/.test(text) && value <= most) return { value }
-  return { fault: `must be a whole number from 0 to ${most}, got ${JSON.stringify(text)}` }
-}
+const readShow: Reader<number> = reader(
+  { pattern: String.raw`^\d+$`, number: { isInteger: true, minimum: 0, maximum: most } },
+  (text) => {
+    const value = Number(text)
+    if (/^\d+$/.test(text) && value <= most) return { value }
+    return { fault: `must be a whole number from 0 to ${most}, got ${JSON.stringify(text)}` }
+  },
+)
 
 const ownFlags: readonly Flag[] = [
   {

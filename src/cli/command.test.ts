@@ -56,7 +56,7 @@ describe('makeCommand()', () => {
 
   test.each([
     [['a', '--tiemout', '5'], ['unknown option --tiemout, did you mean "--timeout"?']],
-    [['a', '--dashboard'], ['unknown option --dashboard']],
+    [['a', '--zzzzzzzzzz'], ['unknown option --zzzzzzzzzz']],
     [['a', '-z'], ['unknown option -z']],
     [['a', '--max_attempts', '5'], ['unknown option --max_attempts: write --max-attempts']],
     [['a', '--api_key=sk-1'], ['unknown option --api_key: write --api-key']],

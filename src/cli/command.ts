@@ -17,7 +17,12 @@ export interface CommandSpec {
   readonly usage?: string
   readonly about: string
   /** @default none: it takes no argument */
-  readonly argument?: { readonly name: string; readonly about: string }
+  readonly argument?: {
+    readonly name: string
+    readonly about: string
+    /** All it may be. @default it is a file */
+    readonly words?: readonly string[]
+  }
   readonly flags: readonly Flag[]
   /** Lines behind the help, as typed. */
   readonly examples: readonly string[]
@@ -39,7 +44,7 @@ export function makeCommand(spec: CommandSpec, act: (line: CommandLine) => Promi
   command.usage([...(spec.argument ? [spec.argument.name] : []), '[options]'].join(' '))
   const names = spec.flags.flatMap(spellings)
   for (const flag of spec.flags) {
-    const option = new Option(flagTerm(flag), helpText(flag)).helpGroup(`${flag.group}:`)
+    const option = new Option(flagTerm(flag), flagText(flag)).helpGroup(`${flag.group}:`)
     option.argParser((text: string | undefined) =>
       collect(layer, flag, { text, names, place: command.spellingOf(flag) }),
     )
@@ -50,14 +55,18 @@ export function makeCommand(spec: CommandSpec, act: (line: CommandLine) => Promi
   const { usage } = spec
   if (usage !== undefined)
     command.configureHelp({ ...command.configureHelp(), commandUsage: () => usage })
-  const examples = spec.examples.map((line) => `  ${line}`)
-  command.addHelpText('after', `\nExamples:\n${examples.join('\n')}`)
+  command.addHelpText('after', examplesText(spec.examples))
   command.action(() => {
     const given = command.args
     const faults = [...layer.faults, ...argumentFaults(spec, given, layer.faults.length > 0)]
     return act({ argument: given[0], values: layer.values, headers: layer.headers, faults })
   })
   return command
+}
+
+/** Examples, as they stand behind a help. */
+export function examplesText(examples: readonly string[]): string {
+  return ['', 'Examples:', ...examples.map((line) => `  ${line}`)].join('\n')
 }
 
 /** Takes unknown flags out of what was parsed and names them. */
@@ -141,7 +150,8 @@ function spelled({ name, written = name, negated }: Flag): string {
   return negated === true ? `--no-${written}` : `--${written}`
 }
 
-function spellings(flag: Flag): readonly string[] {
+/** All names of a flag, with their dashes; the long one first. */
+export function spellings(flag: Flag): readonly string[] {
   return [spelled(flag), ...(flag.short === undefined ? [] : [dashedShort(flag.short)])]
 }
 
@@ -165,6 +175,7 @@ export function flagTerm(flag: Flag): string {
   return flag.value === undefined ? names : `${names} <${flag.value}>`
 }
 
-function helpText({ about, otherwise }: Flag): string {
+/** What a flag does, and what holds without it. */
+export function flagText({ about, otherwise }: Flag): string {
   return otherwise === undefined ? about : `${about} (default: ${otherwise})`
 }

@@ -6,16 +6,16 @@
 import { bounds } from '../bounds.ts'
 import type { Flag } from './flag.ts'
 import { runFlags } from './run-flags.ts'
-import { type Reader, readCount } from './values.ts'
+import { type Reader, readCount, reader } from './values.ts'
 
 const what = 'Estimate'
 
-const readExact: Reader<number> = (text) => {
+const readExact: Reader<number> = reader(readCount.form, (text) => {
   const reading = readCount(text)
   const most = bounds.rowsCountedMax
   if ('value' in reading && reading.value <= most) return reading
   return { fault: `must be a whole number from 1 to ${most}, got ${JSON.stringify(text)}` }
-}
+})
 
 const ownFlags: readonly Flag[] = [
   {

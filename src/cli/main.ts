@@ -9,7 +9,7 @@ import { exitCodes, RunError } from '../errors.ts'
 import { nearest } from '../nearest.ts'
 import { version } from '../version.ts'
 import { ancestorSpec, isAncestors } from './ancestor-flags.ts'
-import { type CommandLine, type CommandSpec, makeCommand } from './command.ts'
+import { type CommandLine, type CommandSpec, examplesText, makeCommand } from './command.ts'
 import { bugComplaint, complaintLines } from './messages.ts'
 import { painter } from './paint.ts'
 import {
@@ -17,24 +17,36 @@ import {
   batchesAbout,
   batchesCancelSpec,
   batchesCollectSpec,
+  batchesExamples,
   batchesListSpec,
   batchesStatusSpec,
   checkSpec,
+  completionSpec,
   epilogue,
   estimateSpec,
   limitsSpec,
   reportSpec,
+  programExamples,
   runSpec,
   simulateSpec,
   specs,
 } from './program.ts'
-import { printMessage, stderrTakesColor } from './streams.ts'
+import { printData, printMessage, stderrTakesColor } from './streams.ts'
 
 /** Runs the command line and ends the process. */
 export async function main(args: readonly string[]): Promise<void> {
   // A reader that went away (a closed pager, a lost terminal) must not end a run.
   process.stderr.on('error', () => {})
-  process.exit(await exitCodeOf(args))
+  process.exit(args[0] === completing ? await complete(args) : await exitCodeOf(args))
+}
+
+/** What the scripts of `sluice completion` call; no command, as nobody types it. */
+const completing = 'complete'
+
+async function complete([, ...words]: readonly string[]): Promise<number> {
+  const { completionLines } = await import('./completion.ts')
+  await printData(completionLines(words[0] === '--' ? words.slice(1) : words).join('\n'))
+  return exitCodes.succeeded
 }
 
 /** Makes what a command does of how it is loaded. */
@@ -91,6 +103,12 @@ async function exitCodeOf(args: readonly string[]): Promise<number> {
       act(async () => (await import('./simulate.ts')).simulateCommand),
     ),
   )
+  program.addCommand(
+    makeCommand(
+      completionSpec,
+      act(async () => (await import('./completion-scripts.ts')).completionCommand),
+    ),
+  )
   try {
     const isNamed = !isScripts || args[0] === 'run'
     await program.parseAsync(isNamed ? args : ['run', ...args], { from: 'user' })
@@ -106,7 +124,7 @@ function makeProgram(): Command {
   program.helpOption('-h, --help', 'show this help').helpCommand('help [COMMAND]', 'show its help')
   program.usage('COMMAND [options]').enablePositionalOptions().exitOverride()
   program.configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage()}` })
-  program.addHelpText('after', `\n${epilogue}`)
+  program.addHelpText('after', `${examplesText(programExamples)}\n\n${epilogue}`)
   // What commander would say is said below, in the form of every other error.
   program.configureOutput({ outputError: () => {} })
   const known = specs.map(({ name }) => name.split(' ')[0] ?? '')
@@ -128,6 +146,7 @@ function makeBatches(act: Act): Command {
   const names = actions.map(([{ name }]) => name.split(' ').at(-1) ?? '')
   group.usage('COMMAND RESULTS [options]').helpCommand(false)
   group.configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage()}` })
+  group.addHelpText('after', examplesText(batchesExamples))
   group.configureOutput({ outputError: () => {} })
   nameUnknown(group, names, 'to see what there is: sluice batches list RESULTS')
   return group

@@ -14,6 +14,14 @@ import type { CommandSpec } from './command.ts'
 /** What sluice is, in one sentence. */
 export const about = 'Sends a file of Claude Messages API requests as fast as your limits allow.'
 
+/** What a first day with it may look like. */
+export const programExamples: readonly string[] = [
+  'sluice check requests.jsonl',
+  'sluice estimate requests.jsonl',
+  'sluice run requests.jsonl',
+  'sluice help run',
+]
+
 /** What stands behind the help. */
 export const epilogue: string = [
   'A command line of the Python script api_request_parallel_processor.py runs as',
@@ -35,6 +43,7 @@ export const runSpec: CommandSpec = {
     'sluice run requests.jsonl -o answers.jsonl --rpm 500 --max-failed 5%',
     'cat requests.jsonl | sluice run - > answers.jsonl',
     'sluice run requests.jsonl --via batches',
+    'sluice run requests.jsonl --metrics-port 9464',
   ],
 }
 
@@ -82,6 +91,13 @@ export const checkSpec: CommandSpec = {
 
 /** `sluice batches`, of which its subcommands are. */
 export const batchesAbout = 'show, collect and cancel the batches that a run has submitted'
+
+/** How its subcommands follow each other. */
+export const batchesExamples: readonly string[] = [
+  'sluice run requests.jsonl --via batches --detach',
+  'sluice batches status requests.results.jsonl',
+  'sluice batches collect requests.results.jsonl',
+]
 
 const results = { name: 'RESULTS', about: 'the output of the run that has submitted them' }
 
@@ -155,6 +171,22 @@ export const reportSpec: CommandSpec = {
   ],
 }
 
+/** The shells that completions are for. */
+export const shells = ['bash', 'zsh', 'fish'] as const
+
+/** `sluice completion`. */
+export const completionSpec: CommandSpec = {
+  name: 'completion',
+  about: 'print completions for a shell: flags, their values and files, by TAB',
+  argument: { name: 'SHELL', about: 'bash, zsh or fish', words: shells },
+  flags: [],
+  examples: [
+    'source <(sluice completion bash)',
+    'source <(sluice completion zsh)',
+    'sluice completion fish | source',
+  ],
+}
+
 /** All commands, in the order of the help. */
 export const specs: readonly CommandSpec[] = [
   runSpec,
@@ -167,4 +199,5 @@ export const specs: readonly CommandSpec[] = [
   batchesCancelSpec,
   limitsSpec,
   simulateSpec,
+  completionSpec,
 ]

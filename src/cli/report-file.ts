@@ -8,7 +8,9 @@ import { type Files, systemErrorCode } from '../files.ts'
 import type { Prices } from '../money.ts'
 import { failedPath } from '../options.ts'
 import { reportHtml } from '../page/html.ts'
+import { inWords } from '../page/in-words.ts'
 import { type ReportParts, reportView } from '../page/report-view.ts'
+import { bindName } from './bind-names.ts'
 import { faultText } from './sources.ts'
 
 /** What a report is made of, and with what. */
@@ -25,7 +27,8 @@ const mark = '<meta name="generator" content="sluice">'
 /** The report as text. @throws {RunError} `INPUT_UNREADABLE` */
 export async function makeReport({ clock, ...parts }: ReportSource): Promise<string> {
   const failedResults = failedPath(parts.results)
-  return reportHtml(await reportView({ ...parts, failedResults, now: clock.wallTime() }))
+  const view = await reportView({ ...parts, failedResults, now: clock.wallTime() })
+  return reportHtml(inWords(view, (binds) => bindName(binds)))
 }
 
 /**

@@ -7,6 +7,7 @@ import { batchFaultNames, faultNames } from '../simulator/options.ts'
 import type { Flag } from './flag.ts'
 import {
   readDuration,
+  reader,
   readFaultRate,
   readInteger,
   readLimit,
@@ -23,6 +24,14 @@ const refusals = 'Refusals and headers'
 const caching = 'Prompt caching'
 const batches = 'Message Batches'
 const behaviour = 'Behaviour'
+
+const readFault = reader(
+  {
+    ...readFaultRate.form,
+    words: [...faultNames, ...batchFaultNames].map((name) => `${name}=`),
+  },
+  readFaultRate,
+)
 
 /** All flags of `simulate`. */
 export const simulateFlags: readonly Flag[] = [
@@ -226,7 +235,7 @@ export const simulateFlags: readonly Flag[] = [
   {
     name: 'fault',
     value: 'NAME=RATE',
-    read: readFaultRate,
+    read: readFault,
     repeatable: true,
     group: behaviour,
     about:

@@ -14,8 +14,10 @@ import { loadPrices } from '../money.ts'
 import { reportPath } from '../options.ts'
 import type { RunOptions } from '../settings.ts'
 import type { RunSummary } from '../summary.ts'
+import { bindName, typedSpellings } from './bind-names.ts'
 import type { Given, Layer } from './flag.ts'
 import { faultText } from './sources.ts'
+import { shownPath } from './text.ts'
 
 /** What watches. */
 export interface Watching {
@@ -99,7 +101,9 @@ async function startDashboard({ clock, layer, options }: WatchingParts): Promise
   const { LiveFold } = await import('../page/live-view.ts')
   const { dashboardHtml, dashboardPolicy } = await import('../page/html.ts')
   const { serveDashboard } = await import('../page/serve.ts')
+  const { inWords } = await import('../page/in-words.ts')
   const { randomToken } = await import('../random.ts')
+  const spellings = typedSpellings(layer)
   const prices = loadPrices(options.prices)
   let fold = new LiveFold(prices)
   let isOver = false
@@ -107,7 +111,7 @@ async function startDashboard({ clock, layer, options }: WatchingParts): Promise
     clock,
     port: Number(port?.value ?? 0),
     token: randomToken(tokenBytes),
-    view: () => fold.view(clock.now()),
+    view: () => inWords(fold.view(clock.now()), (binds) => bindName(binds, spellings)),
     html: dashboardHtml,
     policy: dashboardPolicy(),
   }).catch((error: unknown) => {
@@ -166,14 +170,14 @@ async function startReport({ clock, files, layer, options }: WatchingParts): Pro
     ...noWatching,
     ended: async (summary) => {
       if (summary === undefined) return []
-      const { output: results } = summary
+      const results = shownPath(summary.output, process.cwd())
       const path = reportPath(results)
       const prices = loadPrices(options.prices)
       try {
         await writeReport({ files, clock, prices, results, showsContent }, path)
         return [`report in ${path}`]
       } catch (error) {
-        return [`no report could be written to ${path}: ${faultText(error)}`]
+        return [`no report was made: ${faultText(error)}`]
       }
     },
   }

@@ -329,6 +329,17 @@ describe('what comes from files and replies', () => {
     expect(sum(`${duration}_count`, { error_type: '_OTHER' })).toBe(1000 - 16)
   })
 
+  test('a server that answers each request in another name makes no more', async () => {
+    // 16 names asked for and 16 that answer are 256 pairs, of which 32 are kept.
+    const events = Array.from({ length: 256 }, (_, line) => [
+      sent(line, line, `asked-${line % 16}`),
+      succeeded(line, line, { model: `answered-${Math.floor(line / 16)}` }),
+    ])
+    const { samples, sum } = await after([started, ...events.flat()])
+    expect(samples.filter(({ name }) => name === `${duration}_count`)).toHaveLength(33)
+    expect(sum(`${duration}_count`, { gen_ai_request_model: 'other' })).toBe(256 - 32)
+  })
+
   test('no id of a row, a request or a batch is in it', async () => {
     const batch = { type: 'batch_submitted', at: 1, id: 'msgbatch_9', rows: 1, isEarlier: false }
     const { metrics } = await after([

@@ -17,9 +17,10 @@ import type { RunEvent } from '../events.ts'
 import type { File, Files } from '../files.ts'
 import type { RunSummary } from '../summary.ts'
 import { version } from '../version.ts'
-import { Errors } from './errors.ts'
+import { type CountedError, Errors } from './errors.ts'
 import { estimatesOf } from './estimates.ts'
-import { IntervalFold } from './interval.ts'
+import { type Interval, IntervalFold } from './interval.ts'
+import type { EstimatesView } from './view.ts'
 
 const intervalMsMin = 1000
 const intervalsToDouble = 500
@@ -70,8 +71,35 @@ const end = z.strictObject({
 })
 const line = z.discriminatedUnion('type', [start, interval, end])
 
+/** A run began. */
+export interface HistoryStart {
+  readonly type: 'start'
+  readonly at: number
+  readonly version: string
+  readonly input: string
+}
+
+/** What happened in an interval. */
+export interface HistoryInterval extends Interval {
+  readonly type: 'interval'
+  /** Tries that failed in it, by kind. @default none */
+  readonly errors?: readonly CountedError[] | undefined
+}
+
+/** How a run ended. Costs are null where they are not known. */
+export interface HistoryEnd {
+  readonly type: 'end'
+  readonly at: number
+  readonly rows: number
+  readonly left: number
+  readonly stopped: { readonly code: string; readonly message: string } | null
+  readonly perhapsNanoUsd: number | null
+  readonly cacheSavedNanoUsd: number | null
+  readonly estimates: EstimatesView | null
+}
+
 /** A line of a history. */
-export type HistoryLine = z.infer<typeof line>
+export type HistoryLine = HistoryStart | HistoryInterval | HistoryEnd
 
 /** Where the history of an output is. */
 export function historyPath(output: string): string {
@@ -167,11 +195,11 @@ export class HistoryWriter {
     this.#write({
       type: 'interval',
       ...this.#fold.close(now),
-      ...(errors.length > 0 && { errors: [...errors] }),
+      ...(errors.length > 0 && { errors }),
     })
   }
 
-  #write(written: HistoryLine | z.input<typeof line>): void {
+  #write(written: HistoryLine): void {
     const bytes = Buffer.from(`${JSON.stringify(written)}\n`)
     // A part of a line, on a disk that is full, is torn for whoever reads it.
     this.#file?.write(bytes, 0)

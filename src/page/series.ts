@@ -20,7 +20,14 @@ export class Series {
     this.#lengthMs = lengthMs
   }
 
+  /** The last of a run may be so short that as a rate it would say nothing: it goes to the one before. */
   add(interval: Interval): void {
+    const last = this.#intervals.at(-1)
+    const follows = last !== undefined && interval.at - (last.at + last.ms) <= 1
+    if (follows && interval.ms < this.#lengthMs / 2) {
+      this.#intervals[this.#intervals.length - 1] = joined(last, interval)
+      return
+    }
     this.#intervals.push(interval)
     if (this.#intervals.length > pointsMax) this.#halve()
   }

@@ -176,6 +176,8 @@ export interface PoolSeries {
     readonly used: readonly number[]
     /** Units per minute; null while not shown. */
     readonly limit: readonly (number | null)[]
+    /** What others took of it, per minute; null while not known. @default never known */
+    readonly others?: readonly (number | null)[]
   }[]
 }
 
