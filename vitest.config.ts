@@ -20,6 +20,7 @@ const commandTests = [
   'test/pilot-command.test.ts',
   'test/compressed-command.test.ts',
   'test/examples.test.ts',
+  'test/keys-command.test.ts',
   'test/kill.test.ts',
   'test/package.test.ts',
   'test/page.test.ts',

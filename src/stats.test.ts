@@ -476,12 +476,15 @@ describe('Stats', () => {
       expect(fold([started(0), ...twenty, ...rows], 2000).leftMs).toBe(8000)
     })
 
-    test('is a range once five rows are settled', () => {
+    test('is a range once five rows are settled, and ten seconds have passed', () => {
       const rows = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((line) => succeeded(900, line))
-      expect(fold([started(0), ...twenty, ...rows.slice(5)], 1000).leftRangeMs).toBeNull()
-      // 9 in 1 s, give or take twice 3: 11 at 3 to 15 a second.
-      const range = fold([started(0), ...twenty, ...rows], 1000).leftRangeMs
-      expect(range?.map((ms) => Math.round(ms))).toEqual([733, 3667])
+      const all = [started(0), read(0, 90, 1000), { type: 'input_ended', at: 0 } as const]
+      const nines = [...rows, ...rows.map((row) => ({ ...row, at: 1800 }))].slice(2)
+      expect(fold([...all, ...nines], 9999).leftRangeMs).toBeNull()
+      expect(fold([...all, ...nines.slice(12)], 10_000).leftRangeMs).toBeNull()
+      // 16 in 10 s, give or take twice 4: 74 at 0.8 to 2.4 a second.
+      const range = fold([...all, ...nines], 10_000).leftRangeMs
+      expect(range?.map((ms) => Math.round(ms))).toEqual([30_833, 92_500])
     })
 
     test('counts rows that were held, failed or left as done', () => {

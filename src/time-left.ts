@@ -9,7 +9,8 @@
  * Of the stretches the newest count that agree best, two or more: a run begins on full limits, in
  * a burst that says nothing of what follows.
  *
- * What no past shows is in no range: limits that are changed, an outage, the last long answers.
+ * In its first ten seconds a run gathers speed, and nothing is said. What no past shows is in no
+ * range: limits that are changed, an outage, the last long answers.
  */
 
 import type { PoolSnapshot } from './pool-stats.ts'
@@ -34,7 +35,7 @@ const errorsWide = 2
 /** The past is never so like the future that the most is less than so much above the least. */
 const widthMin = 1.1
 /** A range wider than this says nothing. */
-const widthMax = 10
+const widthMax = 4
 
 /**
  * Milliseconds until so many more rows are settled, at the pace of late; at least `atLeastMs`.
@@ -62,7 +63,7 @@ export function leftRangeMs(
   pace: Pace,
   atLeastMs: number,
 ): readonly [least: number, most: number] | null {
-  if (pace.settled < rowsMin) return null
+  if (pace.settled < rowsMin || pace.eachSecond.length < stretchSeconds) return null
   const { mean, error } = meanOf(pace)
   const late = paceOf(pace)
   const fastest = Math.max(mean + errorsWide * error, late)

@@ -9,6 +9,8 @@
  *   taken again only if the process came back to the foreground.
  * - Whatever ends the process, the mode is set back: by `end`, or at its exit. Only SIGKILL leaves
  *   it, and a shell mends that.
+ * - Who stops it unasked (SIGSTOP) and lets it go on in the background gets all rows; then it waits
+ *   for the terminal, to set it back, as Node does that at the exit of any process.
  * - It never keeps the process alive.
  */
 
@@ -82,11 +84,12 @@ export class KeyDevice {
     this.#stream = undefined
     process.off('SIGTSTP', this.#stop)
     process.off('SIGQUIT', this.#quit)
-    stream.off('data', this.#read)
-    // From the background this would stop the process; whoever has the terminal has set it.
-    if (isForeground()) stream.setRawMode(false)
-    stream.destroy()
+    stream.off('data', this.#read).pause()
     this.#listener.listens(false)
+    // From the background either would stop the process; whoever has the terminal has set it.
+    if (!isForeground()) return
+    stream.setRawMode(false)
+    stream.destroy()
   }
 
   readonly #read = (piece: string): void => {
@@ -111,8 +114,7 @@ export class KeyDevice {
   }
 
   readonly #continued = (): void => {
-    if (this.#stream === undefined) return this.#take()
-    // It was stopped without being asked, and a shell has set the terminal meanwhile.
+    // Where it is held still, it was stopped without being asked.
     this.#release()
     this.#take()
   }

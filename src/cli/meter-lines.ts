@@ -14,7 +14,7 @@ import type { Snapshot } from '../snapshot.ts'
 import { bar, type Shares } from './bars.ts'
 import type { Glyphs } from './glyphs.ts'
 import { type Field, fitFields, type Paint } from './paint.ts'
-import { formatShort, printable, truncate } from './text.ts'
+import { displayWidth, formatShort, printable, truncate } from './text.ts'
 
 /** The user's bounds, per minute, over all pools. */
 export interface ShownBounds {
@@ -93,7 +93,7 @@ export function limitLines(snapshot: Snapshot, options: MeterOptions): string[] 
   if (only === undefined) return []
   if (others.length === 0) return [fitFields(wordsOf(metersOf(only, options)), options)]
   const shown = pools.slice(0, poolLinesMax)
-  const columns = Math.min(poolNameColumns, Math.max(...shown.map(({ name }) => name.length)))
+  const columns = Math.min(poolNameColumns, Math.max(...shown.map(nameWidth)))
   const lineOf = (pool: PoolSnapshot, bounds: ShownBounds): string =>
     poolLine(pool, columns, { ...options, bounds })
   const lines = shown.map((pool) => lineOf(pool, {}))
@@ -108,11 +108,20 @@ export function limitLines(snapshot: Snapshot, options: MeterOptions): string[] 
   return lines
 }
 
+function nameWidth({ name }: PoolSnapshot): number {
+  return displayWidth(printable(name))
+}
+
+/** Some scripts take two columns a character, and some marks none. */
+function padded(text: string, columns: number): string {
+  return text + ' '.repeat(Math.max(0, columns - displayWidth(text)))
+}
+
 /** The limit that is nearest as a bar, then the others in words. */
 function poolLine(pool: PoolSnapshot, nameColumns: number, options: MeterOptions): string {
   const { columns, paint, glyphs } = options
   const meters = metersOf(pool, options)
-  const name = truncate(printable(pool.name), nameColumns).padEnd(nameColumns)
+  const name = padded(truncate(printable(pool.name), nameColumns), nameColumns)
   const nameField: Field = { text: name, tone: 'quiet' }
   const room = columns - nameColumns - 3
   const nearest = meters.reduce((most, meter) => (shareOf(meter) > shareOf(most) ? meter : most))

@@ -345,6 +345,16 @@ describe('progressLines()', () => {
     ])
   })
 
+  test('keeps columns in line where a name is wide', () => {
+    const wide = '漢'.repeat(12)
+    const pools = [pool(wide), pool('m')]
+    const [, first = '', second = ''] = progressLines({ ...running, pools }, plain)
+    // Nine of twelve, and a mark, are 19 columns of 20.
+    expect(first).toMatch(/^漢{9}… {4}requests /)
+    expect(second).toMatch(/^m {22}requests /)
+    for (const line of [first, second]) expect(displayWidth(line)).toBeLessThanOrEqual(79)
+  })
+
   test('shows the sum of several pools beside the bounds of the user', () => {
     const pools = [pool('claude-haiku-4-5'), pool('claude-opus-4.x')]
     const lines = progressLines({ ...running, pools }, { ...plain, bounds: { requests: 2000 } })
