@@ -199,7 +199,8 @@ describe.concurrent.each(['gz', 'zst'] as const)('a compressed output of .%s', (
     const { code, stdout } = await sluice([...args, '--json'], { cwd })
     expect(code).toBe(0)
     expect(JSON.parse(stdout)).toMatchObject({ this_run: { attempts: 100 } })
-    expect(readdirSync(cwd).toSorted()).toEqual(['in.jsonl', name])
+    expect(readdirSync(cwd).toSorted()).toEqual(['in.jsonl', name, `${name}.sluice`])
+    expect(readdirSync(path.join(cwd, `${name}.sluice`))).toEqual(['history'])
     expect(idsIn(outputOf(cwd, name, format)).toSorted()).toEqual(wanted(count))
   })
 
@@ -225,7 +226,8 @@ describe.concurrent.each(['gz', 'zst'] as const)('a compressed output of .%s', (
     expect(code).toBe(0)
     expect(JSON.parse(stdout)).toMatchObject({ this_run: { succeeded: count - held } })
     expect(idsIn(outputOf(cwd, name, format)).toSorted()).toEqual(wanted(count))
-    expect(readdirSync(cwd).toSorted()).toEqual(['in.jsonl', name])
+    expect(readdirSync(cwd).toSorted()).toEqual(['in.jsonl', name, `${name}.sluice`])
+    expect(readdirSync(path.join(cwd, `${name}.sluice`))).toEqual(['history'])
   })
 
   test('and a run that is stopped by ^C leaves a whole file', async () => {
@@ -239,7 +241,8 @@ describe.concurrent.each(['gz', 'zst'] as const)('a compressed output of .%s', (
     }
     child.kill('SIGINT')
     expect((await ended).code).toBe(3)
-    expect(readdirSync(cwd).toSorted()).toEqual(['in.jsonl', name])
+    expect(readdirSync(cwd).toSorted()).toEqual(['in.jsonl', name, `${name}.sluice`])
+    expect(readdirSync(path.join(cwd, `${name}.sluice`))).toEqual(['history'])
     expect(idsIn(outputOf(cwd, name, format)).length).toBeGreaterThanOrEqual(20)
   })
 

@@ -18,7 +18,7 @@ const groups = ['Commands', 'Flags', 'Values', 'Files and arguments', 'The scrip
 
 const cases: readonly (readonly [(typeof groups)[number], readonly string[], readonly string[]])[] =
   [
-    ['Commands', ['r'], ['run', ':none']],
+    ['Commands', ['ru'], ['run', ':none']],
     ['Commands', ['batches', ''], ['list', 'status', 'collect', 'cancel', ':none']],
     ['Commands', ['batches', 'c'], ['collect', 'cancel', ':none']],
     ['Commands', ['batches', '--'], ['--help', ':none']],

@@ -86,11 +86,11 @@ const sent: RunEvent = {
 }
 
 describe('Display', () => {
-  test('shows a live block five times a second and prints none of it', async () => {
+  test('shows a live block four times a second and prints none of it', async () => {
     const { paper, display, pass } = scene('live')
     display.observe(started)
     await pass(1001)
-    expect(paper.blocks).toHaveLength(5)
+    expect(paper.blocks).toHaveLength(4)
     expect(paper.printed).toEqual([])
   })
 
@@ -118,10 +118,10 @@ describe('Display', () => {
 
   test('gives help on keys, and shows that they are listened to', async () => {
     const { paper, display, pass } = scene('live')
-    await pass(200)
+    await pass(250)
     expect(paper.blocks.at(-1)?.at(-1)).not.toContain('keys')
     display.listens(true)
-    await pass(200)
+    await pass(250)
     expect(paper.blocks.at(-1)?.at(-1)).toContain('? keys')
     expect(display.commandFor('help')).toBeUndefined()
     expect(paper.printed[0]).toBe('keys:')

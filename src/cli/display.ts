@@ -1,7 +1,7 @@
 /**
  * A run as it is seen on standard error while it goes on: an observer with a clock.
  *
- * On a terminal one live block, at most five times a second; elsewhere one plain line every
+ * On a terminal one live block, at most four times a second; elsewhere one plain line every
  * five seconds, the first after five. What happens once (a notice, the first failed rows, an
  * output that cannot be written) is a line that stays.
  */
@@ -57,7 +57,7 @@ export interface DisplayOptions {
   readonly redact: Redact
 }
 
-const liveEveryMs = 200
+const liveEveryMs = 250
 const lineEveryMs = 5000
 /** Batches last: a line that says what the last one said is said so seldom. */
 const sameLineEveryMs = 300_000

@@ -11,9 +11,10 @@
  * nothing here.
  */
 
-import { Counter, Histogram, type Registry } from 'prom-client'
+import { Counter, type Registry } from 'prom-client'
 import type { AnswerTaken, AttemptFailed, RunEvent } from '../events.ts'
 import type { Usage } from '../outcome.ts'
+import { FoldedHistogram, type Observed } from './histogram.ts'
 import { Names } from './names.ts'
 
 const modelsMax = 32
@@ -55,11 +56,15 @@ interface Models {
 /** What calls of one pair of models are counted into; kept, as finding it costs more. */
 interface Series {
   readonly models: Models
-  readonly duration: { observe(seconds: number): void }
-  readonly input: { observe(tokens: number): void }
-  readonly output: { observe(tokens: number): void }
+  readonly duration: Observed
+  readonly input: Observed
+  readonly output: Observed
   /** Tokens by kind, told when they are asked for. */
   readonly used: Record<TokenKind, number>
+  /** How the model that answered is called. */
+  readonly response: string
+  /** What its answers cost, in whole nano-dollars; undefined while no price is known. */
+  costNanoUsd: number | undefined
 }
 
 /** The kinds of tokens that are counted, in the order in which they are shown. */
@@ -80,40 +85,43 @@ interface UnderWay {
 
 /** Observes calls into a registry. */
 export class Calls {
-  readonly #duration: Histogram
-  readonly #tokens: Histogram
+  readonly #duration: FoldedHistogram
+  readonly #tokens: FoldedHistogram
+  /** How long tries took that failed, by their model and error. */
+  readonly #failures = new Map<string, Observed>()
   readonly #failed: Counter
   /** Tries under way, by the line of their row. */
   readonly #underWay = new Map<number, UnderWay>()
   readonly #series = new Map<string, Series>()
   readonly #models = new Names(modelsMax)
   readonly #errors = new Names(errorsMax, '_OTHER')
-  /** Whole nano-dollars by the model that answered. */
-  readonly #costs = new Map<string, number>()
+  /** That of the last answer: most are of the same models. */
+  #last:
+    | { readonly requested: string | undefined; readonly answered: string; series: Series }
+    | undefined
 
   constructor(registry: Registry) {
-    const registers = [registry]
     const of = [...operationLabels, ...modelLabels]
-    this.#duration = new Histogram({
+    this.#duration = new FoldedHistogram({
       name: 'gen_ai_client_operation_duration_seconds',
       help: 'How long live requests took, each try of its own.',
-      labelNames: [...of, 'error_type'],
-      buckets: durationBuckets,
-      registers,
+      labels: [...of, 'error_type'],
+      bounds: durationBuckets,
+      registry,
     })
-    this.#tokens = new Histogram({
+    this.#tokens = new FoldedHistogram({
       name: 'gen_ai_client_token_usage',
       help: 'Tokens of each answer, cached input included.',
-      labelNames: [...of, 'gen_ai_token_type'],
-      buckets: tokenBuckets,
-      registers,
+      labels: [...of, 'gen_ai_token_type'],
+      bounds: tokenBuckets,
+      registry,
     })
     for (const kind of tokenKinds) this.#addUsed(registry, kind)
     this.#failed = new Counter({
       name: 'sluice_tries_failed_total',
       help: 'Requests that gave no answer.',
       labelNames: ['kind'],
-      registers,
+      registers: [registry],
     })
     // A rate over a counter that begins at 1 misses the first.
     for (const kind of failureKinds) this.#failed.inc({ kind }, 0)
@@ -150,7 +158,7 @@ export class Calls {
 
   /** Money is summed in whole nano-dollars, and told when it is asked for. */
   #addCosts(registry: Registry): void {
-    const costs = this.#costs
+    const series = this.#series
     const told = new Counter({
       name: 'sluice_cost_usd_total',
       help: 'What answers cost, by the model that gave them.',
@@ -158,7 +166,8 @@ export class Calls {
       registers: [registry],
       collect(): void {
         told.reset()
-        for (const [model, nanoUsd] of costs) told.inc({ model }, nanoUsd / 1e9)
+        for (const { response: model, costNanoUsd } of series.values())
+          if (costNanoUsd !== undefined) told.inc({ model }, costNanoUsd / 1e9)
       },
     })
   }
@@ -170,7 +179,13 @@ export class Calls {
     if (kind === 'no_socket') return
     const models = model === undefined ? {} : { gen_ai_request_model: this.#models.of(model) }
     const labels = { ...operation, ...models, error_type: this.#errors.of(error.type) }
-    this.#duration.observe(labels, latencyMs / 1000)
+    const key = `${models.gen_ai_request_model ?? ''}\n${labels.error_type}`
+    let failures = this.#failures.get(key)
+    if (failures === undefined) {
+      failures = this.#duration.with(labels)
+      this.#failures.set(key, failures)
+    }
+    failures.observe(latencyMs / 1000)
   }
 
   #answered(taken: AnswerTaken, line: number, latencyMs: number): void {
@@ -181,9 +196,8 @@ export class Calls {
     const series = this.#seriesOf(requested, taken.model)
     if (isLive) series.duration.observe(latencyMs / 1000)
     this.#countTokens(series, taken.usage)
-    const model = this.#models.of(taken.model)
-    if (taken.costNanoUsd !== null)
-      this.#costs.set(model, (this.#costs.get(model) ?? 0) + taken.costNanoUsd)
+    if (taken.costNanoUsd === null) return
+    series.costNanoUsd = (series.costNanoUsd ?? 0) + taken.costNanoUsd
   }
 
   #countTokens({ input, output, used }: Series, usage: Usage): void {
@@ -198,6 +212,14 @@ export class Calls {
   }
 
   #seriesOf(requested: string | undefined, answered: string): Series {
+    const last = this.#last
+    if (last?.requested === requested && last?.answered === answered) return last.series
+    const series = this.#findSeries(requested, answered)
+    this.#last = { requested, answered, series }
+    return series
+  }
+
+  #findSeries(requested: string | undefined, answered: string): Series {
     const request = requested === undefined ? '' : this.#models.of(requested)
     const response = this.#models.of(answered)
     const key = `${request}\n${response}`
@@ -205,25 +227,25 @@ export class Calls {
     if (series !== undefined) return series
     // The pairs are bounded as well: a server may answer each request in another's name.
     const isMany = this.#series.size >= modelsMax
-    if (isMany && key !== otherPair) return this.#seriesOf('other', 'other')
-    series = this.#makeSeries({
-      ...(request !== '' && { gen_ai_request_model: request }),
-      gen_ai_response_model: response,
-    })
+    if (isMany && key !== otherPair) return this.#findSeries('other', 'other')
+    const models = { ...(request !== '' && { gen_ai_request_model: request }) }
+    series = this.#makeSeries({ ...models, gen_ai_response_model: response }, response)
     this.#series.set(key, series)
     return series
   }
 
-  #makeSeries(models: Models): Series {
+  #makeSeries(models: Models, response: string): Series {
     const labels = { ...operation, ...models }
     const of = (type: string): Series['input'] =>
-      this.#tokens.labels({ ...labels, gen_ai_token_type: type })
+      this.#tokens.with({ ...labels, gen_ai_token_type: type })
     return {
       models,
-      duration: this.#duration.labels(labels),
+      duration: this.#duration.with(labels),
       input: of('input'),
       output: of('output'),
       used: { input: 0, output: 0, cache_read_input: 0, cache_write_input: 0 },
+      response,
+      costNanoUsd: undefined,
     }
   }
 }
