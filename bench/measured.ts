@@ -62,31 +62,14 @@ export async function runMeasured(
   return { wallMs, ...readNote(options), stdout }
 }
 
-/** Runs a program in which Node runs, which leaves its note. `watch` ends with what it returns. */
-export async function noted(
-  options: ProcessOptions,
-  start: (variables: Readonly<Record<string, string>>) => ChildProcess,
-  watch: (child: ChildProcess) => () => void,
-): Promise<Pick<Usage, 'cpuMs' | 'peakBytes'>> {
-  const child = start(noteVariables(options))
-  const end = watch(child)
-  const exitCode = await new Promise((resolve) => child.once('close', resolve))
-  end()
-  if (exitCode !== 0) throw new Error(`A measured run ended with ${String(exitCode)}`)
-  return readNote(options)
-}
-
 /** Starts a script of Node that leaves a note in its folder as it exits. */
 export function startNoted(args: readonly string[], options: ProcessOptions): ChildProcess {
-  const variables = { ...options.variables, ...noteVariables(options) }
-  return startProcess(args, { ...options, variables })
-}
-
-function noteVariables(options: ProcessOptions): Readonly<Record<string, string>> {
-  return {
+  const variables = {
+    ...options.variables,
     BENCH_NOTE: notePath(options),
     NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(note)}`,
   }
+  return startProcess(args, { ...options, variables })
 }
 
 /** What the last process of this folder noted. */

@@ -42,7 +42,6 @@ const packages: Readonly<Record<string, RegExp>> = {
   commander: /^src\/cli\//,
   'prom-client': /^src\/metrics\//,
   pino: /^src\/cli\//,
-  'log-update': /^src\/cli\//,
   preact: /^src\/page\/browser\//,
 }
 

@@ -188,8 +188,9 @@ async function runWatched(
     const observers = [...shows, ...watching.observers]
     const running = run(options, { signal: stop.signal, observers, control })
     // Only now: nothing that is for the eye stands in the way of the first request.
-    const ready = kind === 'live' ? terminal.goLive().then(() => keys?.start()) : Promise.resolve()
-    const [summary] = await Promise.all([running, ready])
+    if (kind === 'live') terminal.goLive()
+    keys?.start()
+    const summary = await running
     isOver = true
     for (const said of await watching.ended(summary)) display.note(said)
     return summary

@@ -7,14 +7,9 @@
 
 import type { WriteStream } from 'node:tty'
 import { stripVTControlCharacters } from 'node:util'
+import { drawBlock, eraseBlock } from './block.ts'
 import type { Redact } from './redact.ts'
 import { displayWidth } from './text.ts'
-
-/** What log-update gives. */
-interface Block {
-  (text: string): void
-  clear(): void
-}
 
 /** Something lines are shown on. */
 export interface Surface {
@@ -34,7 +29,7 @@ export interface Surface {
 export class Terminal implements Surface {
   readonly #stream: WriteStream
   readonly #redact: Redact
-  #block: Block | undefined
+  #isLive = false
   #lines: readonly string[] = []
 
   constructor(stream: WriteStream, redact: Redact) {
@@ -51,35 +46,36 @@ export class Terminal implements Surface {
     return this.#stream.isTTY && this.#stream.rows > 0 ? this.#stream.rows : 24
   }
 
-  /** Makes it a terminal with a live block; until this resolves, `show` does nothing. */
-  async goLive(): Promise<void> {
-    const { createLogUpdate } = await import('log-update')
-    this.#block = createLogUpdate(this.#stream, { showCursor: true })
+  /** Makes it a terminal with a live block; before that, `show` does nothing. */
+  goLive(): void {
+    this.#isLive = true
     this.#stream.on('resize', this.#resized)
   }
 
   print(lines: readonly string[]): void {
     if (lines.length === 0) return
     const text = this.#redact(`${lines.join('\n')}\n`)
-    this.#block?.clear()
-    this.#stream.write(text)
-    if (this.#lines.length > 0) this.#block?.(this.#lines.join('\n'))
+    const block = this.#lines
+    const drawn = block.length > 0 ? this.#redact(drawBlock(0, block)) : ''
+    this.#stream.write(eraseBlock(block.length) + text + drawn)
   }
 
   show(lines: readonly string[]): void {
-    if (this.#block === undefined) return
+    if (!this.#isLive) return
+    const before = this.#lines
+    const isSame = lines.length === before.length && lines.every((line, at) => line === before[at])
     this.#lines = lines
-    this.#block(this.#redact(lines.join('\n')))
+    if (!isSame) this.#stream.write(this.#redact(drawBlock(before.length, lines)))
   }
 
   hide(): void {
-    this.#block?.clear()
+    if (this.#lines.length > 0) this.#stream.write(eraseBlock(this.#lines.length))
     this.#lines = []
   }
 
   rest(): void {
     this.hide()
-    this.#block = undefined
+    this.#isLive = false
     this.#stream.off('resize', this.#resized)
   }
 
@@ -99,8 +95,7 @@ export class Terminal implements Surface {
       (line) => Math.ceil(displayWidth(stripVTControlCharacters(line)) / this.columns) - 1,
     )
     const wrapped = rows.reduce((sum, extra) => sum + Math.max(0, extra), 0)
-    this.#stream.write('\u001b[2K\u001b[1A'.repeat(wrapped))
-    this.#block?.clear()
+    if (this.#lines.length > 0) this.#stream.write(eraseBlock(this.#lines.length + wrapped))
     this.#lines = []
   }
 }

@@ -127,7 +127,7 @@ export async function watched<Progress, Result>(
     cancel = clock.after(showEveryMs, showNow)
   }
   if (isLive(layer)) {
-    await terminal.goLive()
+    terminal.goLive()
     cancel = clock.after(showEveryMs, showNow)
   }
   try {
