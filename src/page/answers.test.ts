@@ -17,6 +17,15 @@ function answered(
   return { model, usage: whole, costNanoUsd: prices.costNanoUsd(model, whole, { at }) }
 }
 
+/** Adds an answer that was asked live. */
+function add(answers: Answers, line: number, latencyMs: number): void {
+  const { model, usage, costNanoUsd } = answered({})
+  answers.add({ model, usage, costNanoUsd })
+  if (!answers.took(latencyMs)) return
+  const row = { line, id: `${line}`, attempts: 1, requestId: null, latencyMs }
+  answers.keep({ ...row, model, outputTokens: 0, costNanoUsd })
+}
+
 describe('Answers', () => {
   test('deals out what a model cost among its kinds of tokens, to the nano-dollar', () => {
     const tokens = fc.integer({ min: 0, max: 100_000 })
@@ -78,8 +87,7 @@ describe('Answers', () => {
       fc.property(fc.array(fc.nat({ max: 500 }), { maxLength: 300 }), (latencies) => {
         const answers = new Answers()
         for (const [line, latencyMs] of latencies.entries()) {
-          const row = { line, id: `${line}`, attempts: 1, requestId: null, latencyMs }
-          answers.add({ ...answered({}), row })
+          add(answers, line, latencyMs)
         }
         const slowest = latencies.toSorted((one, other) => other - one).slice(0, 50)
         expect(answers.slowest.map(({ latencyMs }) => latencyMs)).toEqual(slowest)
@@ -100,8 +108,7 @@ describe('Answers', () => {
   test('tells latencies in columns without gaps, which hold all rows', () => {
     const answers = new Answers()
     for (const latencyMs of [100, 120, 130, 5000]) {
-      const row = { line: 1, id: 'a', attempts: 1, requestId: null, latencyMs }
-      answers.add({ ...answered({}), row })
+      add(answers, 1, latencyMs)
     }
     const { latency } = answers.view(prices, at)
     expect(latency).toMatchObject({ rows: 4, maxMs: 5000, p99Ms: 5000 })

@@ -16,8 +16,6 @@ export interface TakenAnswer {
   readonly usage: Usage
   /** Null when its price is not known. */
   readonly costNanoUsd: number | null
-  /** Of one that was asked live, and is its row's result. @default it says nothing of latency */
-  readonly row?: Omit<AnsweredView, 'model' | 'outputTokens' | 'costNanoUsd'> | undefined
 }
 
 interface ModelSum {
@@ -49,7 +47,7 @@ export class Answers {
   #slowest: AnsweredView[] = []
   #unpriced = 0
 
-  add({ model, usage, costNanoUsd, row }: TakenAnswer): void {
+  add({ model, usage, costNanoUsd }: TakenAnswer): void {
     const sum = this.#sumOf(model)
     sum.rows += 1
     if (costNanoUsd === null) {
@@ -57,9 +55,23 @@ export class Answers {
       this.#unpriced += 1
     } else sum.nanoUsd += costNanoUsd
     for (const kind of tokenKinds) sum.usage[kind] += usage[usageNames[kind]]
-    if (row === undefined) return
-    this.#latency.add(row.latencyMs)
-    this.#keepSlow({ ...row, model, outputTokens: usage.outputTokens, costNanoUsd })
+  }
+
+  /**
+   * One was asked live, is its row's result, and took so long. Whether it is among the slowest, and
+   * `keep` is to be told of it: few are.
+   */
+  took(latencyMs: number): boolean {
+    this.#latency.add(latencyMs)
+    const fastest = this.#slowest.at(-1)
+    return this.#slowest.length < slowestMax || latencyMs > (fastest?.latencyMs ?? 0)
+  }
+
+  /** A row that is among the slowest. */
+  keep(row: AnsweredView): void {
+    const after = this.#slowest.findIndex(({ latencyMs }) => latencyMs < row.latencyMs)
+    this.#slowest.splice(after === -1 ? this.#slowest.length : after, 0, row)
+    if (this.#slowest.length > slowestMax) this.#slowest.pop()
   }
 
   /** The slowest rows, slowest first. */
@@ -105,15 +117,6 @@ export class Answers {
       this.#models.set(name, sum)
     }
     return sum
-  }
-
-  #keepSlow(row: AnsweredView): void {
-    const fastest = this.#slowest.at(-1)
-    const isFull = this.#slowest.length >= slowestMax
-    if (isFull && fastest !== undefined && row.latencyMs <= fastest.latencyMs) return
-    const after = this.#slowest.findIndex(({ latencyMs }) => latencyMs < row.latencyMs)
-    this.#slowest.splice(after === -1 ? this.#slowest.length : after, 0, row)
-    if (this.#slowest.length > slowestMax) this.#slowest.pop()
   }
 }
 

@@ -128,20 +128,22 @@ export class LiveFold {
   #taken(line: number, taken: AnswerTaken, row?: RowSucceeded): void {
     this.#inFlight.delete(line)
     if (taken.isEarlier === true) return
-    const isTimed = row !== undefined && taken.batchId === undefined
-    this.#answers.add({
-      model: taken.model,
-      usage: taken.usage,
-      costNanoUsd: taken.costNanoUsd,
-      row: isTimed
-        ? {
-            line: row.line,
-            id: row.id,
-            attempts: row.attempts,
-            requestId: row.requestId,
-            latencyMs: Math.round(row.latencyMs),
-          }
-        : undefined,
+    const { model, usage, costNanoUsd } = taken
+    this.#answers.add({ model, usage, costNanoUsd })
+    if (row === undefined || taken.batchId !== undefined) return
+    const latencyMs = Math.round(row.latencyMs)
+    if (!this.#answers.took(latencyMs)) return
+    const { id, attempts, requestId } = row
+    const { outputTokens } = usage
+    this.#answers.keep({
+      line,
+      id,
+      attempts,
+      requestId,
+      latencyMs,
+      model,
+      outputTokens,
+      costNanoUsd,
     })
   }
 

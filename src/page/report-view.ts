@@ -178,11 +178,10 @@ class ReportFold {
     this.cacheSavedNanoUsd =
       saved === null || this.cacheSavedNanoUsd === null ? null : this.cacheSavedNanoUsd + saved
     const costNanoUsd = line.costNanoUsd ?? prices.costNanoUsd(model, usage, { at: now })
-    const isTimed = latencyMs !== null && !line.isOfBatch
-    const row = isTimed
-      ? { ...this.#rowOf(line, line.request, line.message['content']), latencyMs }
-      : undefined
-    this.answers.add({ model, usage, costNanoUsd, row })
+    this.answers.add({ model, usage, costNanoUsd })
+    if (latencyMs === null || line.isOfBatch || !this.answers.took(latencyMs)) return
+    const row = this.#rowOf(line, line.request, line.message['content'])
+    this.answers.keep({ ...row, latencyMs, model, outputTokens: usage.outputTokens, costNanoUsd })
   }
 
   #failed(line: FailedLine): void {
