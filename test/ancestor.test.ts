@@ -2,7 +2,7 @@
  * The command lines of the Python script, as its users type them and with its files.
  */
 
-import { copyFileSync, existsSync, mkdirSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
@@ -165,6 +165,8 @@ describe('rows', () => {
     const { code, stderr } = await sluice([...args, '--max_requests_per_minute', '6000'], { cwd })
     expect(code).toBe(1)
     expect(lastLine(stderr)).toMatch(/^done 4, failed 3, /)
+    // As the script does, it leaves one file.
+    expect(readdirSync(cwd).toSorted()).toEqual(['in.jsonl', 'in_results.jsonl'])
     const tuples = tuplesIn(read(cwd, 'in_results.jsonl'))
     expect(answersIn(tuples)).toHaveLength(4)
     const failures = tuples.flatMap(([request, response]) =>

@@ -203,6 +203,8 @@ export function ancestorDefaults(input: string | undefined): Layer {
   set('output-format', 'tuple')
   set('send-user-id', false)
   set('cache', 'off')
+  // Whoever runs the script finds one file.
+  set('history', false)
   set('max-requests-per-minute', 40)
   set('max-input-tokens-per-minute', 16_000)
   return layer
