@@ -73,15 +73,10 @@ describe.skipIf(process.platform === 'win32').concurrent('on a terminal', () => 
     terminal.type('d')
     await terminal.says('draining')
     expect(await terminal.ended()).toEqual({ ended: 3, same: true })
-    expect(logged(cwd)).toEqual([
-      'sends',
-      'pause',
-      'resume',
-      'sends',
-      'concurrency',
-      'sends',
-      'drain',
-    ])
+    // Between two keys there may be no time to send anything; where nothing may be, nothing is.
+    const [first, ...rest] = logged(cwd).join(' ').split(' pause ')
+    expect(first).toBe('sends')
+    expect(rest.join(' pause ')).toMatch(/^resume( sends)? concurrency( sends)? drain$/)
     expect(terminal.shown).toContain('to go on:')
   })
 
