@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { requests, StreamWorld } from '../test/stream-world.ts'
+import type { RunContext } from './context.ts'
 import { type Command, RunControl } from './control.ts'
 import type { RunEvent } from './events.ts'
 import { run } from './run.ts'
@@ -68,6 +69,24 @@ test('a bound on requests at once holds from then on, lower and higher than at f
   expect(sentIn(world, 5000, 20_000)).toBeLessThanOrEqual(16)
   // More than the four it was started with.
   expect(sentIn(world, 22_000, 27_000)).toBeGreaterThan(5 * 8)
+})
+
+test.each([
+  ['of one that can be told so', { control: new RunControl() }, 10_000],
+  ['of one that cannot', {}, 4],
+])('connections %s', async (_what, hooks, connections) => {
+  const world = new StreamWorld()
+  world.files.put('/in.jsonl', Buffer.from(`${JSON.stringify(requests(1)[0])}\n`))
+  const bounds: number[] = []
+  const context: RunContext = {
+    ...world.context,
+    transport: (settings) => {
+      bounds.push(settings.maxConcurrency)
+      return world.context.transport(settings)
+    },
+  }
+  await world.until(run({ ...options, maxConcurrency: 4 }, hooks, context))
+  expect(bounds).toEqual([connections])
 })
 
 test('a run that is to end waits for what is under way, however long its grace', async () => {

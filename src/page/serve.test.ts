@@ -141,6 +141,26 @@ describe('the page that is served', () => {
     expect(made).toBe(views.length)
   })
 
+  test('makes no view any more when the last who looked has gone', async () => {
+    const url = await serve()
+    const { promise: gone, resolve: leave } = Promise.withResolvers<void>()
+    const request = http.get(new URL(`/events?token=${token}`, url), (response) => {
+      response.once('data', () => {
+        response.on('close', leave)
+        response.destroy()
+      })
+    })
+    request.on('error', () => {})
+    await gone
+    // When the server hears of it is up to the system: then nothing is due any more.
+    const isIdle = async (): Promise<boolean> => {
+      await get(url)
+      pass()
+      return due.length === 0
+    }
+    await expect.poll(isIdle).toBe(true)
+  })
+
   test('makes no view while nobody looks', async () => {
     const url = await serve()
     expect(due).toEqual([])
