@@ -49,6 +49,8 @@ export class TestTerminal {
       stdio: ['pipe', 'pipe', 'inherit'],
     })
     toEnd.push(() => this.#shell.stdin?.end())
+    // What is typed at a terminal that has just gone goes nowhere; that it has gone is reported.
+    this.#shell.stdin?.on('error', () => {})
     let rest = ''
     this.#shell.stdout?.setEncoding('utf8').on('data', (text: string) => {
       const lines = (rest + text).split('\n')
