@@ -38,7 +38,7 @@ const nodeImports: Readonly<Record<string, readonly string[]>> = {
 const packages: Readonly<Record<string, RegExp>> = {
   ajv: /^src\/output-rules\.ts$/,
   undici: /^src\/(admin|http(-calls|-dispatcher|-exchange|-route)?)\.ts$/,
-  zod: /^src\/(options|option-rules|price-override|page\/history)\.ts$/,
+  zod: /^src\/(options|option-rules|price-override|page\/read-history)\.ts$/,
   commander: /^src\/cli\//,
   'prom-client': /^src\/metrics\//,
   pino: /^src\/cli\//,

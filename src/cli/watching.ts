@@ -158,13 +158,12 @@ async function startMetrics({ clock, layer }: WatchingParts): Promise<Watching> 
 }
 
 /** A report of the run, when it has ended. */
-async function startReport({ clock, files, layer, options }: WatchingParts): Promise<Watching> {
+function startReport({ clock, files, layer, options }: WatchingParts): Watching {
   if (layer.values.get('report')?.value !== true) return noWatching
   if (options.output === '-') {
     const message = 'Cannot start: --report is made of the results, and these go to stdout'
     throw new RunError('OPTIONS_INVALID', message, { hint: 'give -o FILE' })
   }
-  const { writeReport } = await import('./report-file.ts')
   const showsContent = layer.values.get('show-content')?.value === true
   return {
     ...noWatching,
@@ -174,6 +173,8 @@ async function startReport({ clock, files, layer, options }: WatchingParts): Pro
       const path = reportPath(results)
       const prices = loadPrices(options.prices)
       try {
+        // Only now: the run need not wait for it to be loaded.
+        const { writeReport } = await import('./report-file.ts')
         await writeReport({ files, clock, prices, results, showsContent }, path)
         return [`report in ${path}`]
       } catch (error) {

@@ -35,6 +35,15 @@ export class Errors {
     kind.message = message.slice(0, messageCharsMax)
   }
 
+  /** With what status most tries failed by errors of a type; 0 where none did. */
+  statusOf(type: string): number {
+    let most: ErrorView | undefined
+    for (const kind of this.#kinds.values()) {
+      if (kind.type === type && kind.tries > (most?.tries ?? 0)) most = kind
+    }
+    return most?.status ?? 0
+  }
+
   /** Tries by kind since the last call. */
   takeTries(): readonly CountedError[] {
     const tried = [...this.#kinds.values()].filter(({ tries }) => tries > 0)

@@ -4,8 +4,9 @@
 
 import type { Files } from '../files.ts'
 import type { CountedError } from './errors.ts'
-import { type HistoryLine, readHistory } from './history.ts'
+import type { HistoryLine } from './history.ts'
 import type { Interval, PoolInterval } from './interval.ts'
+import { readHistory } from './read-history.ts'
 import { Series } from './series.ts'
 import {
   type EstimatesView,

@@ -4,8 +4,9 @@ import { SimFiles } from '../../test/sim-files.ts'
 import type { RunEvent } from '../events.ts'
 import type { RunSummary } from '../summary.ts'
 import { Stats } from '../stats.ts'
-import { historyPath, HistoryWriter, readHistory } from './history.ts'
+import { historyPath, HistoryWriter } from './history.ts'
 import { historyView } from './history-view.ts'
+import { readHistory } from './read-history.ts'
 
 const output = '/out.jsonl'
 const wallAt = 1_700_000_000_000

@@ -12,7 +12,6 @@
  * else is missing. It holds no prompts, answers, ids or keys.
  */
 
-import { z } from 'zod'
 import type { RunEvent } from '../events.ts'
 import type { File, Files } from '../files.ts'
 import type { RunSummary } from '../summary.ts'
@@ -24,52 +23,6 @@ import type { EstimatesView } from './view.ts'
 
 const intervalMsMin = 1000
 const intervalsToDouble = 500
-
-const count = z.number().min(0)
-const meter = z.strictObject({ used: count, limit: z.number().nullable() })
-const pool = z.strictObject({
-  requests: meter.optional(),
-  input: meter.optional(),
-  output: meter.optional(),
-  tokens: meter.optional(),
-})
-const interval = z.strictObject({
-  type: z.literal('interval'),
-  at: z.number(),
-  ms: count,
-  succeeded: count,
-  failed: count,
-  rateLimited: count,
-  overloaded: count,
-  broken: count,
-  inFlight: count,
-  costNanoUsd: count,
-  cacheReadTokens: count,
-  bound: z.record(z.string(), count),
-  pools: z.record(z.string(), pool),
-  errors: z
-    .array(z.strictObject({ type: z.string(), status: count, tries: count, message: z.string() }))
-    .optional(),
-})
-const start = z.strictObject({
-  type: z.literal('start'),
-  at: z.number(),
-  version: z.string(),
-  input: z.string(),
-})
-const end = z.strictObject({
-  type: z.literal('end'),
-  at: z.number(),
-  rows: count,
-  left: count,
-  stopped: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
-  perhapsNanoUsd: z.number().nullable(),
-  cacheSavedNanoUsd: z.number().nullable(),
-  estimates: z
-    .strictObject({ rows: count, bias: z.number(), median: z.number(), p95: z.number() })
-    .nullable(),
-})
-const line = z.discriminatedUnion('type', [start, interval, end])
 
 /** A run began. */
 export interface HistoryStart {
@@ -91,10 +44,8 @@ export interface HistoryEnd {
   readonly type: 'end'
   readonly at: number
   readonly rows: number
-  readonly left: number
   readonly stopped: { readonly code: string; readonly message: string } | null
   readonly perhapsNanoUsd: number | null
-  readonly cacheSavedNanoUsd: number | null
   readonly estimates: EstimatesView | null
 }
 
@@ -104,28 +55,6 @@ export type HistoryLine = HistoryStart | HistoryInterval | HistoryEnd
 /** Where the history of an output is. */
 export function historyPath(output: string): string {
   return `${output}.sluice/history`
-}
-
-/** The lines that can be read: a torn one, or one of a later version, is none. */
-export function readHistory(files: Files, output: string): readonly HistoryLine[] {
-  const path = historyPath(output)
-  if (files.stat(path)?.isFile !== true) return []
-  return files
-    .readText(path)
-    .split('\n')
-    .flatMap((text) => {
-      const read = line.safeParse(parsed(text))
-      return read.success ? [read.data] : []
-    })
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // The end of a process that was killed while it wrote.
-    return undefined
-  }
 }
 
 /**
@@ -163,10 +92,8 @@ export class HistoryWriter {
       type: 'end',
       at: Math.round(this.#wallOffset + now),
       rows: rows.selected,
-      left: rows.left,
       stopped: stopped && { code: stopped.code, message: stopped.message },
       perhapsNanoUsd: snapshot.possiblyBilledTwice.costNanoUsdMax,
-      cacheSavedNanoUsd: snapshot.cacheSavedNanoUsd,
       estimates: estimatesOf(summary),
     })
     this.close()

@@ -23,6 +23,7 @@ import { version } from '../version.ts'
 import { Answers } from './answers.ts'
 import { Errors } from './errors.ts'
 import { estimatesOf } from './estimates.ts'
+import { nameOf } from './file-name.ts'
 import { IntervalFold } from './interval.ts'
 import { Series } from './series.ts'
 import type { FailedView, LiveView, MeterView, PageView, PoolView, RunState } from './view.ts'
@@ -202,11 +203,6 @@ export class LiveFold {
       notices: this.#notices,
     }
   }
-}
-
-/** The last part of a path. */
-export function nameOf(path: string): string {
-  return path.split(/[/\\]/).at(-1) ?? path
 }
 
 function rowsOf({ rows, attempts, rates, incomplete }: Snapshot): PageView['rows'] {

@@ -14,7 +14,7 @@ import { version } from '../version.ts'
 import { Answers } from './answers.ts'
 import { Errors } from './errors.ts'
 import { historyView } from './history-view.ts'
-import { nameOf } from './live-view.ts'
+import { nameOf } from './file-name.ts'
 import { type AnsweredLine, type FailedLine, readResult } from './result-content.ts'
 import type { FailedView, PageView, RowView } from './view.ts'
 
@@ -42,20 +42,18 @@ const contentCharsMax = 4000
 /** @throws {RunError} `INPUT_UNREADABLE` when there is no output, or it cannot be read. */
 export async function reportView(parts: ReportParts): Promise<PageView> {
   const { files, prices, results, failedResults, now } = parts
+  const history = historyView(files, results)
   const fold = new ReportFold(parts)
+  for (const { status, type, tries, message } of history.errors) {
+    fold.errors.addTry(status, { type, message }, tries)
+  }
   await readLines(parts, results, (read) => fold.add(read))
   if (files.stat(failedResults)?.isFile === true) {
     await readLines(parts, failedResults, (read) => fold.add(read))
   }
-  const history = historyView(files, results)
   const answers = fold.answers.view(prices, now)
   const { elapsedMs } = history
   const settled = fold.succeeded + fold.failedCount
-  const errors = new Errors()
-  for (const { status, type, tries, message } of history.errors) {
-    errors.addTry(status, { type, message }, tries)
-  }
-  fold.countErrors(errors)
   return {
     form: 1,
     state: history.state,
@@ -96,7 +94,7 @@ export async function reportView(parts: ReportParts): Promise<PageView> {
     pools: history.pools,
     series: history.series,
     latency: answers.latency,
-    errors: errors.view(),
+    errors: fold.errors.view(),
     estimates: history.estimates,
     slowest: answers.slowest,
     failed: fold.failed,
@@ -134,7 +132,8 @@ async function readLines(
 class ReportFold {
   readonly answers = new Answers()
   readonly failed: FailedView[] = []
-  readonly #errors = new Map<string, { count: number; message: string }>()
+  /** Of tries, which the history knows, and then of rows. */
+  readonly errors = new Errors()
   readonly #parts: ReportParts
   succeeded = 0
   failedCount = 0
@@ -151,16 +150,6 @@ class ReportFold {
   add(line: AnsweredLine | FailedLine): void {
     if (line.type === 'answered') this.#answered(line)
     else this.#failed(line)
-  }
-
-  /** Rows that failed, by kind: a line says no status. */
-  countErrors(errors: Errors): void {
-    const tried = errors.view()
-    for (const [type, { count, message }] of this.#errors) {
-      // That of the tries that went before, where there were some.
-      const status = tried.find((each) => each.type === type)?.status ?? 0
-      for (let left = count; left > 0; left--) errors.addRow(status, { type, message })
-    }
   }
 
   #answered(line: AnsweredLine): void {
@@ -188,8 +177,8 @@ class ReportFold {
     this.failedCount += 1
     const { type } = line.error
     const message = line.error.message.slice(0, messageCharsMax)
-    const known = this.#errors.get(type)
-    this.#errors.set(type, { count: (known?.count ?? 0) + 1, message })
+    // A line says no status: it is that of the tries that went before, where there were some.
+    this.errors.addRow(this.errors.statusOf(type), { type, message })
     if (this.failed.length >= failedMax) return
     this.failed.push({ ...this.#rowOf(line, line.request, undefined), type, message })
   }

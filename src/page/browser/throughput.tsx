@@ -10,7 +10,7 @@ import type { PageView, SeriesView } from '../view.ts'
 import { BoundNames, BoundStrip, huesOf } from './bound-strip.tsx'
 import { Section } from './table.tsx'
 import { perMinute, perSecond, runningSum, timeAxis } from './time-axis.ts'
-import { type Line, TimeChart, type TimeScale } from './time-chart.tsx'
+import { type Line, TimeChart, type TimeChartProps, type TimeScale } from './time-chart.tsx'
 import { isUnderWay } from './words.ts'
 
 interface SeriesProps {
@@ -95,24 +95,30 @@ export function Meanwhile({ view, series, time }: SeriesProps): JSX.Element {
   )
 }
 
+/** One of several beside each other. */
+function SmallChart(chart: Omit<TimeChartProps, 'level'>): JSX.Element {
+  return (
+    <div class="card">
+      <TimeChart level={3} {...chart} />
+    </div>
+  )
+}
+
 function InFlightChart({ series, time }: SeriesProps): JSX.Element {
   const lines = useMemo(
     (): Line[] => [{ name: 'in flight', tone: 'main', shape: 'area', values: series.inFlight }],
     [series],
   )
   return (
-    <div class="card">
-      <TimeChart
-        title="In flight"
-        level={3}
-        time={time}
-        lines={lines}
-        format={formatCount}
-        formatTick={formatAmount}
-        about={`at most ${formatCount(Math.max(0, ...series.inFlight))}`}
-        empty="No request was in flight."
-      />
-    </div>
+    <SmallChart
+      title="In flight"
+      time={time}
+      lines={lines}
+      format={formatCount}
+      formatTick={formatAmount}
+      about={`at most ${formatCount(Math.max(0, ...series.inFlight))}`}
+      empty="No request was in flight."
+    />
   )
 }
 
@@ -128,18 +134,15 @@ function TriesChart({ series, time }: SeriesProps): JSX.Element {
   }, [series])
   const total = lines.map(({ values }) => values.reduce<number>((sum, n) => sum + (n ?? 0), 0))
   return (
-    <div class="card">
-      <TimeChart
-        title="Tries that failed"
-        level={3}
-        time={time}
-        lines={lines}
-        format={formatCount}
-        formatTick={formatAmount}
-        about={`${formatCount(total.reduce((sum, count) => sum + count, 0))} in all`}
-        empty="No try failed."
-      />
-    </div>
+    <SmallChart
+      title="Tries that failed"
+      time={time}
+      lines={lines}
+      format={formatCount}
+      formatTick={formatAmount}
+      about={`${formatCount(total.reduce((sum, count) => sum + count, 0))} in all`}
+      empty="No try failed."
+    />
   )
 }
 
@@ -151,18 +154,15 @@ function CostChart({ view, series, time }: SeriesProps): JSX.Element {
     [series],
   )
   return (
-    <div class="card">
-      <TimeChart
-        title="Cost so far"
-        level={3}
-        time={time}
-        lines={lines}
-        format={formatCost}
-        formatTick={formatDollars}
-        about={`${formatCost(view.cost.nanoUsd)} ${isUnderWay(view.state) ? 'now' : 'in all'}`}
-        empty="Nothing was billed."
-      />
-    </div>
+    <SmallChart
+      title="Cost so far"
+      time={time}
+      lines={lines}
+      format={formatCost}
+      formatTick={formatDollars}
+      about={`${formatCost(view.cost.nanoUsd)} ${isUnderWay(view.state) ? 'now' : 'in all'}`}
+      empty="Nothing was billed."
+    />
   )
 }
 
@@ -188,18 +188,15 @@ function CacheChart({ series, time }: SeriesProps): JSX.Element {
   )
   const read = series.cacheReadTokens.reduce((sum, tokens) => sum + tokens, 0)
   return (
-    <div class="card">
-      <TimeChart
-        title="Cache reads a minute"
-        level={3}
-        time={time}
-        lines={lines}
-        format={(value) => `${formatShort(value)} tokens`}
-        formatTick={formatShort}
-        about={`${formatShort(read)} tokens in all`}
-        empty="Nothing was read from the prompt cache."
-      />
-    </div>
+    <SmallChart
+      title="Cache reads a minute"
+      time={time}
+      lines={lines}
+      format={(value) => `${formatShort(value)} tokens`}
+      formatTick={formatShort}
+      about={`${formatShort(read)} tokens in all`}
+      empty="Nothing was read from the prompt cache."
+    />
   )
 }
 
