@@ -9,7 +9,7 @@
 import { type Flag, type Layer, LayerBuilder } from './flag.ts'
 import { runFlags } from './run-flags.ts'
 import type { CommandSpec } from './command.ts'
-import { formatCount } from './text.ts'
+import { formatCount } from '../figures.ts'
 import {
   readCount,
   readLimit,

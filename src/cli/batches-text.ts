@@ -11,15 +11,8 @@
 import type { Batch } from '../batches/batch-api.ts'
 import type { Intent } from '../batches/intents.ts'
 import type { DataSurface } from './api-command.ts'
-import {
-  displayWidth,
-  formatCount,
-  formatDuration,
-  formatShort,
-  plural,
-  printable,
-  truncate,
-} from './text.ts'
+import { formatCount, formatDuration, formatShort, plural } from '../figures.ts'
+import { displayWidth, printable, truncate } from './text.ts'
 
 /** What the API says of a batch: what it is, that there is none, or why that is not known. */
 export type Found =

@@ -35,7 +35,8 @@ import { credentialsOf, faultsMessage, keyMissing, placeOf, readSecrets } from '
 import { gather } from './sources.ts'
 import { printData, printMessage, stderrTakesColor } from './streams.ts'
 import { targetFault, targetNotice } from './target.ts'
-import { pluralBatches, plural, shownPath } from './text.ts'
+import { pluralBatches, plural } from '../figures.ts'
+import { shownPath } from './text.ts'
 
 const answerMsMax = 30_000
 

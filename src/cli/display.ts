@@ -27,15 +27,8 @@ import type { Redact } from './redact.ts'
 import { planTexts } from './split-text.ts'
 import { progressLine, progressLines } from './progress.ts'
 import type { Surface } from './terminal.ts'
-import {
-  formatCount,
-  formatDuration,
-  plural,
-  pluralBatches,
-  printable,
-  shownPath,
-  truncate,
-} from './text.ts'
+import { formatCount, formatDuration, plural, pluralBatches } from '../figures.ts'
+import { printable, shownPath, truncate } from './text.ts'
 import { wrap } from './wrapped.ts'
 
 /** How a run is shown. */

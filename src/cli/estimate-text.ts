@@ -19,15 +19,8 @@ import type { ForecastProgress } from '../forecast-survey.ts'
 import { unitNames } from './bind-names.ts'
 import { fitFields } from './paint.ts'
 import { planTexts } from './split-text.ts'
-import {
-  displayWidth,
-  formatCost,
-  formatCount,
-  formatDuration,
-  plural,
-  printable,
-  truncate,
-} from './text.ts'
+import { formatCost, formatCount, formatDuration, plural } from '../figures.ts'
+import { displayWidth, printable, truncate } from './text.ts'
 import { type ProgressSheet, readFields, type Sheet } from './watched.ts'
 import { joinParts, nextCommand, wrap } from './wrapped.ts'
 

@@ -13,7 +13,8 @@ import { unitsOfTypes } from '../ceilings.ts'
 import type { MeterUnit } from '../meter.ts'
 import { unitNames } from './bind-names.ts'
 import type { Paint } from './paint.ts'
-import { displayWidth, formatCount, formatDuration, printable, truncate } from './text.ts'
+import { formatCount, formatDuration } from '../figures.ts'
+import { displayWidth, printable, truncate } from './text.ts'
 
 /** One limit, as far as it is known. */
 export interface ShownLimit {

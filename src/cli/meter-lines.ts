@@ -14,7 +14,8 @@ import type { Snapshot } from '../snapshot.ts'
 import { bar, type Shares } from './bars.ts'
 import type { Glyphs } from './glyphs.ts'
 import { type Field, fitFields, type Paint } from './paint.ts'
-import { displayWidth, formatShort, printable, truncate } from './text.ts'
+import { formatShort } from '../figures.ts'
+import { displayWidth, printable, truncate } from './text.ts'
 
 /** The user's bounds, per minute, over all pools. */
 export interface ShownBounds {

@@ -15,7 +15,7 @@ import type { Paint } from './paint.ts'
 import { agreed, isAttended } from './question.ts'
 import { programName, resumeCommand, withoutFlags } from './resume.ts'
 import type { Terminal } from './terminal.ts'
-import { formatCost, plural } from './text.ts'
+import { formatCost, plural } from '../figures.ts'
 import { outputSheet } from './watched.ts'
 
 /** What a pilot is told with. */

@@ -36,7 +36,7 @@ import {
   formatSpan,
   plural,
   pluralBatches,
-} from './text.ts'
+} from '../figures.ts'
 
 /** Where lines are shown, and beside which bounds. */
 export interface ProgressOptions extends MeterOptions {

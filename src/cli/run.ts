@@ -38,7 +38,8 @@ import { faultText, gather } from './sources.ts'
 import { printData, stderrTakesColor } from './streams.ts'
 import { lastLine, summaryLines } from './summary-text.ts'
 import { Terminal } from './terminal.ts'
-import { plural, pluralBatches, shownPath } from './text.ts'
+import { plural, pluralBatches } from '../figures.ts'
+import { shownPath } from './text.ts'
 import { noWatching, startWatching, type Watching } from './watching.ts'
 
 /** What one command speaks with. */

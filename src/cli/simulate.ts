@@ -23,7 +23,8 @@ import { complaintLines } from './messages.ts'
 import { painter } from './paint.ts'
 import { faultsMessage } from './run-setup.ts'
 import { printData, printMessage, stderrTakesColor } from './streams.ts'
-import { formatCount, formatShort, plural, printable } from './text.ts'
+import { formatCount, formatShort, plural } from '../figures.ts'
+import { printable } from './text.ts'
 
 const portDefault = 4010
 

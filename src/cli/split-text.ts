@@ -5,14 +5,8 @@
 import type { SplitForecast } from '../split-forecast.ts'
 import { unitNames } from './bind-names.ts'
 import { limitsUnknown } from '../live-rates.ts'
-import {
-  formatCost,
-  formatCount,
-  formatDuration,
-  plural,
-  pluralBatches,
-  printable,
-} from './text.ts'
+import { formatCost, formatCount, formatDuration, plural, pluralBatches } from '../figures.ts'
+import { printable } from './text.ts'
 
 /** Paragraphs, the most important first. */
 export function planTexts(plan: SplitForecast): readonly string[] {

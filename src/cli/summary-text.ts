@@ -33,8 +33,8 @@ import {
   formatShare,
   formatShort,
   plural,
-  printable,
-} from './text.ts'
+} from '../figures.ts'
+import { printable } from './text.ts'
 
 const labelColumns = 10
 /** Behind the label, on a terminal of the usual width. */

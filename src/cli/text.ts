@@ -1,23 +1,10 @@
 /**
- * Text for the terminal: figures as people read them, and what is safe and fits to show.
+ * Text for the terminal: what is safe and fits to show. Figures are in figures.ts.
  *
  * All pure, and the same in every locale.
  */
 
 import path from 'node:path'
-
-export {
-  formatCost,
-  formatCostAbout,
-  formatCount,
-  formatDuration,
-  formatRate,
-  formatShare,
-  formatShort,
-  formatSpan,
-  plural,
-  pluralBatches,
-} from '../figures.ts'
 
 /**
  * One line without control characters: what a file, a server or a name brings along must

@@ -14,7 +14,8 @@ import { readFace } from './run-setup.ts'
 import { onSignals } from './signals.ts'
 import { stderrTakesColor } from './streams.ts'
 import type { Terminal } from './terminal.ts'
-import { formatShare, formatShort, plural, printable, shownPath } from './text.ts'
+import { formatShare, formatShort, plural } from '../figures.ts'
+import { printable, shownPath } from './text.ts'
 
 /** Where lines are shown. */
 export interface Sheet {
